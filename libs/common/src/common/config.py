@@ -1,0 +1,121 @@
+"""Settings fragments, read from the environment under the names in the requirements.
+
+A service's own ``settings.py`` inherits the fragments that it needs and no other, so that no
+service even reads a secret that is not its own. ``NAME_FILE`` names a file that holds the value of
+``NAME``; a value that stands directly in the environment wins.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from common.errors import Invalid
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Reads the value of NAME from the file that NAME_FILE names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The content of the file without its last newline, or None."""
+        del field
+        variable = f"{field_name}_file".upper()
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().rstrip("\n"), field_name, False
+        except OSError as error:
+            raise Invalid(
+                f"{variable} names {path}, which cannot be read: {error.strerror}.",
+                remedy="Correct the path or the permissions of the file.",
+            ) from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What every service has: where it runs, how it logs, and where it answers health checks."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = "production"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    health_host: str = "0.0.0.0"  # noqa: S104 - an orchestrator probes from outside the container
+    health_port: int = Field(default=8081, ge=0, le=65535)
+    shutdown_grace_seconds: float = Field(default=25.0, gt=0)
+    otel_exporter_otlp_endpoint: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the files that it names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, FileSource(settings_cls)
+
+
+class DatabaseSettings(Settings):
+    """The service's own PostgreSQL role and, through it, schema."""
+
+    database_url: SecretStr
+    database_pool_size: int = Field(default=8, ge=2)
+
+
+class BusSettings(Settings):
+    """RabbitMQ; without AMQP_URL the embedded transport needs STRONGROOM_BUS_URL (PostgreSQL)."""
+
+    amqp_url: SecretStr = SecretStr("")
+    strongroom_bus_url: SecretStr = SecretStr("")
+
+
+class StationSettings(Settings):
+    """Which station's work this process takes, and how much of it at once."""
+
+    strongroom_station: str = Field(default="main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+    strongroom_slots: int = Field(default=2, ge=1, le=64)
+    strongroom_lease_seconds: float = Field(default=30.0, ge=1)
+
+
+class RepositorySettings(Settings):
+    """Where the repository is and how content is stored in it."""
+
+    backup_local_dir: Path = Path("/app/backups")
+    backup_encryption_enabled: bool = True
+    backup_compression_type: Literal["zstd", "gzip", "lz4", "none"] = "zstd"
+    backup_compression_level: int = Field(default=3, ge=1, le=19)
+
+
+class ComponentSettings(Settings):
+    """What this station can back up: a TOML file, see docs/how-to/configure-components.md."""
+
+    backup_components_file: Path = Path("/etc/strongroom/components.toml")
+
+
+class WriterKeySettings(Settings):
+    """What a worker needs to write and deduplicate, and cannot read with."""
+
+    backup_writer_key: SecretStr = SecretStr("")
+
+
+class EncryptionKeySettings(Settings):
+    """What opens the repository's private key: only restore-worker and token-service have it."""
+
+    backup_encryption_key: SecretStr = SecretStr("")

@@ -1,0 +1,22 @@
+"""What every long job tells while it runs."""
+
+from typing import ClassVar
+
+from common.messages.base import Event
+
+
+class JobProgressed(Event):
+    """How far a job is. Not stored: a listener that was away has missed it."""
+
+    type: ClassVar[str] = "job.progressed"
+    stored: ClassVar[bool] = False
+
+    operation_id: str
+    kind: str
+    phase: str
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    entries: int = 0
+    bytes_per_second: float = 0.0
+    eta_seconds: float | None = None
+    current: str = ""
