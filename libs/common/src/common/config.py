@@ -39,6 +39,7 @@ class FileSource(PydanticBaseSettingsSource):
             ) from error
 
     def __call__(self) -> dict[str, Any]:
+        """Every value found, by field name."""
         found = {
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()
