@@ -1,0 +1,68 @@
+# Every target sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTHON_SOURCES := libs services tests .ci
+SOURCE ?=
+PORT ?= 8000
+DATA ?= .run
+
+.PHONY: help
+help: ## list every target with a line
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(BIN)/strongroom ## install everything into .venv, the strongroom command included
+
+$(BIN)/strongroom: uv.lock deploy/bootstrap.sh
+	@deploy/bootstrap.sh
+	@touch $@
+
+.PHONY: run
+run: setup ## start the product, take and prove a first backup (SOURCE=/path), stay up until Ctrl-C
+	@$(BIN)/strongroom first-backup --data "$(DATA)" --port "$(PORT)" $(if $(SOURCE),--source "$(SOURCE)")
+
+.PHONY: demo
+demo: setup ## the same, but end after the proof
+	@$(BIN)/strongroom first-backup --data "$(DATA)" --port "$(PORT)" $(if $(SOURCE),--source "$(SOURCE)") --exit
+
+.PHONY: check
+check: setup lint types imports lengths unit ## everything that needs no server: lint, types, contracts, unit tests
+
+.PHONY: lint
+lint: setup ## ruff: all rules, and the format
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+
+.PHONY: types
+types: setup ## mypy, strict
+	$(BIN)/mypy libs/common/src services/*/src .ci
+
+.PHONY: imports
+imports: setup ## the layers: who may import whom
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: lengths
+lengths: ## no file over 300 lines, no function over 40
+	@git ls-files -z '*.py' '*.js' | xargs -0 python3 .ci/lengths.py
+
+.PHONY: unit
+unit: setup ## the tests beside the code
+	$(BIN)/python -m pytest -q libs services
+
+.PHONY: test
+test: setup rabbitmq lint types imports lengths ## set everything up and run all tests, on real servers
+	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered --durations=15
+
+.PHONY: rabbitmq
+rabbitmq: ## install the RabbitMQ package where no broker is there
+	@deploy/rabbitmq/install.sh
+
+.PHONY: format
+format: setup ## let ruff put the sources into shape
+	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
+	$(BIN)/ruff format $(PYTHON_SOURCES)
+
+.PHONY: clean
+clean: ## remove what the targets made, the demonstration's data included
+	rm -rf .venv .tools .run .coverage .mypy_cache .pytest_cache .ruff_cache
