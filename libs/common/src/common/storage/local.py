@@ -1,0 +1,147 @@
+"""Objects as files in a folder, by blocking calls: what the repository engine writes and reads."""
+
+import mmap
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+
+from common.errors import Corrupt, Invalid, NotFound
+from common.storage.draft import Buffer, Draft
+from common.storage.failures import explain, explained
+from common.storage.folders import close_to_others, make_folders, sync_folder
+from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_range
+
+
+class LocalDirectory:
+    """A folder of objects. Errors are those of ``ObjectStore``; names are checked everywhere.
+
+    Files are 0600 and the folders made here 0700, whatever the umask. Unfinished objects stand in
+    the folder ``tmp`` and carry the name of their owner, so that those of a dead run can be found.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Create the folder and its parents, or close an empty one of ours to others."""
+        with explained(self.path):
+            if self.path.is_dir():
+                close_to_others(self.path)
+            else:
+                make_folders(self.path)
+
+    def begin(self, owner: str) -> Draft:
+        """A new unfinished object of ``owner``: a run's id, made of letters, digits and ``-``."""
+        return Draft(self.path, owner)
+
+    def write(self, name: str, source: Buffer | Iterable[Buffer], *, owner: str) -> ObjectInfo:
+        """Store ``source``, one buffer or several, as the object ``name``: atomic and durable."""
+        check_name(name)
+        with self.begin(owner) as draft:
+            for piece in [source] if isinstance(source, Buffer) else source:
+                draft.write(piece)
+            return draft.commit(name)
+
+    def open(self, name: str) -> FileIO:
+        """The object as an unbuffered file, for many reads; the caller closes it."""
+        path = self.path / check_name(name)
+        with explained(self.path, name):
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+            return FileIO(path, "rb", opener=lambda file, _: os.open(file, flags))
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes from ``offset``, at most ``length`` of them: fewer only at the object's end."""
+        check_range(offset, length)
+        with self.open(name) as file, explained(self.path, name):
+            file.seek(offset)
+            if length is None:
+                return file.readall()
+            pieces = bytearray()
+            while len(pieces) < length and (piece := file.read(length - len(pieces))):
+                pieces += piece
+            return bytes(pieces)
+
+    def map(self, name: str) -> mmap.mmap:
+        """The object in memory, read-only. ``Corrupt`` when it is empty: nothing to map."""
+        with self.open(name) as file, explained(self.path, name):
+            if not os.fstat(file.fileno()).st_size:
+                raise Corrupt(f"The object {name} in {self.path} is empty.")
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def stat(self, name: str) -> ObjectInfo:
+        """The object's size."""
+        path = self.path / check_name(name)
+        with explained(self.path, name):
+            found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise NotFound(f"There is no object {name} in {self.path}.")
+        return ObjectInfo(name, found.st_size)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.stat(name)
+        except NotFound:
+            return False
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose name starts with ``prefix``, sorted within each folder."""
+        yield from self._walk("", prefix)
+
+    def delete(self, name: str) -> None:
+        """Remove the object, durably. Nothing happens when there is none."""
+        path = self.path / check_name(name)
+        try:
+            with explained(self.path, name):
+                path.unlink()
+                sync_folder(path.parent)
+        except NotFound:
+            return
+
+    def leftovers(self, owner: str | None = None, before: datetime | None = None) -> Sequence[Path]:
+        """Unfinished objects: of one owner, or last written before some time, or all."""
+        found = []
+        for entry in self._scan(TEMPORARY):
+            if owner is not None and entry.name.partition(".")[0] != owner:
+                continue
+            try:
+                written = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
+            except FileNotFoundError:
+                continue
+            if before is None or written < before:
+                found.append(Path(entry.path))
+        return found
+
+    def discard(self, owner: str | None = None, before: datetime | None = None) -> int:
+        """Remove these unfinished objects; say how many there were."""
+        found = self.leftovers(owner, before)
+        with explained(self.path):
+            for path in found:
+                path.unlink(missing_ok=True)
+        return len(found)
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
+        for entry in self._scan(folder):
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            try:
+                check_name(name)
+                if entry.is_dir(follow_symlinks=False):
+                    if prefix.startswith(f"{name}/") or f"{name}/".startswith(prefix):
+                        yield from self._walk(name, prefix)
+                elif name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+                    yield ObjectInfo(name, entry.stat(follow_symlinks=False).st_size)
+            except (Invalid, FileNotFoundError):
+                continue  # not an object of ours, or deleted meanwhile
+
+    def _scan(self, folder: str) -> Sequence[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.path / folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if folder and isinstance(error, FileNotFoundError) and self.path.is_dir():
+                return []
+            raise explain(error, self.path) from error
