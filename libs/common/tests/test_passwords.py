@@ -1,0 +1,61 @@
+import time
+
+import pytest
+from common.crypto.passwords import LONGEST, Passwords
+
+CHEAP = Passwords(rounds=4)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "correct horse", "ż" * 80, "a\0b", "x" * LONGEST, "\ud800"],
+    ids=["empty", "prose", "long-utf8", "nul", "longest", "lone-surrogate"],
+)
+def test_a_password_matches_its_hash_and_no_other(password: str) -> None:
+    """Otherwise a user is locked out, or another password is let in."""
+    stored = CHEAP.hash(password)
+    assert CHEAP.verify(password, stored)
+    assert not CHEAP.verify(password + "x", stored)
+
+
+@pytest.mark.parametrize("tail", ["y", "\0", "\0y"])
+def test_bytes_beyond_72_and_after_nul_count(tail: str) -> None:
+    """Otherwise a guess of the first part of a password is enough."""
+    assert not CHEAP.verify("x" * 72 + tail, CHEAP.hash("x" * 72))
+
+
+def test_the_same_password_is_stored_differently_each_time() -> None:
+    """Otherwise two users with one password are seen in the database."""
+    assert CHEAP.hash("same") != CHEAP.hash("same")
+
+
+def test_nobody_has_no_password() -> None:
+    """Otherwise somebody logs in as a user that does not exist."""
+    assert not CHEAP.verify("", None)
+
+
+def test_too_long_a_password_is_refused_at_once() -> None:
+    """Otherwise a megabyte of password buys processor time."""
+    assert not CHEAP.verify("x" * (LONGEST + 1), CHEAP.hash("x"))
+
+
+def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
+    """Otherwise the time of a refusal tells which users exist."""
+    passwords = Passwords(rounds=10)
+    stored = passwords.hash("right")
+
+    def fastest(against: str | None) -> float:
+        times = []
+        for _ in range(5):
+            begin = time.process_time()
+            passwords.verify("wrong", against)
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert 0.5 < fastest(None) / fastest(stored) < 2
+
+
+def test_a_hash_of_another_cost_is_outdated() -> None:
+    """Otherwise raising the cost never reaches those who already have a password."""
+    assert Passwords(rounds=5).outdated(CHEAP.hash("x"))
+    assert not CHEAP.outdated(CHEAP.hash("x"))
