@@ -1,6 +1,7 @@
 import time
 
 import pytest
+
 from common.crypto.passwords import LONGEST, Passwords
 
 CHEAP = Passwords(rounds=4)
