@@ -1,0 +1,98 @@
+"""One entry of a backed-up tree: what a component hands to the writer and gets back from a reader.
+
+Sockets have no entry: whoever listens on one makes it again.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from common.errors import Invalid
+
+PERMISSIONS = 0o7777
+MAX_PATH = 65_535
+"""Longest path, in bytes: longer ones are refused."""
+
+
+class EntryType(StrEnum):
+    """What kind of thing an entry is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    FIFO = "fifo"
+    CHARACTER = "character"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, folder, link or device with its metadata, without its content.
+
+    ``path`` is relative to the root of the component, of raw bytes in any encoding, with ``/``
+    between its parts; the root itself is ``b""``. For a symlink ``target`` is what it points to;
+    for a hard link it is the path of the entry, earlier in the same component, that carries the
+    content. ``extents`` are the (offset, length) regions of a sparse file that hold data, ascending
+    and apart; None means that all of it is data.
+    """
+
+    path: bytes
+    type: EntryType
+    mode: int = 0o600
+    uid: int = 0
+    gid: int = 0
+    user: str = ""
+    group: str = ""
+    mtime_ns: int = 0
+    size: int = 0
+    target: bytes = b""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[bytes, bytes], ...] = ()
+    extents: tuple[tuple[int, int], ...] | None = None
+
+
+def check_path(path: bytes) -> None:
+    """Refuse a path that could lead out of the root or that two readers would read differently.
+
+    Raises:
+        Invalid: absolute, with a NUL, an empty, ``.`` or ``..`` part, or too long.
+    """
+    if not path:
+        return
+    if len(path) > MAX_PATH:
+        raise Invalid(f"A path of {len(path)} bytes is longer than {MAX_PATH}.")
+    if b"\0" in path:
+        raise Invalid("A path contains a NUL byte.")
+    # Enclosed in slashes, every forbidden part shows as one of three substrings.
+    enclosed = b"/" + path + b"/"
+    if b"//" in enclosed or b"/./" in enclosed or b"/../" in enclosed:
+        raise Invalid(f"A path is not plainly relative: {path[:200]!r}.")
+
+
+def check_entry(entry: Entry) -> None:
+    """Refuse an entry that cannot be stored, or that a restore must not act on.
+
+    Raises:
+        Invalid: its path or link target could escape, or its numbers are impossible.
+    """
+    check_path(entry.path)
+    if entry.type is EntryType.HARDLINK:
+        check_path(entry.target)
+        if not entry.target or entry.target == entry.path:
+            raise Invalid("A hard link does not name another entry.")
+    elif entry.type is EntryType.SYMLINK and (not entry.target or b"\0" in entry.target):
+        raise Invalid("A symlink has no usable target.")
+    if not entry.path and entry.type is not EntryType.DIRECTORY:
+        raise Invalid("The root of a component is not a directory.")
+    if not 0 <= entry.mode <= PERMISSIONS or entry.size < 0:
+        raise Invalid(f"An entry has an impossible mode or size: {entry.mode:o}, {entry.size}.")
+    if entry.extents is not None:
+        _check_extents(entry.extents, entry.size)
+
+
+def _check_extents(extents: tuple[tuple[int, int], ...], size: int) -> None:
+    end = 0
+    for offset, length in extents:
+        if offset < end or length <= 0 or offset + length > size:
+            raise Invalid(f"Extents of a sparse file overlap or leave it: ({offset}, {length}).")
+        end = offset + length

@@ -1,0 +1,82 @@
+"""Between the repository and what is backed up: a component writes into a Sink, restores from a
+Source. Both are used from one thread at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from common.errors import Corrupt
+from common.repository.entry import Entry
+
+
+class ContentDamaged(Corrupt):
+    """Some content cannot be read: the repository is damaged."""
+
+    def __init__(self, message: str | None = None, *, paths: tuple[bytes, ...] = ()) -> None:
+        super().__init__(message, remedy="Run a check, and restore these from another copy.")
+        self.paths = paths
+
+
+class Sink(Protocol):
+    """Takes the entries of one component, a folder before what is in it.
+
+    The mode of an entry is its permission bits (``stat.S_IMODE``). Every call raises ``Invalid``
+    for an entry that ``check_entry`` refuses.
+    """
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry without content: a folder, a link, a device, an empty file."""
+
+    def add_file(self, entry: Entry, path: bytes | Path) -> None:
+        """Take a regular file; the engine opens ``path`` (never through a symlink) and reads it.
+
+        Holes of a sparse file are found and kept; ``size`` and ``extents`` of the stored entry are
+        those of what was read. A file that changes while it is read is kept with a warning; one
+        that is gone or unreadable is left out with a warning. It may be read after this call
+        returns: it must stay until the component's context ends. Use ``add_stream`` otherwise.
+        """
+
+    def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
+        """Take a file whose content is read from ``stream`` until ``read(n)`` returns ``b""``.
+
+        Everything is read before this call returns; the size is learned from it. What ``stream``
+        raises passes through.
+        """
+
+    def warn(self, message: str) -> None:
+        """Note something that the owner of the backup should know; names of files may be in it."""
+
+
+class Source(Protocol):
+    """Gives back the entries of one component and their content."""
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What ``capture`` returned."""
+
+    def entries(self, select: Callable[[bytes], bool] | None = None) -> Iterator[Entry]:
+        """The entries whose path ``select`` accepts, in the order captured.
+
+        Raises:
+            ContentDamaged: after the last entry that can be read, when some could not.
+        """
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        """The data of files from ``entries()`` of this very source, as (entry, offset, piece).
+
+        Every piece comes exactly once, in an order that reads the repository fast: pieces of
+        different files interleave, those of one file come in any order. ``entries`` is consumed
+        lazily. Holes and empty files have no pieces: give the file its size first. Entries without
+        content are skipped. A piece is valid until the next one is asked for.
+
+        Raises:
+            ContentDamaged: after every intact piece; ``paths`` are the entries that are not whole.
+        """
+
+    def stream(self, entry: Entry) -> Iterator[bytes]:
+        """The content of one file in order, holes as zeros.
+
+        Raises:
+            ContentDamaged: at the first piece that cannot be read.
+        """
