@@ -1,0 +1,34 @@
+"""Real servers for the integration tests: private, on this machine, gone when the session ends."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from standalone.postgres import Cluster
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Cluster]:
+    """A private PostgreSQL server with every service's role; a test asks for its own database."""
+    folder = Path(tempfile.mkdtemp(prefix="strongroom-test-"))
+    folder.chmod(0o711)
+    cluster = Cluster(folder / "home", shelter=folder / "shelter", create_account=False)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_server: Cluster) -> Iterator[Callable[[str], str]]:
+    """``database_url(role)`` is that role's URL of a database that this test module has alone."""
+    name = f"test_{uuid4().hex[:12]}"
+    postgres_server.create_database(name)
+    yield lambda role: postgres_server.url(role, name)
+    postgres_server.drop_database(name)
