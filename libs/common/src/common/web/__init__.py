@@ -1,0 +1,6 @@
+"""What every HTTP application of Strongroom has: headers, log, limits and one form of error."""
+
+from common.web.application import create_app
+from common.web.errors import ErrorAnswer, error_answers, error_response
+
+__all__ = ["ErrorAnswer", "create_app", "error_answers", "error_response"]
