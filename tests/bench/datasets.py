@@ -115,7 +115,7 @@ def _write_dump(path: Path, change_every: int) -> None:
     with path.open("wb") as file:
         for table in range(40):
             file.write(b"COPY public.table_%02d (id, customer, price, note) FROM stdin;\n" % table)
-            for block in range(330):
+            for block in range(385):
                 rows = b"".join(_row(rng, table, block, i) for i in range(_ROWS_PER_BLOCK))
                 if change_every and block % change_every == 0:
                     rows = b"".join(_row(other, table, block, i) for i in range(_ROWS_PER_BLOCK))
