@@ -59,7 +59,7 @@ def _contents(folder: bytes) -> None:
         (b"/hole last", [0], 50 * DATA + 1),
         (b"/holes between", [0, 3 * DATA, 9 * DATA], 10 * DATA),
         (b"/only a hole", [], 20 * DATA),
-        (b"/large hole", [1 << 30], (1 << 30) + DATA),
+        (b"/large hole", [5 << 30], (5 << 30) + DATA),
     ):
         with open(folder + name, "xb") as file:
             for offset in pieces:
