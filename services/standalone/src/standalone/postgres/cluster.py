@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import shutil
 import subprocess
 from importlib.resources import as_file, files
@@ -12,6 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 from common.errors import Conflict, Unavailable
+from standalone import secretfile
 from standalone.postgres import binaries, postmaster
 from standalone.postgres.place import Place, locate
 
@@ -148,13 +148,7 @@ class Cluster:
         folder = self.home / "passwords"
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / role
-        if not path.exists():
-            temporary = path.with_name(f".{role}.{os.getpid()}")
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+        secretfile.read_or_make(path)
         return path
 
     def password(self, role: str) -> str:
