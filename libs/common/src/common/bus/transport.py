@@ -49,9 +49,16 @@ class Policy:
     visibility: float = 30.0
     """Embedded only: a silent consumer is taken for dead after this time."""
 
+    def step(self, attempt: int, delay: float | None) -> float:
+        """The ladder's step after ``attempt``, or the shortest that holds ``delay``."""
+        if delay is None:
+            return self.retry_delays[min(attempt, len(self.retry_delays)) - 1]
+        steps = sorted(self.retry_delays)
+        return next((step for step in steps if step >= delay), steps[-1])
+
 
 class Delivery(Protocol):
-    """One message in one consumer's hands until it is settled, once, by one of the three methods.
+    """One message in one consumer's hands until it is settled, once, by one of the four methods.
 
     Settling never raises for a lost server: the message then comes again. A reason is stored and
     shown to operators, so it holds no body and no secret.
@@ -65,6 +72,10 @@ class Delivery(Protocol):
     def attempt(self) -> int:
         """1 at first, one more with each retry; redelivery after a death may count as well."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether one of the methods below was called."""
+
     async def ack(self) -> None:
         """The message is done with."""
 
@@ -76,6 +87,9 @@ class Delivery(Protocol):
 
     async def dead(self, reason: str) -> None:
         """Keep it as a dead letter: no further attempt will help."""
+
+    async def release(self) -> None:
+        """Give it back at once and untried: this consumer stops."""
 
 
 @dataclass(frozen=True, slots=True)

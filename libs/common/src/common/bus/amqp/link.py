@@ -1,0 +1,159 @@
+"""One connection to RabbitMQ, sought again whenever it is lost."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import AuthenticationError, ProbableAuthenticationError
+from pydantic import SecretStr
+from yarl import URL
+
+from common.bus.amqp.faults import FAULTS, faults, keep_bodies_out_of_logs
+from common.errors import Error, Forbidden, Unavailable
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT = 30
+ATTEMPT_LIMIT = 15.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+
+Prepare = Callable[[AbstractConnection], Awaitable[None]]
+
+
+class Link:
+    """Keeps a connection up. ``prepare`` runs on each new one before anybody gets it."""
+
+    def __init__(self, url: SecretStr, name: str, prepare: Prepare) -> None:
+        keep_bodies_out_of_logs()
+        self._url = URL(url.get_secret_value())
+        self._name = name
+        self._prepare = prepare
+        self._connection: AbstractConnection | None = None
+        self._channels: dict[str, AbstractChannel] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.place = f"RabbitMQ at {self._url.host}:{self._url.port or 5672}"
+        self.fault: str | None = f"{self.place} is not connected yet."
+
+    async def open(self, limit: float) -> None:
+        """Connect; later losses are mended without end.
+
+        Raises:
+            Unavailable: not connected within ``limit`` seconds.
+        """
+        self._task = asyncio.create_task(self._supervise())
+        try:
+            async with asyncio.timeout(limit):
+                await self._up.wait()
+        except TimeoutError:
+            fault = self.fault
+            await self.close()
+            raise Unavailable(fault, remedy="Is it running, and is AMQP_URL right?") from None
+
+    async def close(self) -> None:
+        """Disconnect and stay so."""
+        self.fault = f"The connection to {self.place} is closed."
+        self._up.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def connection(self) -> AbstractConnection:
+        """The connection, as soon as there is one. The caller limits the time."""
+        while True:
+            await self._up.wait()
+            if self._connection is not None:
+                return self._connection
+
+    async def channel(self, purpose: str) -> AbstractChannel:
+        """The channel for ``purpose``, opened anew whenever it was closed."""
+        async with self._opening.setdefault(purpose, asyncio.Lock()):
+            channel = self._channels.get(purpose)
+            if channel is None or channel.is_closed:
+                channel = self._channels[purpose] = await self.new_channel()
+            return channel
+
+    async def new_channel(self) -> AbstractChannel:
+        """A channel with publisher confirms, on which an unroutable message raises."""
+        connection = await self.connection()
+        with faults():
+            channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+            await channel.initialize()
+            return channel
+
+    async def _supervise(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                connection, lost = await self._connect()
+            except (*FAULTS, Error) as error:
+                self.fault = f"{self.place} cannot be used: {_reason(error)}."
+                log.warning("bus not connected", reason=self.fault)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            try:
+                self._connection, self.fault = connection, None
+                self._up.set()
+                await lost.wait()
+                self.fault = f"The connection to {self.place} was lost."
+                log.warning("bus connection lost", place=self.place)
+            finally:
+                self._up.clear()
+                self._connection = None
+                await _end(connection)
+
+    async def _connect(self) -> tuple[AbstractConnection, asyncio.Event]:
+        lost = asyncio.Event()
+
+        def on_close(*_: Any) -> None:
+            lost.set()
+
+        async with asyncio.timeout(ATTEMPT_LIMIT):
+            with faults():
+                connection = await aio_pika.connect(
+                    self._url if "heartbeat" in self._url.query else self._with_heartbeat(),
+                    client_properties={"connection_name": self._name},
+                )
+        connection.close_callbacks.add(on_close)
+        try:
+            async with asyncio.timeout(2 * ATTEMPT_LIMIT):
+                await self._prepare(connection)
+        except BaseException:
+            await _end(connection)
+            raise
+        return connection, lost
+
+    def _with_heartbeat(self) -> URL:
+        return self._url.update_query(heartbeat=HEARTBEAT)
+
+
+async def _end(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(5):
+            with faults():
+                await connection.close()
+    except FAULTS:
+        log.debug("bus connection ended roughly")
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case AuthenticationError() | ProbableAuthenticationError():
+            return "it refuses the login"
+        case TimeoutError():
+            return "no answer in time"
+        case Forbidden():
+            return str(error).rstrip(".")
+        case OSError(strerror=str(text)):
+            return text
+        case _:
+            return type(error).__name__
