@@ -1,0 +1,71 @@
+"""The ``strongroom`` command: what there is, and how it ends."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from common.errors import Error
+from standalone import console
+
+HELP = """Encrypted, deduplicated backups that prove they come back.
+
+Exit codes: 0 done; 1 done, with warnings; 2 wrong usage or an unacceptable request; 3 an
+unexpected error; 4 not allowed; 5 not found; 6 in conflict with the current state; 7 damaged
+data; 8 wrong key; 9 no space; 10 something needed does not answer; 11 cancelled; 12 a component
+could not be backed up; 13 a component could not be restored; 130 interrupted.
+"""
+COMMANDS = ("serve",)
+
+
+class Commands(TyperGroup):
+    """Commands that are imported when they are called: each needs other, heavy packages."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"standalone.commands.{cmd_name.replace('-', '_')}")
+        command = get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Only carries the help."""
+
+
+def main() -> None:
+    """Run the command; every failure is a sentence and an exit code."""
+    try:
+        get_command(app)(prog_name="strongroom")
+    except Error as error:
+        console.fail(error)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("STRONGROOM_DEBUG"):
+            raise
+        unexpected = Error(
+            f"{type(error).__name__}: {error}", remedy="STRONGROOM_DEBUG=1 shows where."
+        )
+        console.fail(unexpected)
+        sys.exit(unexpected.exit_code)

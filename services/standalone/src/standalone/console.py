@@ -1,0 +1,95 @@
+"""What a command says: results on standard output, the way there on standard error.
+
+A terminal gets tables and progress bars; a pipe plain lines, or JSON where ``--json`` is given.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from common.errors import Error
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Report(Protocol):
+    """Told how far a job is; called often."""
+
+    def __call__(
+        self, phase: str, done: int, total: int | None, entries: int, current: str
+    ) -> None: ...
+
+
+def note(text: str) -> None:
+    """A line about what is being done."""
+    err.print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """A line about what the user should know, although the work goes on."""
+    err.print(f"warning: {text}", style="yellow", markup=False)
+
+
+def fail(error: Error) -> None:
+    """What went wrong and what to do, without a traceback."""
+    err.print(f"strongroom: {error}", style="red", markup=False)
+
+
+def emit(document: Any) -> None:
+    """A result for programs: one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """A result for people. Columns whose name begins with '>' stand to the right."""
+    drawn = Table(
+        title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        drawn.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left")
+    for row in rows:
+        drawn.add_row(*(_plain(cell) for cell in row))
+    out.print(drawn)
+
+
+def _plain(cell: object) -> str:
+    """Names come from file systems and other users: no markup, no control characters."""
+    text = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(cell)
+    )
+    return text.replace("[", r"\[")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Report]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not err.is_terminal:
+        yield lambda *_: None
+        return
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(),
+        DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+        console=err, transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(title, total=None)
+
+        def report(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+            del entries, current
+            bar.update(task, description=f"{title}: {phase}", completed=done, total=total)
+
+        yield report

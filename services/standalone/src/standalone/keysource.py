@@ -1,0 +1,42 @@
+"""Where a command takes the key from: never from an argument, which every process can read."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from common.errors import Invalid
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", help="File that holds the key.  [default: BACKUP_ENCRYPTION_KEY]",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+def encryption_key(key_file: Path | None) -> SecretStr:
+    """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE."""
+    named = os.environ.get("BACKUP_ENCRYPTION_KEY_FILE")
+    if key_file is None:
+        if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):
+            return SecretStr(value)
+        if not named:
+            raise Invalid(
+                "There is no key.",
+                remedy="Set BACKUP_ENCRYPTION_KEY, or name the file that holds it: --key-file.",
+            )
+        key_file = Path(named)
+    try:
+        value = key_file.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Invalid(
+            f"The key file {key_file} cannot be read: {reason}.", remedy="Correct the path."
+        ) from error
+    if not value:
+        raise Invalid(f"The key file {key_file} is empty.", remedy="Name another one.")
+    return SecretStr(value)
