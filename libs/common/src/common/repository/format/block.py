@@ -1,0 +1,154 @@
+"""Writing blocks: the entries of a tree, many in one chunk, each block readable by itself."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from common.errors import Invalid
+from common.repository.entry import Entry, EntryType
+from common.repository.format.chunklist import ChunkList, pack_items
+
+MAX_ENTRY = 8 * 1024**2
+BLOCK_SIZE = 1024**2
+MAX_EXTENTS = 65_536
+_BLOCK_MASK = 0x1FF
+_MOST_OWNERS = 0xFFFF
+_LONGEST_NAME = 255
+
+ENTRIES, WARNINGS = 1, 2
+ONE_CHUNK, CHUNK_LIST, EXTENTS, XATTRS = 1, 2, 4, 8
+TYPES = tuple(EntryType)
+_TYPE_NUMBERS = {entry_type: number for number, entry_type in enumerate(TYPES)}
+
+HEAD = struct.Struct("<BIH")
+COUNT = struct.Struct("<I")
+OWNER = struct.Struct("<II")
+ENTRY = struct.Struct("<BBHHHHqQ")
+LIST = struct.Struct("<BI")
+SHORT = struct.Struct("<H")
+PAIR32 = struct.Struct("<II")
+PAIR64 = struct.Struct("<QQ")
+XATTR = struct.Struct("<HI")
+
+Owner = tuple[int, int, str, str]
+
+
+def data_size(entry: Entry) -> int:
+    """How many bytes of an entry are data and not holes."""
+    if entry.type is not EntryType.FILE:
+        return 0
+    if entry.extents is None:
+        return entry.size
+    return sum(length for _, length in entry.extents)
+
+
+class BlockBuilder:
+    """Collects entries for one block."""
+
+    def __init__(self) -> None:
+        self._rows: list[bytes] = []
+        self._owners: dict[Owner, int] = {}
+        self._previous = b""
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, entry: Entry, content: ChunkList) -> bool:
+        """Take an entry; true when the block ends after it.
+
+        Where blocks end is decided by the paths, so that a change in one place leaves the blocks
+        before and after it as they were.
+
+        Raises:
+            Invalid: the entry is too large to store.
+        """
+        row = self._pack(entry, content)
+        if len(row) > MAX_ENTRY:
+            raise Invalid(f"{entry.path[-200:]!r} has more attributes than can be stored.")
+        self._previous = entry.path
+        self._rows.append(row)
+        self.size += len(row)
+        full = self.size >= BLOCK_SIZE or len(self._owners) >= _MOST_OWNERS
+        return full or not zlib.crc32(entry.path) & _BLOCK_MASK
+
+    def take(self) -> bytes:
+        """The block; the next one begins."""
+        head = HEAD.pack(ENTRIES, len(self._rows), len(self._owners))
+        owners = b"".join(_pack_owner(owner) for owner in self._owners)
+        block = b"".join([head, owners, *self._rows])
+        self._rows, self._owners, self._previous, self.size = [], {}, b"", 0
+        return block
+
+    def _pack(self, entry: Entry, content: ChunkList) -> bytes:
+        owner = (entry.uid, entry.gid, entry.user, entry.group)
+        number = self._owners.setdefault(owner, len(self._owners))
+        shared = _shared(self._previous, entry.path)
+        rest = entry.path[shared:]
+        one = content.level == 0 and len(content.root) == 1
+        flags = (
+            (ONE_CHUNK if one else CHUNK_LIST if content.root else 0)
+            | (EXTENTS if entry.extents is not None else 0)
+            | (XATTRS if entry.xattrs else 0)
+        )
+        head = ENTRY.pack(
+            _TYPE_NUMBERS[entry.type],
+            flags,
+            shared,
+            len(rest),
+            entry.mode,
+            number,
+            entry.mtime_ns,
+            entry.size,
+        )
+        return b"".join([head, rest, *_pack_rest(entry, content, flags)])
+
+
+def _shared(before: bytes, path: bytes) -> int:
+    """How many bytes two paths begin with in common."""
+    most = min(len(before), len(path))
+    if before[:most] == path[:most]:
+        return most
+    low, high = 0, most
+    while low < high - 1:
+        middle = (low + high) // 2
+        if before[low:middle] == path[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _pack_rest(entry: Entry, content: ChunkList, flags: int) -> Iterator[bytes]:
+    if flags & ONE_CHUNK:
+        yield content.root[0][0]
+    elif flags & CHUNK_LIST:
+        yield LIST.pack(content.level, len(content.root))
+        yield pack_items(content.root)
+    if entry.type in {EntryType.SYMLINK, EntryType.HARDLINK}:
+        yield SHORT.pack(len(entry.target))
+        yield entry.target
+    elif entry.type in {EntryType.CHARACTER, EntryType.BLOCK}:
+        yield PAIR32.pack(*entry.device)
+    if entry.extents is not None:
+        yield COUNT.pack(len(entry.extents))
+        yield from (PAIR64.pack(*extent) for extent in entry.extents)
+    if entry.xattrs:
+        yield SHORT.pack(len(entry.xattrs))
+        for name, value in entry.xattrs:
+            yield XATTR.pack(len(name), len(value))
+            yield name
+            yield value
+
+
+def _pack_owner(owner: Owner) -> bytes:
+    uid, gid, *names = owner
+    raw = [name.encode("utf-8", "surrogateescape")[:_LONGEST_NAME] for name in names]
+    return OWNER.pack(uid, gid) + b"".join(bytes([len(name)]) + name for name in raw)
+
+
+def pack_warnings(warnings: list[str]) -> bytes:
+    """A block of warnings."""
+    texts = [text.encode("utf-8", "backslashreplace") for text in warnings]
+    head = bytes([WARNINGS]) + COUNT.pack(len(texts))
+    return head + b"".join(COUNT.pack(len(text)) + text for text in texts)

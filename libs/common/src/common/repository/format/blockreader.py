@@ -1,0 +1,191 @@
+"""Reading blocks. What comes out is safe to act on: no path leads out of the root."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import Corrupt, Invalid
+from common.repository.entry import Entry, EntryType, check_entry
+from common.repository.format.block import (
+    CHUNK_LIST,
+    COUNT,
+    ENTRIES,
+    ENTRY,
+    EXTENTS,
+    LIST,
+    ONE_CHUNK,
+    OWNER,
+    PAIR32,
+    PAIR64,
+    SHORT,
+    TYPES,
+    WARNINGS,
+    XATTR,
+    XATTRS,
+    Owner,
+)
+from common.repository.format.chunklist import ITEM, MAX_LEVEL, ChunkList, Item, parse_items
+from common.repository.format.codec import MAX_RECORD
+from common.repository.format.pack import CHUNK_ID_SIZE
+
+_COUNTS = struct.Struct("<IH")
+_ALL_FLAGS = ONE_CHUNK | CHUNK_LIST | EXTENTS | XATTRS
+_CONTENT_FLAGS = ONE_CHUNK | CHUNK_LIST
+NOTHING = ChunkList()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry(Entry):
+    """An entry read from a tree, with what its content consists of."""
+
+    content: ChunkList = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one block holds: entries or warnings."""
+
+    entries: list[StoredEntry]
+    warnings: list[str]
+
+
+class _Cursor:
+    """Reads a block from its start to its end."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name = name
+        self._data = data
+        self._place = 0
+
+    def take(self, length: int) -> bytes:
+        """The next bytes."""
+        end = self._place + length
+        if end > len(self._data):
+            raise Corrupt(f"{self.name} is a block that ends too early.")
+        piece = self._data[self._place : end]
+        self._place = end
+        return piece
+
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """The next numbers."""
+        return layout.unpack(self.take(layout.size))
+
+    def rest(self) -> int:
+        """How many bytes there are still."""
+        return len(self._data) - self._place
+
+
+def parse_block(data: bytes, name: str) -> Block:
+    """Read a block; ``name`` says in errors where it was found.
+
+    Raises:
+        Corrupt: it does not read as a block, or an entry in it is not acceptable.
+    """
+    cursor = _Cursor(data, name)
+    try:
+        (kind,) = cursor.take(1)
+        if kind == ENTRIES:
+            block = Block(list(_entries(cursor)), [])
+        elif kind == WARNINGS:
+            block = Block([], list(_warnings(cursor)))
+        else:
+            raise Corrupt(f"{name} is a block of an unknown kind.")
+    except Invalid as error:
+        raise Corrupt(f"{name} has an entry that is not acceptable: {error.message}") from error
+    if cursor.rest():
+        raise Corrupt(f"{name} is a block that does not end where it should.")
+    return block
+
+
+def _warnings(cursor: _Cursor) -> Iterator[str]:
+    (count,) = cursor.unpack(COUNT)
+    for _ in range(count):
+        (length,) = cursor.unpack(COUNT)
+        yield cursor.take(length).decode("utf-8", "replace")
+
+
+def _entries(cursor: _Cursor) -> Iterator[StoredEntry]:
+    count, owner_count = cursor.unpack(_COUNTS)
+    owners = [_owner(cursor) for _ in range(owner_count)]
+    path = b""
+    for _ in range(count):
+        number, flags, shared, rest, mode, owner, mtime, size = cursor.unpack(ENTRY)
+        if number >= len(TYPES) or owner >= len(owners) or shared > len(path):
+            raise Corrupt(f"{cursor.name} has an entry with impossible numbers.")
+        path = path[:shared] + cursor.take(rest)
+        yield _entry(cursor, TYPES[number], flags, (path, mode, mtime, size), owners[owner])
+
+
+def _entry(
+    cursor: _Cursor,
+    kind: EntryType,
+    flags: int,
+    head: tuple[bytes, int, int, int],
+    owner: Owner,
+) -> StoredEntry:
+    path, mode, mtime, size = head
+    if flags & ~_ALL_FLAGS or (flags & (_CONTENT_FLAGS | EXTENTS) and kind is not EntryType.FILE):
+        raise Corrupt(f"{cursor.name} has an entry with impossible flags.")
+    level, root = _content(cursor, flags)
+    target, device = b"", (0, 0)
+    if kind in {EntryType.SYMLINK, EntryType.HARDLINK}:
+        (length,) = cursor.unpack(SHORT)
+        target = cursor.take(length)
+    elif kind in {EntryType.CHARACTER, EntryType.BLOCK}:
+        major, minor = cursor.unpack(PAIR32)
+        device = (major, minor)
+    extents = _extents(cursor) if flags & EXTENTS else None
+    xattrs = tuple(_xattrs(cursor)) if flags & XATTRS else ()
+    data = size if extents is None else sum(length for _, length in extents)
+    content = _check_content(level, root, data, cursor.name) if root else NOTHING
+    if kind is EntryType.FILE and data and not root:
+        raise Corrupt(f"{cursor.name} has a file without its content.")
+    entry = StoredEntry(
+        path, kind, mode, *owner, mtime, size, target, device, xattrs, extents, content
+    )
+    check_entry(entry)
+    return entry
+
+
+def _check_content(level: int, root: tuple[Item, ...], size: int, name: str) -> ChunkList:
+    if len(root) == 1 and not root[0][1]:
+        # The one chunk of a file is as long as its data; every other root states its lengths.
+        root = ((root[0][0], size),)
+    if level == 0 and sum(length for _, length in root) != size:
+        raise Corrupt(f"{name} has a file whose chunks do not add up to its size.")
+    if len(root) == 1 and not 0 < root[0][1] <= MAX_RECORD:
+        raise Corrupt(f"{name} has a file with an impossible chunk.")
+    return ChunkList(level, size, root)
+
+
+def _content(cursor: _Cursor, flags: int) -> tuple[int, tuple[Item, ...]]:
+    if flags & ONE_CHUNK:
+        return 0, ((cursor.take(CHUNK_ID_SIZE), 0),)
+    if not flags & CHUNK_LIST:
+        return 0, ()
+    level, count = cursor.unpack(LIST)
+    if level > MAX_LEVEL:
+        raise Corrupt(f"{cursor.name} has a chunk list that is too deep.")
+    return level, tuple(parse_items(cursor.take(count * ITEM.size), cursor.name))
+
+
+def _extents(cursor: _Cursor) -> tuple[tuple[int, int], ...]:
+    (count,) = cursor.unpack(COUNT)
+    return tuple(PAIR64.iter_unpack(cursor.take(count * PAIR64.size)))
+
+
+def _xattrs(cursor: _Cursor) -> Iterator[tuple[bytes, bytes]]:
+    (count,) = cursor.unpack(SHORT)
+    for _ in range(count):
+        name, value = cursor.unpack(XATTR)
+        yield cursor.take(name), cursor.take(value)
+
+
+def _owner(cursor: _Cursor) -> Owner:
+    uid, gid = cursor.unpack(OWNER)
+    names = []
+    for _ in range(2):
+        (length,) = cursor.take(1)
+        names.append(cursor.take(length).decode("utf-8", "surrogateescape"))
+    return uid, gid, names[0], names[1]

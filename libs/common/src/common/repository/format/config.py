@@ -1,0 +1,211 @@
+"""The object ``config``: who the repository is and how its keys are kept."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from common.crypto.hpke import SUITE, PrivateKey, PublicKey
+from common.crypto.keys import KeyProvider, PassphraseProvider, Secret, derive_writer_key
+from common.errors import Corrupt, WrongKey
+from common.repository.format.fields import Fields, encode
+from common.repository.format.frame import Frame, pack_frame, parse_frame
+from common.repository.format.names import CONFIG, KEY_ID_SIZE, Kind
+from common.repository.format.writerkeys import config_mac_key, is_writer_key, writer_check
+
+_PRIVATE = b"strongroom/v1/private-key"
+_WRITER = b"strongroom/v1/writer-key"
+_BOUNDS = ((64, 2**20), (256, 2**22), (1024, 2**23), (0, 3), (1, 2**23))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkerParameters:
+    """Where chunks end. Files of up to ``whole`` bytes are one chunk."""
+
+    minimum: int = 256 * 1024
+    average: int = 1024 * 1024
+    maximum: int = 4 * 1024 * 1024
+    normalization: int = 1
+    whole: int = 256 * 1024
+
+    def check(self) -> None:
+        """Refuse parameters that this version cannot cut by."""
+        sizes = (self.minimum, self.average, self.maximum)
+        possible = all(
+            low <= value <= high
+            for value, (low, high) in zip(
+                (*sizes, self.normalization, self.whole), _BOUNDS, strict=True
+            )
+        )
+        if not possible or sorted(sizes) != list(sizes):
+            raise Corrupt("config has chunker parameters that are not understood.")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A recovery key's public part, and the writer key wrapped to it."""
+
+    name: str
+    public_key: PublicKey
+    writer_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryConfig:
+    """The content of ``config``. Made by ``create`` or ``parse``."""
+
+    repository: bytes
+    generation: int
+    created: datetime
+    encrypted: bool
+    chunker: ChunkerParameters
+    sealing: dict[str, Any]
+    public_key: PublicKey
+    private_key: bytes = field(repr=False)
+    writer_key: bytes = field(repr=False)
+    writer_check: bytes = field(repr=False)
+    recovery: tuple[Recovery, ...] = ()
+    frame: Frame | None = field(default=None, repr=False, compare=False)
+
+    @staticmethod
+    def create(
+        encryption_key: Secret,
+        writer_key: bytes | None = None,
+        recovery: Sequence[tuple[str, PublicKey]] = (),
+        chunker: ChunkerParameters | None = None,
+    ) -> bytes:
+        """The ``config`` of a new repository; None as the encryption key: without encryption."""
+        repository = os.urandom(KEY_ID_SIZE)
+        writer = derive_writer_key(encryption_key) if writer_key is None else writer_key
+        provider = PassphraseProvider(encryption_key)
+        private = PrivateKey.generate()
+        config = RepositoryConfig(
+            repository=repository,
+            generation=1,
+            created=datetime.now(UTC),
+            encrypted=encryption_key is not None,
+            chunker=chunker or ChunkerParameters(),
+            sealing=provider.describe(),
+            public_key=private.public,
+            private_key=provider.seal(private.seed, _PRIVATE + repository),
+            writer_key=provider.seal(writer, _WRITER + repository),
+            writer_check=writer_check(writer, repository),
+            recovery=tuple(
+                Recovery(name, key, key.wrap(writer, _WRITER + repository))
+                for name, key in recovery
+            ),
+        )
+        return config.pack(writer)
+
+    @staticmethod
+    def parse(data: bytes) -> "RepositoryConfig":
+        """Read ``config``; nothing in it may be relied on before ``authenticate``.
+
+        Raises:
+            Corrupt: damaged, or not a config.
+        """
+        frame = parse_frame(Kind.CONFIG, data, CONFIG)
+        fields = Fields(frame.body, CONFIG)
+        chunker = fields.fields("chunker")
+        config = RepositoryConfig(
+            repository=fields.hex("repository", KEY_ID_SIZE),
+            generation=fields.number("generation"),
+            created=fields.time("created"),
+            encrypted=fields.flag("encrypted"),
+            chunker=ChunkerParameters(
+                *(chunker.number(name) for name in ChunkerParameters.__dataclass_fields__)
+            ),
+            sealing=fields.mapping("sealing"),
+            public_key=PublicKey(fields.binary("public_key")),
+            private_key=fields.binary("private_key"),
+            writer_key=fields.binary("writer_key"),
+            writer_check=fields.binary("writer_check"),
+            recovery=tuple(_parse_recovery(row) for row in fields.rows("recovery")),
+            frame=frame,
+        )
+        config.chunker.check()
+        return config
+
+    def authenticate(self, writer_key: bytes) -> None:
+        """Make sure that this is the writer key and that its holders wrote this config.
+
+        Raises:
+            WrongKey: the key is another repository's.
+            Corrupt: the config was changed.
+        """
+        if not is_writer_key(writer_key, self.repository, self.writer_check):
+            raise WrongKey(
+                "The writer key is not this repository's.",
+                remedy="Set BACKUP_WRITER_KEY to what `strongroom keys writer` prints.",
+            )
+        if self.frame is None:
+            raise Corrupt("config was not read from an object.")
+        self.frame.authenticate(config_mac_key(writer_key))
+
+    def open_private(self, provider: KeyProvider) -> tuple[PrivateKey, bytes]:
+        """The private key and the writer key, for the holder of the encryption key."""
+        private = PrivateKey(provider.unseal(self.private_key, _PRIVATE + self.repository))
+        writer_key = provider.unseal(self.writer_key, _WRITER + self.repository)
+        self.authenticate(writer_key)
+        if private.public != self.public_key:
+            raise Corrupt("config has a private key that does not fit its public key.")
+        return private, writer_key
+
+    def open_recovery(self, private: PrivateKey) -> bytes:
+        """The writer key, for the holder of a recovery key.
+
+        Raises:
+            WrongKey: it is none of this repository's recovery keys.
+        """
+        public = private.public
+        for recovery in self.recovery:
+            if recovery.public_key == public:
+                writer_key = private.unwrap(recovery.writer_key, _WRITER + self.repository)
+                self.authenticate(writer_key)
+                return writer_key
+        raise WrongKey("The recovery key is not one of this repository's.")
+
+    @property
+    def recipients(self) -> tuple[PublicKey, ...]:
+        """Everyone whom a run key is wrapped to."""
+        return (self.public_key, *(recovery.public_key for recovery in self.recovery))
+
+    def pack(self, writer_key: bytes) -> bytes:
+        """The bytes of the object."""
+        body: dict[str, Any] = {
+            "repository": self.repository.hex(),
+            "generation": self.generation,
+            "created": self.created.isoformat(),
+            "encrypted": self.encrypted,
+            "chunker": {
+                "algorithm": "fastcdc-2020",
+                **{name: getattr(self.chunker, name) for name in self.chunker.__slots__},
+            },
+            "sealing": self.sealing,
+            "public_key": encode(self.public_key.raw),
+            "private_key": encode(self.private_key),
+            "writer_key": encode(self.writer_key),
+            "writer_check": encode(self.writer_check),
+            "recovery": [_pack_recovery(recovery) for recovery in self.recovery],
+        }
+        return pack_frame(Kind.CONFIG, body, config_mac_key(writer_key))
+
+    def next_generation(self, **changes: Any) -> "RepositoryConfig":
+        """A changed config that succeeds this one."""
+        return replace(self, generation=self.generation + 1, frame=None, **changes)
+
+
+def _pack_recovery(recovery: Recovery) -> dict[str, Any]:
+    return {
+        "name": recovery.name,
+        "suite": SUITE,
+        "public_key": encode(recovery.public_key.raw),
+        "writer_key": encode(recovery.writer_key),
+    }
+
+
+def _parse_recovery(row: Fields) -> Recovery:
+    if row.number("suite") != SUITE:
+        raise row.wrong("suite")
+    return Recovery(row.text("name"), PublicKey(row.binary("public_key")), row.binary("writer_key"))

@@ -1,0 +1,191 @@
+"""Packs: a clear header, sealed records, and a sealed directory of them."""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from common.crypto.aead import TAG_SIZE, NumberedSeal
+from common.crypto.kdf import derive
+from common.errors import Corrupt
+from common.repository.format.codec import MAX_RECORD
+from common.repository.format.names import KEY_ID_SIZE, MAGIC_SIZE, Kind, check_magic
+
+SALT_SIZE = 32
+HEADER_SIZE = MAGIC_SIZE + KEY_ID_SIZE + SALT_SIZE
+TRAILER_SIZE = 4
+CHUNK_ID_SIZE = 16
+MAX_CHUNKS = 2**18
+MAX_PACK = 256 * 1024**2
+
+CONTENT, TREE = 0, 1
+"""The kinds of packs: what files hold, and trees."""
+
+_LAST = 2**96 - 1
+_HEAD = struct.Struct("<BII")
+_RECORD = struct.Struct("<BIII")
+_CHUNK = struct.Struct("<16sI")
+_LENGTH = struct.Struct("<I")
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Record(NamedTuple):
+    """A record in a pack's directory."""
+
+    codec: int
+    stored: int
+    raw: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackHeader:
+    """The clear start of a pack: all of it is bound to every record."""
+
+    key_id: bytes
+    salt: bytes
+
+    @classmethod
+    def new(cls, key_id: bytes) -> "PackHeader":
+        """The header of a new pack, with a fresh salt and so a fresh key."""
+        return cls(key_id, os.urandom(SALT_SIZE))
+
+    @classmethod
+    def parse(cls, data: Buffer, name: str) -> "PackHeader":
+        """Read the first ``HEADER_SIZE`` bytes of the pack ``name``."""
+        check_magic(Kind.PACK, data, name)
+        if len(data) < HEADER_SIZE:
+            raise Corrupt(f"{name} is cut short.")
+        rest = bytes(data[MAGIC_SIZE:HEADER_SIZE])
+        return cls(rest[:KEY_ID_SIZE], rest[KEY_ID_SIZE:])
+
+    def pack(self) -> bytes:
+        """The bytes of the header."""
+        return Kind.PACK.magic + self.key_id + self.salt
+
+    def seal(self, run_key: bytes) -> "PackSeal":
+        """What seals and opens this pack."""
+        return PackSeal(self, run_key)
+
+
+class PackSeal:
+    """Seals and opens the records of one pack and its directory."""
+
+    def __init__(self, header: PackHeader, run_key: bytes) -> None:
+        self._seal = NumberedSeal(derive(run_key, "strongroom/v1/pack", header.salt))
+        self._record = header.pack() + b"\x00"
+        self._final = header.pack() + b"\x01"
+
+    def seal_record(self, number: int, data: Buffer) -> bytes:
+        """Record ``number``; each number once."""
+        return self._seal.seal(number, data, self._record)
+
+    def open_record(self, number: int, sealed: Buffer) -> bytes:
+        """Record ``number``, still compressed. Raises ``Corrupt``."""
+        return self._seal.open(number, sealed, self._record)
+
+    def seal_directory(self, directory: "Directory") -> bytes:
+        """The end of the pack: the sealed directory and its length."""
+        sealed = self._seal.seal(_LAST, directory.pack(), self._final)
+        return sealed + _LENGTH.pack(len(sealed))
+
+    def open_directory(self, sealed: Buffer, name: str) -> "Directory":
+        """The directory of the pack ``name``. Raises ``Corrupt``."""
+        return Directory.parse(self._seal.open(_LAST, sealed, self._final), name)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What a pack holds: its records in order, and their chunks in order (20 bytes each)."""
+
+    kind: int
+    records: Sequence[Record]
+    chunks: bytes
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> "Directory":
+        """Read a directory found in the object ``name``.
+
+        Raises:
+            Corrupt: it does not add up.
+        """
+        try:
+            kind, records, chunks = _HEAD.unpack_from(data)
+        except struct.error as error:
+            raise Corrupt(f"{name} has a directory that is cut short.") from error
+        start = _HEAD.size + records * _RECORD.size
+        if kind > TREE or chunks > MAX_CHUNKS or len(data) != start + chunks * _CHUNK.size:
+            raise Corrupt(f"{name} has a directory that does not add up.")
+        found = [Record(*row) for row in _RECORD.iter_unpack(data[_HEAD.size : start])]
+        directory = cls(kind, found, data[start:])
+        directory._check(name)
+        return directory
+
+    def pack(self) -> bytes:
+        """The bytes of the directory."""
+        rows = b"".join(_RECORD.pack(*record) for record in self.records)
+        return _HEAD.pack(self.kind, len(self.records), len(self)) + rows + self.chunks
+
+    def __len__(self) -> int:
+        return len(self.chunks) // _CHUNK.size
+
+    def items(self) -> Iterator[tuple[bytes, int]]:
+        """The id and length of each chunk, in order."""
+        return _CHUNK.iter_unpack(self.chunks)
+
+    def chunk(self, number: int) -> tuple[bytes, int]:
+        """The id and length of one chunk."""
+        chunk_id, length = _CHUNK.unpack_from(self.chunks, number * _CHUNK.size)
+        return chunk_id, length
+
+    def record_items(self) -> Iterator[tuple[Record, list[tuple[bytes, int]]]]:
+        """Each record with its chunks."""
+        items = list(self.items())
+        start = 0
+        for record in self.records:
+            yield record, items[start : start + record.chunks]
+            start += record.chunks
+
+    def offsets(self) -> list[int]:
+        """Where each record begins in the pack, and at the end where the directory does."""
+        return list(accumulate((record.stored for record in self.records), initial=HEADER_SIZE))
+
+    def size(self) -> int:
+        """How long the pack must be."""
+        directory = _HEAD.size + len(self.records) * _RECORD.size + len(self.chunks)
+        return self.offsets()[-1] + directory + TAG_SIZE + TRAILER_SIZE
+
+    def _check(self, name: str) -> None:
+        possible = all(
+            TAG_SIZE < record.stored <= record.raw + TAG_SIZE
+            and 0 < record.raw <= MAX_RECORD
+            and record.chunks > 0
+            for record in self.records
+        )
+        if not possible or sum(record.chunks for record in self.records) != len(self):
+            raise Corrupt(f"{name} has a directory with impossible records.")
+        lengths = accumulate((length for _, length in self.items()), initial=0)
+        borders = list(lengths)
+        ends = accumulate(record.chunks for record in self.records)
+        raw = accumulate(record.raw for record in self.records)
+        if any(borders[end] != total for end, total in zip(ends, raw, strict=True)):
+            raise Corrupt(f"{name} has a directory whose lengths do not add up.")
+
+
+def pack_chunks(chunks: Iterable[tuple[bytes, int]]) -> bytes:
+    """Chunks as a directory or a chunk list holds them."""
+    return b"".join(_CHUNK.pack(*chunk) for chunk in chunks)
+
+
+def directory_place(trailer: Buffer, size: int, name: str) -> tuple[int, int]:
+    """Offset and length of the sealed directory, from the last bytes of a pack of this size."""
+    if size < HEADER_SIZE + TAG_SIZE + TRAILER_SIZE or len(trailer) != TRAILER_SIZE:
+        raise Corrupt(f"{name} is cut short.")
+    (length,) = _LENGTH.unpack(trailer)
+    start = size - TRAILER_SIZE - length
+    if length < TAG_SIZE + _HEAD.size or start < HEADER_SIZE:
+        raise Corrupt(f"{name} does not end as a pack must.")
+    return start, length
