@@ -34,8 +34,10 @@ apt_install() {
   [ "$(id -u)" = 0 ] || stop "$1 is missing. Ask an administrator for: apt-get install $*"
   say "installing $* by apt-get"
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null ||
+  output=$({ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } 2>&1) || {
+    printf '%s\n' "$output" >&2
     stop "apt-get could not install $*. Install it by hand, then run this again."
+  }
 }
 
 [ -w . ] || stop "$PWD is not writable for $(id -un). Use a checkout of your own, or correct its owner."
