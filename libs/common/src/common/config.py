@@ -76,7 +76,9 @@ class Settings(BaseSettings):
 class DatabaseSettings(Settings):
     """The service's own PostgreSQL role and, through it, schema."""
 
-    database_url: SecretStr
+    database_url: SecretStr = Field(
+        description="the service's database, postgresql://user:password@host:5432/database"
+    )
     database_pool_size: int = Field(default=8, ge=2)
 
 
@@ -85,6 +87,10 @@ class BusSettings(Settings):
 
     amqp_url: SecretStr = SecretStr("")
     strongroom_bus_url: SecretStr = SecretStr("")
+
+
+class ServiceSettings(DatabaseSettings, BusSettings):
+    """What every service of the platform needs."""
 
 
 class StationSettings(Settings):

@@ -24,6 +24,7 @@ from common.messages.base import (
     Question,
     QuestionFailed,
     Record,
+    operation_id,
 )
 from common.messages.envelope import SYSTEM, Actor, Envelope, seal, uuid7
 from common.messages.jobs import JobProgressed
@@ -88,6 +89,7 @@ __all__ = [
     "VerifyBackup",
     "decode",
     "encode",
+    "operation_id",
     "seal",
     "types",
     "uuid7",

@@ -65,3 +65,9 @@ class QuestionFailed(Message):
     type: ClassVar[str] = "question.failed"
 
     failure: Failure
+
+
+def operation_id(message: Message) -> str:
+    """The id of the operation that ``message`` belongs to, or an empty string."""
+    fields = ("deletion_id", "verification_id", "restore_id", "operation_id", "backup_id")
+    return next((str(vars(message)[name]) for name in fields if vars(message).get(name)), "")

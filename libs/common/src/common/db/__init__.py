@@ -1,0 +1,18 @@
+"""PostgreSQL: the pool, transactions, migrations, LISTEN."""
+
+from common.db.listener import Listener
+from common.db.migrations import Source, migrate
+from common.db.pool import Connection, Pool, connect, transaction
+from common.db.transient import is_transient, retrying
+
+__all__ = [
+    "Connection",
+    "Listener",
+    "Pool",
+    "Source",
+    "connect",
+    "is_transient",
+    "migrate",
+    "retrying",
+    "transaction",
+]

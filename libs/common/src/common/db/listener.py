@@ -1,0 +1,62 @@
+"""LISTEN on one connection of the pool, for as long as the process lives."""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from common.db.pool import Connection, Pool
+
+_PING_SECONDS = 15.0
+_PING_LIMIT = 5.0
+_PAUSE_SECONDS = 1.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Listener:
+    """Sets an event for each notification on its channel.
+
+    A notification is a hint: whoever waits for one also looks from time to time. After a lost
+    connection every event is set once, because something may have been missed.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._events: dict[str, list[asyncio.Event]] = {}
+
+    def on(self, channel: str) -> asyncio.Event:
+        """A new event for ``channel``, which its waiter clears. Ask before ``run`` is started."""
+        event = asyncio.Event()
+        self._events.setdefault(channel, []).append(event)
+        return event
+
+    async def run(self) -> None:
+        """Listen until cancelled, with a new connection whenever one is lost."""
+        while True:
+            try:
+                async with self._pool.acquire(timeout=_PING_LIMIT) as connection:
+                    await self._listen(connection)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it was, the answer is to connect again
+                log.info("notifications interrupted", error=type(error).__name__)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _listen(self, connection: Connection) -> None:
+        def wake(_connection: Any, _pid: int, channel: str, _payload: object) -> None:
+            for event in self._events[channel]:
+                event.set()
+
+        for channel in self._events:
+            await connection.add_listener(channel, wake)
+        try:
+            for channel in self._events:
+                wake(None, 0, channel, "")
+            while True:
+                await asyncio.sleep(_PING_SECONDS)
+                await connection.execute("SELECT 1", timeout=_PING_LIMIT)
+        finally:
+            if not connection.is_closed():
+                for channel in self._events:
+                    await connection.remove_listener(channel, wake)
