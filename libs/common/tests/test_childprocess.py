@@ -200,6 +200,17 @@ async def test_a_quiet_worker_is_not_taken_for_dead(program: Any) -> None:
         await child.result()
 
 
+async def test_a_child_that_slept_goes_on(program: Any) -> None:
+    """A paused container must not lose its job while the parent holds the lease for it."""
+    command = program("for n in range(8):\n    time.sleep(0.3)\n    channel.check()\nreturn {}")
+    async with spawn(command, {}, limits=Limits(leash=1.0)) as child:
+        await asyncio.sleep(1.0)
+        os.kill(child.pid, signal.SIGSTOP)
+        await asyncio.sleep(2.0)
+        os.kill(child.pid, signal.SIGCONT)
+        await child.result()
+
+
 async def test_an_unexpected_word_ends_the_talk(program: Any) -> None:
     """A commit may never be confused with anything else."""
     command = program("channel.send('banana')\ntime.sleep(10)")

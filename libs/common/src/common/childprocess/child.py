@@ -25,6 +25,7 @@ from common.errors import LeaseLost, Unavailable
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_INTERVAL = 0.25
+_HEARING = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,10 @@ class Channel:
     def check(self) -> None:
         """Raise LeaseLost when the leash has run out: to be called before what cannot be undone."""
         if _now() > self._deadline:
-            raise LeaseLost
+            # If it is this process that slept, the parent's word is waiting to be heard.
+            time.sleep(_HEARING)
+            if _now() > self._deadline:
+                raise LeaseLost
 
     def listen(self) -> None:
         """Hear the parent until it is gone; the thread beside the work."""
