@@ -1,0 +1,63 @@
+"""What can be backed up: the protocol that every kind of source follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from common.repository.tree import Sink, Source
+
+Select = Callable[[bytes], bool]
+"""Says of an entry's path whether it is wanted; what leads to a wanted path is made as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a component is restored to: a folder, a database, or over its source.
+
+    In place means over what this station's own configuration names, never over a path or a
+    server that only the backup names.
+    """
+
+    directory: Path | None = None
+    database: str | None = None
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOutcome:
+    """What a restore came to. ``warnings`` name what could not be brought back as it was."""
+
+    entries: int = 0
+    size_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Component(Protocol):
+    """A source of backups. Both methods block; they run in the job's own process."""
+
+    name: str
+    kind: str
+
+    def capture(self, sink: Sink) -> dict[str, Any]:
+        """Stream a consistent state into ``sink``; the details are kept in the snapshot.
+
+        The details hold versions, counts and sizes, never content or a secret: they are listed.
+
+        Raises:
+            CaptureFailed: there is no whole state to be had; nothing of it may be listed.
+        """
+
+    def restore(
+        self, source: Source, target: Target, select: Select | None = None
+    ) -> RestoreOutcome:
+        """Bring ``source`` back at ``target``, all of it or what ``select`` wants.
+
+        Raises:
+            RestoreFailed: something wanted is not there now.
+            Conflict: ``target`` holds something that must not be overwritten, or is in use.
+            NotFound: nothing is selected.
+            NoSpace: the disk is full.
+            ContentDamaged: the repository has lost some content; all the rest is restored.
+        """

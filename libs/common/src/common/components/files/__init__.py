@@ -1,0 +1,152 @@
+"""Trees of files, with everything that the file system knows of them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from common.components.component import RestoreOutcome, Select, Target
+from common.components.files.folders import Folders
+from common.components.files.metadata import Applier
+from common.components.files.patterns import Patterns
+from common.components.files.placing import Placing
+from common.components.files.selecting import Selection
+from common.components.files.walk import Walk, ancestors
+from common.components.names import beneath, parse, show
+from common.components.notes import Notes, raise_if_full
+from common.errors import CaptureFailed, Conflict, NotFound, RestoreFailed
+from common.repository.tree import Sink, Source
+
+
+class FilesOptions(BaseModel):
+    """What a ``kind = "files"`` table of components.toml may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["files"] = "files"
+    paths: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    one_file_system: bool = False
+    numeric_owners: bool = False
+
+    @field_validator("paths")
+    @classmethod
+    def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if not path.startswith("/"):
+                raise ValueError(f"{path} does not start at /")
+        return paths
+
+
+class FilesComponent:
+    """Files below one or more paths; in the backup each has its whole path from the root."""
+
+    kind = "files"
+    options = FilesOptions
+
+    def __init__(self, name: str, options: FilesOptions) -> None:
+        self.name = name
+        self._options = options
+        self._patterns = Patterns(options.include, options.exclude)
+
+    @classmethod
+    def of(cls, name: str, paths: Sequence[str | Path]) -> Self:
+        """A component for these paths, relative ones taken from the current folder."""
+        return cls(name, FilesOptions(paths=tuple(os.path.abspath(path) for path in paths)))
+
+    @property
+    def roots(self) -> list[bytes]:
+        """The paths without their first slash, in order, none within another."""
+        roots: list[bytes] = []
+        names = {os.path.normpath(os.fsencode(path)).strip(b"/") for path in self._options.paths}
+        for name in sorted(names, key=lambda path: path.split(b"/") if path else []):
+            if not any(beneath(name, root) for root in roots):
+                roots.append(name)
+        return roots
+
+    def capture(self, sink: Sink) -> dict[str, Any]:
+        """Read every path; what cannot be read or vanishes meanwhile is told as a warning.
+
+        Raises:
+            CaptureFailed: one of the paths themselves is gone or unreadable.
+        """
+        roots = self.roots
+        if not roots:
+            raise CaptureFailed(f"Component {self.name} names no path.")
+        walk = Walk(sink, self._patterns, self._devices(roots))
+        told: set[bytes] = set()
+        for root in roots:
+            for folder in ancestors(root):
+                if folder.path not in told:
+                    told.add(folder.path)
+                    sink.add(folder)
+            walk.run(root)
+        return {"roots": [show(b"/" + root) for root in roots], **walk.counts}
+
+    def restore(
+        self, source: Source, target: Target, select: Select | None = None
+    ) -> RestoreOutcome:
+        """Place the entries below the folder ``target.directory``, or over this component's paths.
+
+        What the target has and the backup has not stays.
+        """
+        recorded = [parse(text).strip(b"/") for text in source.details.get("roots", [])]
+        roots = [*recorded, *self.roots] if target.in_place else recorded
+        selection = Selection(source, select, roots)
+        if target.in_place:
+            self._allow(selection, recorded, everything=select is None)
+        elif select is not None and not sum(1 for _ in selection.prepare()):
+            raise NotFound("Nothing in the backup has that name.")
+        folders = self._folders(target)
+        notes = Notes()
+        try:
+            if target.in_place:
+                for root in self.roots:
+                    folders.trust(root.rpartition(b"/")[0])
+            applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
+            outcome = Placing(source, selection, folders, applier).run()
+        finally:
+            folders.close()
+        return RestoreOutcome(outcome.entries, outcome.size_bytes, notes.lines())
+
+    def _devices(self, roots: list[bytes]) -> list[int] | None:
+        if not self._options.one_file_system:
+            return None
+        every = {*roots, *(os.fsencode(path).strip(b"/") for path in self._options.paths)}
+        return [os.stat(b"/" + root).st_dev for root in every if os.path.exists(b"/" + root)]
+
+    def _allow(self, selection: Selection, recorded: list[bytes], *, everything: bool) -> None:
+        """Let a restore in place touch nothing but what this component is configured with."""
+        wanted = recorded if everything else selection.prepare()
+        roots, empty = self.roots, True
+        for path in wanted:
+            empty = False
+            if any(beneath(root, path) for root in roots):
+                continue  # it leads to one of them
+            if not any(beneath(path, root) for root in roots):
+                raise Conflict(
+                    f"{show(b'/' + path)} is not among the paths of component {self.name} here.",
+                    remedy="Restore it into a folder, or add the path to components.toml.",
+                )
+        if empty:
+            raise NotFound("Nothing in the backup has that name.")
+
+    @staticmethod
+    def _folders(target: Target) -> Folders:
+        if target.in_place:
+            return Folders(os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        if target.directory is None:
+            raise RestoreFailed("Files are restored into a folder, and none is named.")
+        try:
+            target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            return Folders(os.open(target.directory, flags))
+        except OSError as error:
+            raise_if_full(error, str(target.directory))
+            raise RestoreFailed(
+                f"{target.directory} cannot be used: {error.strerror}.",
+                remedy="Name a folder that this account may write to.",
+            ) from error

@@ -1,0 +1,99 @@
+"""Opens and makes folders below a base, one part of the path at a time, following no symlink.
+
+So nothing that somebody planted at the target, and nothing that was restored before, can lead a
+restore out of it.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from contextlib import suppress
+
+from common.components.files.trusted import open_trusted
+from common.components.names import beneath
+
+OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+KEPT_OPEN = 128
+WORKING_MODE = 0o700
+
+
+class Folders:
+    """Folders by their path below ``base``, kept open as long as they are among the last used."""
+
+    def __init__(self, base: int) -> None:
+        self._bases = {b"": base}
+        self._open: OrderedDict[bytes, int] = OrderedDict()
+
+    def close(self) -> None:
+        """Close all, the base too."""
+        for file in (*self._open.values(), *self._bases.values()):
+            os.close(file)
+        self._open.clear()
+        self._bases.clear()
+
+    def trust(self, path: bytes) -> None:
+        """Work below the folder ``path``, or what there is of it, wherever trusted symlinks lead.
+
+        It is for the folders above a place that is restored in place: they are no part of the
+        backup, and what this machine has there is right.
+        """
+        while path not in self._bases:
+            with suppress(FileNotFoundError):
+                self._bases[path] = open_trusted(self._bases[b""], path)
+            path = path.rpartition(b"/")[0]
+
+    def file(self, path: bytes) -> int:
+        """The folder ``path``, open; made if need be. It stays open until some more are used."""
+        self.make(path)
+        return self._known(path)
+
+    def parent(self, path: bytes) -> tuple[int, bytes]:
+        """The folder that holds ``path``, and the last part of the path."""
+        folder, _, name = path.rpartition(b"/")
+        return self.file(folder), name
+
+    def make(self, path: bytes) -> bool:
+        """Make the folder ``path`` unless it is there; whether it was made.
+
+        Anything else of that name gives way.
+        """
+        missing, made = [], False
+        while path not in self._bases and path not in self._open:
+            missing.append(path)
+            path = path.rpartition(b"/")[0]
+        file = self._known(path)
+        for step in reversed(missing):
+            file, made = self._enter(file, step.rpartition(b"/")[2])
+            self._open[step] = file
+            while len(self._open) > KEPT_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+        return made
+
+    def _known(self, path: bytes) -> int:
+        if path in self._bases:
+            return self._bases[path]
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def _enter(self, parent: int, name: bytes) -> tuple[int, bool]:
+        with suppress(FileNotFoundError):
+            try:
+                return self._existing(parent, name), False
+            except NotADirectoryError:
+                os.unlink(name, dir_fd=parent)
+        os.mkdir(name, WORKING_MODE, dir_fd=parent)
+        return os.open(name, OPEN, dir_fd=parent), True
+
+    def forget(self, path: bytes) -> None:
+        """Close ``path`` and what is in it: something else comes in its place."""
+        for name in [name for name in self._open if beneath(name, path)]:
+            os.close(self._open.pop(name))
+
+    @staticmethod
+    def _existing(parent: int, name: bytes) -> int:
+        file = os.open(name, OPEN, dir_fd=parent)
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        if mode & WORKING_MODE != WORKING_MODE and os.geteuid() != 0:
+            with suppress(PermissionError):  # another's: what it allows will do, or fail
+                os.chmod(f"/proc/self/fd/{file}", mode | WORKING_MODE)
+        return file

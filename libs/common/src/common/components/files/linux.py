@@ -1,0 +1,31 @@
+"""Two system calls that the standard library does not have."""
+
+import ctypes
+import errno
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_libc.syncfs.argtypes = (ctypes.c_int,)
+UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+def syncfs(file: int) -> None:
+    """Put everything written to the file system of ``file`` on its disk."""
+    if _libc.syncfs(file) != 0:
+        raise _error()
+
+
+def fallocate(file: int, size: int) -> None:
+    """Reserve room for a file, where the file system can; otherwise do nothing."""
+    while _libc.fallocate(file, 0, 0, size) != 0:
+        error = _error()
+        if error.errno in UNSUPPORTED:
+            return
+        if error.errno != errno.EINTR:
+            raise error
+
+
+def _error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))

@@ -1,0 +1,161 @@
+"""An entry's metadata: read from a file, and put on a file."""
+
+import errno
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from common.repository.entry import PERMISSIONS, Entry, EntryType
+
+TYPES = {
+    stat.S_IFREG: EntryType.FILE,
+    stat.S_IFDIR: EntryType.DIRECTORY,
+    stat.S_IFLNK: EntryType.SYMLINK,
+    stat.S_IFIFO: EntryType.FIFO,
+    stat.S_IFCHR: EntryType.CHARACTER,
+    stat.S_IFBLK: EntryType.BLOCK,
+}
+SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
+UNSUPPORTED = (errno.ENOTSUP, errno.ENODATA, errno.ENOSYS)
+
+
+def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry | None:
+    """The entry ``path`` for what is at ``where``, itself not followed; None for a socket."""
+    kind = TYPES.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return None
+    device = (0, 0)
+    if kind in {EntryType.CHARACTER, EntryType.BLOCK}:
+        device = (os.major(status.st_rdev), os.minor(status.st_rdev))
+    return Entry(
+        path=path,
+        type=kind,
+        mode=status.st_mode & PERMISSIONS,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        user=user_name(status.st_uid),
+        group=group_name(status.st_gid),
+        mtime_ns=status.st_mtime_ns,
+        size=status.st_size if kind is EntryType.FILE else 0,
+        target=os.readlink(where) if kind is EntryType.SYMLINK else b"",
+        device=device,
+        xattrs=tuple(_read_xattrs(where)),
+    )
+
+
+def _read_xattrs(where: bytes) -> Iterator[tuple[bytes, bytes]]:
+    try:
+        names = sorted(os.listxattr(where, follow_symlinks=False))
+    except OSError as error:
+        if error.errno in UNSUPPORTED:
+            return
+        raise
+    for name in names:
+        try:
+            yield os.fsencode(name), os.getxattr(where, name, follow_symlinks=False)
+        except OSError as error:
+            # Removed since it was listed, or readable only by another.
+            if error.errno not in {*UNSUPPORTED, errno.EPERM, errno.EACCES}:
+                raise
+
+
+@lru_cache(maxsize=4096)
+def user_name(uid: int) -> str:
+    """The login of a user, empty when it has none here."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def group_name(gid: int) -> str:
+    """The name of a group, empty when it has none here."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _uid_here(name: str, uid: int) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid if name else uid
+    except (KeyError, UnicodeError):
+        return uid
+
+
+@lru_cache(maxsize=4096)
+def _gid_here(name: str, gid: int) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid if name else gid
+    except (KeyError, UnicodeError):
+        return gid
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Puts metadata on what was restored. What is not permitted is told to ``warn``, by kind.
+
+    Owners are found by name, where this machine knows the name, else by number. Setuid and setgid
+    come back only on what has come back to its owner.
+    """
+
+    warn: Callable[[str, bytes], None]
+    numeric_owners: bool = False
+
+    def apply(self, entry: Entry, where: str) -> None:
+        """Give what is at ``where`` the owner, mode, attributes and time of ``entry``.
+
+        ``where`` is a path through ``/proc/self/fd``, which leads to what is open and nowhere else,
+        be it a symlink.
+        """
+        owned = self._own(entry, where)
+        self._remove_xattrs(entry, where)
+        # A user's own attributes need write permission, which the mode may take away; access
+        # lists refine the mode, and capabilities do not outlive a change of owner.
+        early = [pair for pair in entry.xattrs if pair[0].startswith(b"user.")]
+        late = [pair for pair in entry.xattrs if not pair[0].startswith(b"user.")]
+        self._set_xattrs(entry, where, early)
+        if entry.type is not EntryType.SYMLINK:
+            os.chmod(where, entry.mode if owned else entry.mode & ~SPECIAL_BITS)
+        self._set_xattrs(entry, where, late)
+        os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
+
+    def _own(self, entry: Entry, where: str) -> bool:
+        uid, gid = entry.uid, entry.gid
+        if not self.numeric_owners:
+            uid, gid = _uid_here(entry.user, uid), _gid_here(entry.group, gid)
+        status = os.stat(where)
+        if (status.st_uid, status.st_gid) == (uid, gid):
+            return True
+        try:
+            os.chown(where, uid, gid)
+        except OSError:
+            self.warn("owner not restored", entry.path)
+            return False
+        return True
+
+    def _remove_xattrs(self, entry: Entry, where: str) -> None:
+        """Take off what it inherited from its folder, or had when it was there before."""
+        wanted = {os.fsdecode(name) for name, _ in entry.xattrs} | {"security.selinux"}
+        try:
+            for name in set(os.listxattr(where)) - wanted:
+                os.removexattr(where, name)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                self.warn("extended attribute not removed", entry.path)
+
+    def _set_xattrs(self, entry: Entry, where: str, pairs: list[tuple[bytes, bytes]]) -> None:
+        for name, value in pairs:
+            try:
+                os.setxattr(where, name, value)
+            except OSError as error:
+                if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                    raise
+                kind = os.fsdecode(name.split(b".", 1)[0])
+                self.warn(f"extended attribute ({kind}) not restored", entry.path)

@@ -1,0 +1,210 @@
+"""Brings the entries of a source back into a folder."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from common.components.component import RestoreOutcome
+from common.components.files.arriving import Arriving, replace, temporary_name
+from common.components.files.folders import Folders
+from common.components.files.linux import syncfs
+from common.components.files.metadata import Applier
+from common.components.files.selecting import Selection, Wanted
+from common.components.names import beneath, show
+from common.components.notes import Notes, raise_if_full
+from common.errors import RestoreFailed
+from common.repository.entry import Entry, EntryType
+from common.repository.tree import ContentDamaged, Source
+
+DEVICES = {EntryType.CHARACTER: stat.S_IFCHR, EntryType.BLOCK: stat.S_IFBLK}
+
+
+class Placing:
+    """One restore. Folders come first and get their metadata last, so that time and mode hold.
+
+    What cannot be brought back does not stop the rest; it is told at the end.
+    """
+
+    def __init__(
+        self, source: Source, selection: Selection, folders: Folders, applier: Applier
+    ) -> None:
+        self._source = source
+        self._selection = selection
+        self._folders = folders
+        self._applier = applier
+        self._failures = Notes()
+        self._failed: set[bytes] = set()
+        self._damaged: tuple[bytes, ...] = ()
+        self._links: list[Wanted] = []
+        self._made: set[bytes] = set()
+        self._kept: set[bytes] = set()
+        self._placed = 0
+        self._arriving = Arriving(folders, applier, self._fail)
+
+    def run(self) -> RestoreOutcome:
+        """Restore everything that is selected; the warnings of the outcome are the applier's.
+
+        Raises:
+            NoSpace: the disk is full.
+            RestoreFailed: something is not there now; all the rest is.
+            ContentDamaged: the same, because the repository has lost it.
+        """
+        try:
+            self._contents()
+            self._arriving.publish()
+            for link in self._links:
+                self._attempt(self._link, link)
+            self._finish_folders()
+            self._arriving.sync()
+            syncfs(self._folders.file(b""))
+        finally:
+            self._arriving.close()
+        self._tell()
+        entries = self._placed + self._arriving.entries
+        return RestoreOutcome(entries=entries, size_bytes=self._arriving.bytes)
+
+    def _contents(self) -> None:
+        try:
+            for entry, offset, piece in self._source.contents(self._arrivals()):
+                self._arriving.write(entry, offset, piece)
+        except ContentDamaged as error:
+            self._damaged = error.paths
+            self._arriving.abandon(error.paths)
+        for path in self._arriving.abandon():
+            self._note(path, "its content did not come")
+
+    def _arrivals(self) -> Iterator[Entry]:
+        """Make what has no content on the way; the files whose content is to come."""
+        for wanted in self._selection:
+            kind = wanted.entry.type
+            if kind is EntryType.FILE:
+                if self._attempt(self._begin, wanted):
+                    yield wanted.entry
+            elif kind is EntryType.DIRECTORY:
+                self._attempt(self._folder, wanted)
+            elif kind is EntryType.HARDLINK:
+                self._links.append(wanted)
+            else:
+                self._attempt(self._special, wanted)
+
+    def _begin(self, wanted: Wanted) -> bool:
+        if wanted.path != wanted.entry.path:  # it comes before the folders that lead to it
+            parts = wanted.path.split(b"/")
+            for depth in range(1, len(parts)):
+                folder = b"/".join(parts[:depth])
+                if self._folders.make(folder):
+                    self._made.add(folder)
+        return self._arriving.begin(wanted.entry, wanted.path)
+
+    def _folder(self, wanted: Wanted) -> None:
+        made = self._folders.make(wanted.path) or wanted.path in self._made
+        if wanted.lead and not made:
+            self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
+        else:
+            self._placed += 1
+
+    def _special(self, wanted: Wanted) -> None:
+        entry, temporary = wanted.entry, temporary_name()
+        folder, _ = self._folders.parent(wanted.path)
+        if entry.type is EntryType.SYMLINK:
+            os.symlink(entry.target, temporary, dir_fd=folder)
+        elif entry.type is EntryType.FIFO:
+            os.mkfifo(temporary, 0o600, dir_fd=folder)
+        else:
+            try:
+                mode = DEVICES[entry.type] | 0o600
+                os.mknod(temporary, mode, os.makedev(*entry.device), dir_fd=folder)
+            except PermissionError:
+                self._applier.warn("device not restored", wanted.path)
+                return
+        try:
+            file = os.open(temporary, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                self._applier.apply(entry, f"/proc/self/fd/{file}")
+            finally:
+                os.close(file)
+            replace(self._folders, wanted.path, temporary)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        self._placed += 1
+
+    def _link(self, wanted: Wanted) -> None:
+        target = self._selection.name(wanted.entry.target)
+        folder, name = self._folders.parent(target)
+        folder, temporary = os.dup(folder), temporary_name()
+        try:
+            if not self._is_restored(folder, name, wanted.entry.mtime_ns):
+                self._unlinked(wanted.path, target)
+                return
+            here, _ = self._folders.parent(wanted.path)
+            os.link(name, temporary, src_dir_fd=folder, dst_dir_fd=here, follow_symlinks=False)
+        finally:
+            os.close(folder)
+        try:
+            replace(self._folders, wanted.path, temporary)
+        finally:
+            # Where the name is a link to the same file already, renaming does nothing.
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=self._folders.parent(wanted.path)[0])
+        self._placed += 1
+
+    @staticmethod
+    def _is_restored(folder: int, name: bytes, mtime_ns: int) -> bool:
+        with suppress(FileNotFoundError):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime_ns == mtime_ns
+        return False
+
+    def _unlinked(self, path: bytes, target: bytes) -> None:
+        if target in self._failed or target in self._damaged:
+            self._note(path, f"{show(target)}, which it is a link to, was not restored")
+        else:
+            self._applier.warn("its content is not in the backup", path)
+
+    def _finish_folders(self) -> None:
+        """Give the folders their metadata, those inside before those around them."""
+        inside: list[Wanted] = []
+        for wanted in self._selection:
+            if wanted.entry.type is not EntryType.DIRECTORY:
+                continue
+            while inside and not beneath(wanted.path, inside[-1].path):
+                self._attempt(self._finish_folder, inside.pop())
+            inside.append(wanted)
+        while inside:
+            self._attempt(self._finish_folder, inside.pop())
+
+    def _finish_folder(self, wanted: Wanted) -> None:
+        if wanted.path not in self._kept and wanted.path not in self._failed:
+            file = self._folders.file(wanted.path)
+            self._applier.apply(wanted.entry, f"/proc/self/fd/{file}")
+
+    def _attempt(self, act: Callable[[Wanted], Any], wanted: Wanted) -> Any:
+        try:
+            return act(wanted)
+        except OSError as error:
+            self._fail(wanted.path, error)
+            return None
+
+    def _fail(self, path: bytes, error: OSError) -> None:
+        raise_if_full(error, show(path))
+        self._note(path, error.strerror or str(error))
+
+    def _note(self, path: bytes, reason: str) -> None:
+        self._failures.add(reason, path)
+        self._failed.add(path)
+
+    def _tell(self) -> None:
+        for path in self._damaged:
+            self._failures.add("lost by the repository", path)
+        reasons = "; ".join(self._failures.lines())
+        if self._damaged or self._selection.damaged:
+            reasons = reasons or "some entries lost by the repository"
+            raise ContentDamaged(f"Not everything was restored. {reasons}.", paths=self._damaged)
+        if self._failures:
+            raise RestoreFailed(
+                f"Not everything was restored. {reasons}.",
+                remedy="The rest is in place; restore these again when the reason is gone.",
+            )

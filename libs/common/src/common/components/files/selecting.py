@@ -1,0 +1,80 @@
+"""Which entries of a source are restored, and under which name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.components.component import Select
+from common.components.names import beneath
+from common.repository.entry import Entry, EntryType
+from common.repository.tree import ContentDamaged, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An entry to restore as ``path``. ``lead`` is a folder that only leads to what is wanted."""
+
+    entry: Entry
+    path: bytes
+    lead: bool = False
+
+
+class Selection:
+    """The wanted entries of a source, each after the folders that lead to it.
+
+    A hard link may be wanted without the entry that carries its content: that one is then restored
+    under the link's name. ``roots`` are the places that the backup was asked for; what leads to
+    them is never more than a lead.
+    """
+
+    def __init__(self, source: Source, select: Select | None, roots: list[bytes] | None) -> None:
+        self._source = source
+        self._select = select
+        self._roots = roots
+        self._carriers: dict[bytes, bytes] = {}
+        self._carried: set[bytes] = set()
+        self.damaged = False
+
+    def prepare(self) -> Iterator[bytes]:
+        """Look at all entries once, where that is needed; the paths of what is wanted."""
+        for entry in self._entries():
+            if not self._wants(entry.path):
+                continue
+            yield entry.path
+            if entry.type is EntryType.HARDLINK and not self._wants(entry.target):
+                self._carried.add(self._carriers.setdefault(entry.target, entry.path))
+
+    def __iter__(self) -> Iterator[Wanted]:
+        leads: list[Entry] = []
+        for entry in self._entries():
+            while leads and not beneath(entry.path, leads[-1].path):
+                leads.pop()
+            if self._wants(entry.path):
+                if entry.path in self._carried:
+                    continue
+                for lead in leads:
+                    yield Wanted(lead, lead.path, lead=True)
+                leads.clear()
+                yield Wanted(entry, entry.path, lead=self._above(entry))
+            elif entry.path in self._carriers:
+                yield Wanted(entry, self._carriers[entry.path])
+            elif entry.type is EntryType.DIRECTORY:
+                leads.append(entry)
+
+    def name(self, target: bytes) -> bytes:
+        """Where the entry that a hard link names is restored."""
+        return self._carriers.get(target, target)
+
+    def _wants(self, path: bytes) -> bool:
+        return self._select is None or self._select(path)
+
+    def _above(self, entry: Entry) -> bool:
+        roots = self._roots or ()
+        return entry.type is EntryType.DIRECTORY and any(
+            root != entry.path and beneath(root, entry.path) for root in roots
+        )
+
+    def _entries(self) -> Iterator[Entry]:
+        try:
+            yield from self._source.entries()
+        except ContentDamaged:
+            self.damaged = True

@@ -1,0 +1,113 @@
+"""A repository of one component, in memory: a Sink that becomes a Source."""
+
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from common.repository.entry import Entry, EntryType, check_entry
+from common.repository.tree import ContentDamaged
+from trees import extents
+
+PIECE = 96 << 10
+BATCH = 11
+
+
+class FakeTree:
+    """Keeps what a component adds and gives it back in pieces, interleaved and out of order.
+
+    Content of the paths in ``damaged`` is missing when it is read. As a writer may, it reads the
+    files added by path only when ``finish`` is called, unless ``eager``.
+    """
+
+    def __init__(self, *, eager: bool = True) -> None:
+        self.taken: list[Entry] = []
+        self.data: dict[bytes, list[tuple[int, bytes]]] = {}
+        self.warnings: list[str] = []
+        self.details: Mapping[str, Any] = {}
+        self.damaged: set[bytes] = set()
+        self._later: list[tuple[Entry, bytes]] = []
+        self._eager = eager
+
+    def add(self, entry: Entry) -> None:
+        check_entry(entry)
+        self.taken.append(entry)
+
+    def add_file(self, entry: Entry, path: bytes | Path) -> None:
+        check_entry(entry)
+        self._later.append((entry, os.fsencode(path)))
+        self.taken.append(entry)
+        if self._eager:
+            self.finish()
+
+    def finish(self) -> None:
+        """Read what was added by path."""
+        for entry, path in self._later:
+            try:
+                self._read(entry, path)
+            except OSError as error:
+                self.taken.remove(entry)
+                self.warn(f"{entry.path!r} was left out: {error.strerror}")
+        self._later.clear()
+
+    def _read(self, entry: Entry, path: bytes) -> None:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            size, regions = os.fstat(file).st_size, extents(path)
+            self.data[entry.path] = [
+                (offset, os.pread(file, min(PIECE, start + length - offset), offset))
+                for start, length in regions
+                for offset in range(start, start + length, PIECE)
+            ]
+        finally:
+            os.close(file)
+        sparse = tuple(regions) if regions != [(0, size)] and size else None
+        self.taken[self.taken.index(entry)] = replace(entry, size=size, extents=sparse)
+
+    def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
+        check_entry(entry)
+        pieces, size = [], 0
+        while piece := stream.read(PIECE):
+            pieces.append((size, bytes(piece)))
+            size += len(piece)
+        self.data[entry.path] = pieces
+        self.taken.append(replace(entry, size=size))
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def entries(self, select: Callable[[bytes], bool] | None = None) -> Iterator[Entry]:
+        return (entry for entry in self.taken if select is None or select(entry.path))
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        order, missing = random.Random(1), []
+        files = (entry for entry in entries if entry.type is EntryType.FILE)
+        while batch := list(islice(files, BATCH)):
+            missing += [entry.path for entry in batch if entry.path in self.damaged]
+            pieces = [
+                (entry, offset, piece)
+                for entry in batch
+                for offset, piece in self.data[entry.path]
+                if not (entry.path in self.damaged and offset == 0)
+            ]
+            order.shuffle(pieces)
+            for entry, offset, piece in pieces:
+                with memoryview(piece) as view:
+                    yield entry, offset, view
+        if missing:
+            raise ContentDamaged("Some content is damaged.", paths=tuple(missing))
+
+    def stream(self, entry: Entry) -> Iterator[bytes]:
+        if entry.path in self.damaged:
+            raise ContentDamaged(paths=(entry.path,))
+        position = 0
+        for offset, piece in self.data[entry.path]:
+            if offset > position:
+                yield bytes(offset - position)
+            yield piece
+            position = offset + len(piece)
+        if position < entry.size:
+            yield bytes(entry.size - position)
