@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,6 +25,7 @@ from rich.table import Table
 from common.errors import Error
 
 out = Console(highlight=False, soft_wrap=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

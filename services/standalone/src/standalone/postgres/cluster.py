@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from common.errors import Conflict, Unavailable
+from common.errors import Conflict, NotFound, Unavailable
 from standalone import secretfile
 from standalone.postgres import binaries, postmaster
 from standalone.postgres.place import Place, locate
@@ -70,9 +70,13 @@ class Cluster:
 
     @property
     def place(self) -> Place:
-        """Where the server's files are; known once it was started."""
+        """Where the server's files are; known once the cluster was started for the first time."""
         if self._place is None:
-            raise Unavailable("The embedded database has not been started.")
+            if not (self.home / "server").exists():
+                raise NotFound(
+                    f"There is no database in {self.home}.", remedy="Name the right data directory."
+                )
+            self._place = locate(self.home, self._shelter, create_account=False)
         return self._place
 
     @property
@@ -138,10 +142,11 @@ class Cluster:
 
     def url(self, role: str, database: str = DATABASE) -> str:
         """A URL for asyncpg and libpq, with the password in it."""
+        place = self.place
         login = f"postgresql://{role}:{self.password(role)}@"
         if self.port:
             return f"{login}127.0.0.1:{self.port}/{quote(database)}"
-        return f"{login}/{quote(database)}?host={quote(str(self.place.socket), safe='/')}"
+        return f"{login}/{quote(database)}?host={quote(str(place.socket), safe='/')}"
 
     def password_file(self, role: str) -> Path:
         """The 0600 file that holds the password of ``role``, made at the first time."""
