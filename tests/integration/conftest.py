@@ -2,12 +2,13 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from integration import buses, rabbitmq_node
 from standalone.postgres import Cluster
 
 
@@ -32,3 +33,34 @@ def database_url(postgres_server: Cluster) -> Iterator[Callable[[str], str]]:
     postgres_server.create_database(name)
     yield lambda role: postgres_server.url(role, name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[rabbitmq_node.Broker]:
+    """A broker: the one that AMQP_URL names, else a private one."""
+    with rabbitmq_node.broker() as broker:
+        yield broker
+
+
+def _bus(kind: str, request: pytest.FixtureRequest) -> buses.Bus:
+    if kind == "postgres":
+        return buses.postgres_bus(request.getfixturevalue("database_url")("bus"))
+    if kind == "rabbitmq":
+        return buses.amqp_bus(request.getfixturevalue("rabbitmq"))
+    return buses.memory_bus()
+
+
+@pytest.fixture(params=["memory", "postgres", "rabbitmq"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[buses.Bus]:
+    """Each bus in turn, with transports and queues that end with the test."""
+    found = _bus(request.param, request)
+    yield found
+    await found.close()
+
+
+@pytest.fixture(params=["postgres", "rabbitmq"])
+async def served_bus(request: pytest.FixtureRequest) -> AsyncIterator[buses.Bus]:
+    """Each bus that has a server, in turn."""
+    found = _bus(request.param, request)
+    yield found
+    await found.close()
