@@ -1,5 +1,7 @@
 """The application factory."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,14 +23,28 @@ class Application(FastAPI):
     """FastAPI inside the layers that every answer passes, those of its own errors included."""
 
     body_limit: int = 1 << 20
+    security_schemes: Mapping[str, Any] = MappingProxyType({})
 
     def build_middleware_stack(self) -> ASGIApp:
         """Headers, log and limit lie outside of all that the framework answers by itself."""
         limited = BodyLimit(super().build_middleware_stack(), self.body_limit)
         return SecurityHeaders(RequestLog(limited))
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with the ways to authenticate."""
+        document = super().openapi()
+        if self.security_schemes:
+            document.setdefault("components", {})["securitySchemes"] = dict(self.security_schemes)
+        return document
 
-def create_app(*, title: str, body_limit: int = 1 << 20, **documentation: Any) -> Application:
+
+def create_app(
+    *,
+    title: str,
+    body_limit: int = 1 << 20,
+    security_schemes: Mapping[str, Any] | None = None,
+    **documentation: Any,
+) -> Application:
     """An application without routes, documentation pages included; ``body_limit`` in bytes."""
     app = Application(
         title=title,
@@ -40,6 +56,7 @@ def create_app(*, title: str, body_limit: int = 1 << 20, **documentation: Any) -
         **documentation,
     )
     app.body_limit = body_limit
+    app.security_schemes = security_schemes or {}
     app.add_exception_handler(Error, answer_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid)

@@ -1,0 +1,69 @@
+"""The HTTP application: every router, and the document that describes them."""
+
+from common.observability.metrics import build_version
+from common.service import Runtime
+from common.web import create_app
+from common.web.application import Application
+from gateway.audit.routes import router as audit
+from gateway.backups.routes import router as backups
+from gateway.docs.routes import router as docs
+from gateway.enhanced.routes import router as enhanced
+from gateway.identity.access import GuardedRoute
+from gateway.identity.handlers import Identity
+from gateway.identity.routes import router as auth
+from gateway.operations.routes import router as operations
+from gateway.probes import router as probes
+from gateway.restores.routes import router as restores
+from gateway.settings import GatewaySettings
+from gateway.stream.hub import Hub
+from gateway.stream.routes import router as stream
+
+ROUTERS = (auth, backups, restores, operations, stream, enhanced, audit, probes, docs)
+
+DESCRIPTION = """
+Backups, restores and what proves them. Log in at `/api/auth/login` and send the token as
+`Authorization: Bearer <token>`.
+
+Long work answers **202** with an operation. `Prefer: wait=30` waits for its end and then answers
+200 with the outcome; `/api/events/stream` follows it. An `Idempotency-Key` makes a request that is
+sent twice act once. Every error has the form `{"error": {"code", "message", "details"}}`.
+
+`/api/v2/…` does the same under the names of the documented API, in the envelope
+`{"status_code", "message", "data"}`.
+"""
+TAGS = [
+    {"name": "auth", "description": "Sessions."},
+    {"name": "backups", "description": "Take, list, verify, delete."},
+    {"name": "restores", "description": "Bring back."},
+    {"name": "operations", "description": "Long work and its outcome."},
+    {"name": "events", "description": "What happens, as it happens."},
+    {"name": "enhanced-backup", "description": "The same under the documented v2 names."},
+    {"name": "security", "description": "The audit log."},
+    {"name": "health", "description": "For orchestrators."},
+]
+SECURITY = {
+    "session": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of a session, from `/api/auth/login`.",
+    }
+}
+
+
+def build_app(runtime: Runtime[GatewaySettings], identity: Identity, hub: Hub) -> Application:
+    """The whole API over these parts."""
+    app = create_app(
+        title="Strongroom",
+        version=build_version(),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        security_schemes=SECURITY,
+        body_limit=runtime.settings.gateway_max_request_bytes,
+    )
+    app.state.runtime = runtime
+    app.state.identity = identity
+    app.state.hub = hub
+    app.router.route_class = GuardedRoute
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

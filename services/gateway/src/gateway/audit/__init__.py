@@ -1,0 +1,1 @@
+"""The audit log, as audit-sink tells it."""

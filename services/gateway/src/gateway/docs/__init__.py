@@ -1,0 +1,1 @@
+"""The interactive documentation, served from here alone."""

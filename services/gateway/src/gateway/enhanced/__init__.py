@@ -1,0 +1,1 @@
+"""The documented /api/v2/enhanced-backup family, over the same operations as /api/backups."""

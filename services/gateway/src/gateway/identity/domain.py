@@ -1,0 +1,157 @@
+"""Permissions, lockout and limits: decisions without I/O."""
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from common.errors import Permanent, Unauthorized
+from common.messages import Actor
+
+
+class Permission(StrEnum):
+    """What a role can grant. ``manage_settings`` covers every operation on backups."""
+
+    MANAGE_SETTINGS = "manage_settings"
+    BACKUPS_READ = "backups:read"
+    BACKUPS_CREATE = "backups:create"
+    BACKUPS_RESTORE = "backups:restore"
+    BACKUPS_DELETE = "backups:delete"
+    TOKENS_ISSUE = "tokens:issue"
+    AUDIT_READ = "audit:read"
+    USERS_MANAGE = "users:manage"
+
+
+COVERED = frozenset(
+    {
+        Permission.BACKUPS_READ,
+        Permission.BACKUPS_CREATE,
+        Permission.BACKUPS_RESTORE,
+        Permission.BACKUPS_DELETE,
+        Permission.TOKENS_ISSUE,
+    }
+)
+
+
+def allows(granted: Collection[str], needed: Permission) -> bool:
+    """Whether these permissions are enough for an operation that needs ``needed``."""
+    return needed in granted or (needed in COVERED and Permission.MANAGE_SETTINGS in granted)
+
+
+class WrongCredentials(Unauthorized):
+    """User name or password is wrong."""
+
+    code = "wrong_credentials"
+
+
+class AccountLocked(Permanent):
+    """Too many failed logins: the account is locked for a while."""
+
+    code = "account_locked"
+    status = 423
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.retry_after = seconds
+
+
+class RateLimited(Permanent):
+    """Too many requests: slow down."""
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.retry_after = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from and what it is for, as the audit log wants it."""
+
+    address: str
+    user_agent: str
+    method: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user in a session, with what the user's roles grant."""
+
+    user_id: str
+    name: str
+    permissions: frozenset[str]
+    session_id: str
+    client: Client
+
+    def may(self, needed: Permission) -> bool:
+        """Whether this caller has the permission."""
+        return allows(self.permissions, needed)
+
+    def actor(self, station: str = "") -> Actor:
+        """The caller as messages name who they are sent for."""
+        return Actor(user=self.user_id, station=station, address=self.client.address)
+
+
+def name_key(name: str) -> str:
+    """The form in which user names are compared and are unique."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def locked_for(
+    failures: Sequence[datetime], now: datetime, *, limit: int, duration: timedelta
+) -> float:
+    """For how many seconds more an account is locked that failed at these times, newest first."""
+    if len(failures) < limit:
+        return 0.0
+    return max(0.0, (failures[limit - 1] + duration - now).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How often something happened in a window of time that ends in ``remaining`` seconds."""
+
+    seconds: int
+    hits: int
+    remaining: float
+
+
+def over_limit(windows: Sequence[Window], limits: Mapping[int, int]) -> float:
+    """Seconds until the request would be within every limit again; 0 if it is now."""
+    return max((w.remaining for w in windows if w.hits > limits[w.seconds]), default=0.0)
+
+
+Refusal = Literal["authentication_failed", "permission_denied", "account_locked", "rate_limited"]
+
+
+class RefusalQuota:
+    """Which refusals are written to the audit log: a flood of them must not flood the log.
+
+    In each window some are written for an address and some more in total; the next one that is
+    written says how many were not.
+    """
+
+    def __init__(self, *, window: float = 60, each: int = 10, total: int = 100) -> None:
+        self._window = window
+        self._each = each
+        self._total = total
+        self._begin = float("-inf")
+        self._written: dict[str, int] = {}
+        self._suppressed = 0
+
+    def take(self, address: str, now: float) -> int | None:
+        """None: do not write this one. Else how many were left out since the last one."""
+        if now - self._begin >= self._window:
+            self._begin = now
+            self._written.clear()
+        count = self._written.get(address, 0)
+        if count >= self._each or sum(self._written.values()) >= self._total:
+            self._suppressed += 1
+            return None
+        self._written[address] = count + 1
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed

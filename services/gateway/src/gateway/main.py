@@ -1,0 +1,57 @@
+"""Wiring of the gateway."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from common.health import serving
+from common.service import Runtime, Service, run
+from gateway.app import build_app
+from gateway.backups import events
+from gateway.identity.bootstrap import Announce, ensure_administrator
+from gateway.identity.handlers import Identity
+from gateway.settings import GatewaySettings
+from gateway.stream.hub import Hub
+
+Wire = Callable[[Runtime[GatewaySettings]], AbstractAsyncContextManager[None]]
+
+
+def wire_with(announce: Announce | None) -> Wire:
+    """The wiring; ``announce`` is told the first administrator's password if one is generated."""
+
+    @asynccontextmanager
+    async def wire(runtime: Runtime[GatewaySettings]) -> AsyncIterator[None]:
+        settings = runtime.settings
+        identity = Identity(runtime, settings)
+        hub = Hub(runtime.listen)
+        await ensure_administrator(
+            runtime, settings.strongroom_admin_password, identity.hash, announce
+        )
+        runtime.consume(events.QUEUE, events.HANDLERS, events=events.EVENTS)
+        runtime.spawn("event streams", hub.run())
+        runtime.spawn("identity housekeeping", identity.keep_house())
+        runtime.on_drain(hub.close)
+        app = build_app(runtime, identity, hub)
+        try:
+            async with serving(app, settings.gateway_host, settings.gateway_port):
+                yield
+        finally:
+            identity.close()
+
+    return wire
+
+
+def service(announce: Announce | None = None) -> Service[GatewaySettings]:
+    """The gateway. Without ``announce`` the first password has to be configured."""
+    return Service(
+        name="gateway",
+        settings=GatewaySettings,
+        wire=wire_with(announce),
+        migrations=Path(__file__).parent / "migrations",
+    )
+
+
+SERVICE = service()
+
+if __name__ == "__main__":
+    run(SERVICE)

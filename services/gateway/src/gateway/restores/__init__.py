@@ -1,0 +1,1 @@
+"""Restores: what comes back, and where to."""

@@ -1,0 +1,91 @@
+"""Restores over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from common.errors import NotFound
+from common.web import error_answers
+from gateway.identity.access import TheCaller, guarded_router, needs
+from gateway.identity.domain import Permission
+from gateway.operations import handlers as operations
+from gateway.operations import store
+from gateway.operations.domain import Kind
+from gateway.operations.routes import ACCEPTED_FOR_ONE, OperationAnswer, TheKey, TheWait, accepted
+from gateway.platform import ThePlatform
+from gateway.restores import handlers
+from gateway.restores.schemas import RestoreFilter, RestoreRequest
+
+router = guarded_router(tags=["restores"])
+
+
+class RestorePage(BaseModel):
+    """Some restores, newest first, and how many there are in all."""
+
+    restores: list[OperationAnswer]
+    total: int = Field(examples=[1])
+    limit: int = Field(examples=[50])
+    offset: int = Field(examples=[0])
+
+
+@router.post("/api/backups/{backup_id}/restore", status_code=202, responses=ACCEPTED_FOR_ONE)
+@needs(Permission.BACKUPS_RESTORE)
+async def restore_backup(
+    backup_id: UUID,
+    caller: TheCaller,
+    platform: ThePlatform,
+    key: TheKey,
+    wait: TheWait,
+    body: RestoreRequest | None = None,
+) -> Response:
+    """Restore a backup: all of it or a part, beside the source or over it."""
+    wish = (body or RestoreRequest()).wish()
+    operation = await operations.submit(
+        platform,
+        caller,
+        key,
+        lambda context: handlers.begin_restore(context, caller, str(backup_id), wish),
+    )
+    return await accepted(platform, operation, wait)
+
+
+@router.get("/api/restores")
+@needs(Permission.BACKUPS_READ)
+async def list_restores(
+    platform: ThePlatform, wanted: Annotated[RestoreFilter, Query()]
+) -> RestorePage:
+    """List restores, newest first."""
+    found, total = await store.page(
+        platform.pool,
+        store.Wanted(Kind.RESTORE, wanted.state, limit=wanted.limit, offset=wanted.offset),
+    )
+    return RestorePage(
+        restores=[OperationAnswer.of(operation) for operation in found],
+        total=total,
+        limit=wanted.limit,
+        offset=wanted.offset,
+    )
+
+
+@router.get("/api/restores/{restore_id}", responses=error_answers(404))
+@needs(Permission.BACKUPS_READ)
+async def show_restore(restore_id: UUID, platform: ThePlatform) -> OperationAnswer:
+    """Show a restore."""
+    operation = await operations.find(platform.pool, str(restore_id))
+    if operation.kind is not Kind.RESTORE:
+        raise NotFound("There is no such restore.")
+    return OperationAnswer.of(operation)
+
+
+@router.post("/api/restores/{restore_id}/cancel", status_code=202, responses=ACCEPTED_FOR_ONE)
+@needs(Permission.BACKUPS_RESTORE)
+async def cancel_restore(
+    restore_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
+) -> Response:
+    """Stop a restore that waits or runs. What it has written stays, and is named in the outcome."""
+    async with platform.transaction(caller.actor()) as context:
+        operation = await handlers.cancel_restore(context, caller, str(restore_id))
+    return await accepted(platform, operation, wait)

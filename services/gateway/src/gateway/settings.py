@@ -1,0 +1,30 @@
+"""What the gateway reads from its environment."""
+
+from pydantic import Field, SecretStr
+
+from common.config import RepositorySettings, ServiceSettings
+
+
+class IdentitySettings(ServiceSettings):
+    """Sessions, lockout and rate limits; times are minutes, as documented."""
+
+    security_session_timeout: int = Field(default=30, ge=1)
+    security_max_sessions: int = Field(default=3, ge=1)
+    security_max_login_attempts: int = Field(default=5, ge=1)
+    security_lockout_duration: int = Field(default=15, ge=1)
+    security_max_requests_per_minute: int = Field(default=60, ge=1)
+    security_max_requests_per_hour: int = Field(default=1000, ge=1)
+    security_bcrypt_rounds: int = Field(default=12, ge=10, le=16)
+    strongroom_admin_password: SecretStr = SecretStr("")
+
+
+class GatewaySettings(IdentitySettings, RepositorySettings):
+    """Where the API answers, and what it shows of the repository's configuration.
+
+    ``gateway_station`` is the station that a request means when it names none.
+    """
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8000, ge=0, le=65535)
+    gateway_max_request_bytes: int = Field(default=1 << 20, ge=1024)
+    gateway_station: str = Field(default="main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
