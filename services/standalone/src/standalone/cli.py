@@ -19,7 +19,10 @@ unexpected error; 4 not allowed; 5 not found; 6 in conflict with the current sta
 data; 8 wrong key; 9 no space; 10 something needed does not answer; 11 cancelled; 12 a component
 could not be backed up; 13 a component could not be restored; 130 interrupted.
 """
-COMMANDS = ("serve", "keys", "dead-letters")
+COMMANDS = (
+    "login", "logout", "backup", "backups", "verify", "restore", "delete", "status",
+    "keys", "serve", "dead-letters",
+)  # fmt: skip
 
 
 class Commands(TyperGroup):

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from common.errors import Error
+from common.errors import Cancelled, Error, Invalid
 
 out = Console(highlight=False, soft_wrap=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -50,6 +50,16 @@ def warn(text: str) -> None:
 def fail(error: Error) -> None:
     """What went wrong and what to do, without a traceback."""
     err.print(f"strongroom: {error}", style="red", markup=False)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone; ``yes`` is the answer given beforehand."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Invalid("There is no terminal to ask on.", remedy="Confirm it with --yes.")
+    if not typer.confirm(question, err=True):
+        raise Cancelled("Nothing was done.")
 
 
 def emit(document: Any) -> None:

@@ -1,4 +1,6 @@
-"""Numbers as people read them."""
+"""Numbers and times as people read them."""
+
+from datetime import datetime
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -27,3 +29,10 @@ def count(number: int, noun: str) -> str:
         return f"1 {noun}"
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {plural}"
+
+
+def moment(stamp: str | None) -> str:
+    """A time in ISO 8601, in the zone of whoever reads it; never, if there was none."""
+    if stamp is None:
+        return "never"
+    return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M:%S}"

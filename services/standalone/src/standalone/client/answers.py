@@ -14,6 +14,11 @@ def _known(cls: type[Error] = Error) -> dict[str, type[Error]]:
     return found
 
 
+def error_class(code: str, otherwise: type[Error]) -> type[Error]:
+    """The class whose stable code this is."""
+    return _known().get(code, otherwise)
+
+
 def read(answer: httpx.Response) -> Any:
     """The document of an answer.
 
@@ -27,7 +32,7 @@ def read(answer: httpx.Response) -> Any:
     report = _reported(answer)
     message = str(report.get("message") or f"The server answered {answer.status_code}.")
     remedy = str((report.get("details") or {}).get("remedy", ""))
-    cls = _known().get(str(report.get("code")), _by_status(answer.status_code))
+    cls = error_class(str(report.get("code")), _by_status(answer.status_code))
     if issubclass(cls, Unauthorized) and cls.code == Unauthorized.code:
         remedy = remedy or "Run: strongroom login"
     raise cls(message, remedy=remedy)

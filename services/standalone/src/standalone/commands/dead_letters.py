@@ -12,14 +12,14 @@ from common.bus.transport import DeadLetter, Transport
 from common.config import BusSettings
 from common.service.transport import open_transport
 from standalone import console
+from standalone.commands import new_app
 from standalone.datadir import DataDirectory
 from standalone.postgres import Cluster
 
 T = TypeVar("T")
-app = typer.Typer(
-    help="List messages that no service could handle, and give them back to their queue.\n\n"
-    "The bus is that of --data, else of AMQP_URL or STRONGROOM_BUS_URL.",
-    no_args_is_help=True,
+app = new_app(
+    "List messages that no service could handle, and give them back to their queue.\n\n"
+    "The bus is that of --data, else of AMQP_URL or STRONGROOM_BUS_URL."
 )
 Data = Annotated[
     Path | None,

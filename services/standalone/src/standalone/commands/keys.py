@@ -14,11 +14,11 @@ from common.crypto.keys import (
 )
 from common.errors import Conflict, Invalid
 from standalone import console, secretfile
+from standalone.commands import new_app
 from standalone.keysource import KeyFile, encryption_key
 
-app = typer.Typer(
-    help="Make keys. They go to standard output, or into a file that only you can read (--out).",
-    no_args_is_help=True,
+app = new_app(
+    "Make keys. They go to standard output, or into a file that only you can read (--out)."
 )
 Out = Annotated[
     Path | None, typer.Option(help="A new file (0600) for the key.", show_default=False)

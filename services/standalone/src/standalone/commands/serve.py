@@ -7,6 +7,7 @@ import typer
 
 from common.errors import Invalid
 from common.service import run
+from standalone.commands import new_app
 
 SERVICES = {
     "gateway": "gateway", "backup-worker": "backup_worker", "restore-worker": "restore_worker",
@@ -18,7 +19,7 @@ ALIASES = {
     "uploader": "storage-uploader", "tokens": "token-service", "audit": "audit-sink",
 }  # fmt: skip
 
-app = typer.Typer()
+app = new_app()
 
 
 def module_of(name: str) -> str:

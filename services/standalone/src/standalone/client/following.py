@@ -1,0 +1,67 @@
+"""Following an operation to its end."""
+
+import time
+from typing import Any
+
+from common.errors import Cancelled, Error, Unavailable
+from standalone.client.answers import error_class
+from standalone.client.api import Api
+from standalone.console import Report
+
+ENDED = ("succeeded", "failed", "cancelled")
+SETTLING = 10.0  # seconds that the lists may lag behind an event
+
+
+def follow(api: Api, operation: dict[str, Any], report: Report) -> dict[str, Any]:
+    """The operation at its end, told ``report`` meanwhile.
+
+    Raises:
+        Error: it failed, as the class of its code; or it was cancelled.
+    """
+    while operation["state"] not in ENDED:
+        try:
+            _listen(api, operation["id"], report)
+        except Unavailable:
+            time.sleep(1)  # the stream broke; the next look says whether the server is gone
+        operation = _settled(api, operation["id"])
+    return _outcome(operation)
+
+
+def _listen(api: Api, operation_id: str, report: Report) -> None:
+    """Until something other than progress happens, or the stream ends."""
+    for event in api.events("/api/events/stream", operation=operation_id):
+        if event.get("type") == "job.progressed":
+            data = event["data"]
+            report(
+                data["phase"],
+                data["done_bytes"],
+                data["total_bytes"],
+                data["entries"],
+                data["current"],
+            )
+        elif event.get("state") in ENDED or not str(event.get("type", "x.started")).endswith(
+            ".started"
+        ):
+            return
+
+
+def _settled(api: Api, operation_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + SETTLING
+    while True:
+        operation: dict[str, Any] = api.get(f"/api/operations/{operation_id}")
+        if operation["state"] in ENDED or time.monotonic() > deadline:
+            return operation
+        time.sleep(0.1)
+
+
+def _outcome(operation: dict[str, Any]) -> dict[str, Any]:
+    if operation["state"] == "cancelled":
+        raise Cancelled(f"The {operation['kind']} was cancelled.")
+    if operation["state"] == "failed":
+        failure = operation.get("failure") or {}
+        cls = error_class(str(failure.get("code")), Error)
+        raise cls(
+            failure.get("message") or f"The {operation['kind']} failed.",
+            remedy=failure.get("remedy", ""),
+        )
+    return operation
