@@ -19,8 +19,8 @@ BATCH = 11
 class FakeTree:
     """Keeps what a component adds and gives it back in pieces, interleaved and out of order.
 
-    Content of the paths in ``damaged`` is missing when it is read. As a writer may, it reads the
-    files added by path only when ``finish`` is called, unless ``eager``.
+    Content of the paths in ``damaged`` is missing when it is read. As a writer may, it only opens
+    the files added by path, and reads them when ``finish`` is called, unless ``eager``.
     """
 
     def __init__(self, *, eager: bool = True) -> None:
@@ -29,7 +29,7 @@ class FakeTree:
         self.warnings: list[str] = []
         self.details: Mapping[str, Any] = {}
         self.damaged: set[bytes] = set()
-        self._later: list[tuple[Entry, bytes]] = []
+        self._later: list[tuple[Entry, int]] = []
         self._eager = eager
 
     def add(self, entry: Entry) -> None:
@@ -38,34 +38,29 @@ class FakeTree:
 
     def add_file(self, entry: Entry, path: bytes | Path) -> None:
         check_entry(entry)
-        self._later.append((entry, os.fsencode(path)))
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            self.warn(f"{entry.path!r} was left out: {error.strerror}")
+            return
+        self._later.append((entry, file))
         self.taken.append(entry)
         if self._eager:
             self.finish()
 
     def finish(self) -> None:
         """Read what was added by path."""
-        for entry, path in self._later:
-            try:
-                self._read(entry, path)
-            except OSError as error:
-                self.taken.remove(entry)
-                self.warn(f"{entry.path!r} was left out: {error.strerror}")
-        self._later.clear()
-
-    def _read(self, entry: Entry, path: bytes) -> None:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            size, regions = os.fstat(file).st_size, extents(path)
+        for entry, file in self._later:
+            size, regions = os.fstat(file).st_size, extents(b"/proc/self/fd/%d" % file)
             self.data[entry.path] = [
                 (offset, os.pread(file, min(PIECE, start + length - offset), offset))
                 for start, length in regions
                 for offset in range(start, start + length, PIECE)
             ]
-        finally:
             os.close(file)
-        sparse = tuple(regions) if regions != [(0, size)] and size else None
-        self.taken[self.taken.index(entry)] = replace(entry, size=size, extents=sparse)
+            sparse = tuple(regions) if regions != [(0, size)] and size else None
+            self.taken[self.taken.index(entry)] = replace(entry, size=size, extents=sparse)
+        self._later.clear()
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
         check_entry(entry)

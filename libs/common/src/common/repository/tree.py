@@ -33,8 +33,8 @@ class Sink(Protocol):
 
         Holes of a sparse file are found and kept; ``size`` and ``extents`` of the stored entry are
         those of what was read. A file that changes while it is read is kept with a warning; one
-        that is gone or unreadable is left out with a warning. It may be read after this call
-        returns: it must stay until the component's context ends. Use ``add_stream`` otherwise.
+        that is gone or unreadable is left out with a warning. ``path`` is opened before this call
+        returns; what it led to may be read later.
         """
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from common.components.files.links import Links
 from common.components.files.metadata import describe
 from common.components.files.patterns import Patterns
 from common.components.names import show
@@ -20,21 +21,30 @@ OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(slots=True)
 class Folder:
-    """A folder that is being read. ``entry`` waits until it is known that it is wanted."""
+    """A folder that is being read. ``waiting`` until it is known whether it is wanted."""
 
     file: int
     path: bytes
     names: list[bytes]
-    entry: Entry | None
+    waiting: Entry | None
 
 
-@dataclass(slots=True)
-class Inode:
-    """A file with several names of which the first is stored; ``left`` names are still to come."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something on the disk, and its entry; a socket has none.
+
+    ``where`` leads through the open folder that holds it, so that nobody can turn it elsewhere.
+    """
 
     path: bytes
-    left: int
-    identity: tuple[int, int, int]
+    where: bytes
+    status: os.stat_result
+    entry: Entry | None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, itself and not by a symlink."""
+        return stat.S_ISDIR(self.status.st_mode)
 
 
 class Walk:
@@ -49,7 +59,7 @@ class Walk:
         self._devices = devices
         self._root = b""
         self._stack: list[Folder] = []
-        self._links: dict[tuple[int, int], Inode] = {}
+        self._links = Links()
         self.counts: Counter[str] = Counter()
 
     def run(self, root: bytes) -> None:
@@ -58,36 +68,34 @@ class Walk:
         Raises:
             CaptureFailed: the root itself is gone or cannot be read.
         """
-        self._root = root
-        where = b"/" + root
+        self._root, where = root, b"/" + root
         try:
             status = os.lstat(where)
-            entry = describe(root, where, status)
-            if entry and entry.type is EntryType.DIRECTORY:
-                self._push(os.open(where, OPEN_FOLDER), entry)
-            elif entry and entry.type is EntryType.FILE:
+            found = Found(root, where, status, describe(root, where, status))
+            if found.is_folder and found.entry:
+                self._push(os.open(where, OPEN_FOLDER), found.entry)
+            elif stat.S_ISREG(status.st_mode):
                 os.close(os.open(where, OPEN_FILE))
         except OSError as error:
             raise CaptureFailed(
                 f"{show(where)} cannot be read: {error.strerror}.",
                 remedy="Correct the path, or the permissions of the account that backs up.",
             ) from error
-        if entry is None or entry.type is not EntryType.DIRECTORY:
-            self._take(entry, root, status, where)
-            if entry and entry.type is EntryType.SYMLINK:
-                self._sink.warn(f"{show(where)} is a symlink: what it leads to is not backed up.")
-        elif self._patterns.everything:
-            self._announce()
         try:
+            self._start(found)
             while self._stack:
                 self._step(self._stack[-1])
         finally:
-            self.close()
+            while self._stack:
+                os.close(self._stack.pop().file)
 
-    def close(self) -> None:
-        """Let go of the folders that are open."""
-        while self._stack:
-            os.close(self._stack.pop().file)
+    def _start(self, root: Found) -> None:
+        if not root.is_folder:
+            self._take(root)
+        elif self._patterns.everything:
+            self._announce()
+        if root.entry and root.entry.type is EntryType.SYMLINK:
+            self._sink.warn(f"{show(root.where)} is a symlink: what it leads to is not backed up.")
 
     def _push(self, file: int, entry: Entry) -> None:
         try:
@@ -98,6 +106,7 @@ class Walk:
         self._stack.append(Folder(file, entry.path, names, entry))
 
     def _step(self, folder: Folder) -> None:
+        """Look at the next name in a folder."""
         if not folder.names:
             os.close(self._stack.pop().file)
             return
@@ -106,31 +115,33 @@ class Walk:
         where = b"/proc/self/fd/%d/%s" % (folder.file, name)
         try:
             status = os.lstat(where)
-            relative = path[len(self._root) :].lstrip(b"/")
-            is_folder = stat.S_ISDIR(status.st_mode)
+            relative, is_folder = self._relative(path), stat.S_ISDIR(status.st_mode)
             if self._patterns.excluded(relative, folder=is_folder):
                 self.counts["excluded"] += 1
                 return
             wanted = self._patterns.included(relative, folder=is_folder)
             if not wanted and not is_folder:
                 return
-            entry = describe(path, where, status)
+            found = Found(path, where, status, describe(path, where, status))
         except OSError as error:
             self._unreadable(path, error)
             return
-        if is_folder and entry:
-            self._enter(entry, where, status, wanted=wanted)
+        if is_folder and found.entry:
+            self._enter(found, found.entry, wanted=wanted)
         else:
             self._announce()
-            self._take(entry, path, status, where)
+            self._take(found)
 
-    def _enter(self, entry: Entry, where: bytes, status: os.stat_result, *, wanted: bool) -> None:
-        if self._devices is not None and status.st_dev not in self._devices:
+    def _relative(self, path: bytes) -> bytes:
+        return path[len(self._root) :].lstrip(b"/")
+
+    def _enter(self, found: Found, entry: Entry, *, wanted: bool) -> None:
+        if self._devices is not None and found.status.st_dev not in self._devices:
             self._announce()
             self._add(entry)  # a mount point, without what is mounted on it
             return
         try:
-            self._push(os.open(where, OPEN_FOLDER), entry)
+            self._push(os.open(found.where, OPEN_FOLDER), entry)
         except OSError as error:
             self._announce()
             self._add(entry)
@@ -142,51 +153,40 @@ class Walk:
     def _announce(self) -> None:
         """Store the folders that lead here."""
         for folder in self._stack:
-            if folder.entry:
-                self._add(folder.entry)
-                folder.entry = None
+            if folder.waiting:
+                self._add(folder.waiting)
+                folder.waiting = None
 
-    def _take(self, entry: Entry | None, path: bytes, status: os.stat_result, where: bytes) -> None:
-        if entry is None:
-            self._sink.warn(f"{show(path)} is a socket and was left out.")
+    def _take(self, found: Found) -> None:
+        """Store what is no folder."""
+        if found.entry is None:
+            self._sink.warn(f"{show(found.path)} is a socket and was left out.")
             return
-        if status.st_nlink > 1:
-            if first := self._first_name(path, status):
-                self._add(replace(entry, type=EntryType.HARDLINK, target=first, xattrs=(), size=0))
+        if found.status.st_nlink > 1:
+            first = self._links.first(found.path, found.status)
+            if first is not None:
+                kind = EntryType.HARDLINK
+                self._add(replace(found.entry, type=kind, target=first, xattrs=(), size=0))
                 return
-            if not self._readable(entry, where):
+            if not self._readable(found):
                 return
-            identity = (status.st_mtime_ns, status.st_size, status.st_mode)
-            inode = Inode(path, status.st_nlink - 1, identity)
-            self._links[status.st_dev, status.st_ino] = inode
-        self._add(entry)
+            self._links.remember(found.path, found.status)
+        self._add(found.entry, found.where)
 
-    def _first_name(self, path: bytes, status: os.stat_result) -> bytes | None:
-        key = (status.st_dev, status.st_ino)
-        inode = self._links.get(key)
-        # A number is given again when the file it was of is gone.
-        identity = (status.st_mtime_ns, status.st_size, status.st_mode)
-        if inode is None or inode.identity != identity or inode.path == path:
-            return None
-        inode.left -= 1
-        if not inode.left:
-            del self._links[key]
-        return inode.path
-
-    def _readable(self, entry: Entry, where: bytes) -> bool:
+    def _readable(self, found: Found) -> bool:
         """Whether other names can lean on this one: the writer leaves out what it cannot open."""
-        if entry.type is EntryType.FILE:
+        if stat.S_ISREG(found.status.st_mode):
             try:
-                os.close(os.open(where, OPEN_FILE))
+                os.close(os.open(found.where, OPEN_FILE))
             except OSError as error:
-                self._unreadable(entry.path, error)
+                self._unreadable(found.path, error)
                 return False
         return True
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, where: bytes = b"") -> None:
         self.counts[entry.type.value] += 1
         if entry.type is EntryType.FILE:
-            self._sink.add_file(entry, b"/" + entry.path)
+            self._sink.add_file(entry, where)
         else:
             self._sink.add(entry)
 
