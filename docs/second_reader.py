@@ -1,0 +1,301 @@
+"""A second reader of the repository format, written from docs/format.md alone.
+
+It shares no code with the product and needs only cryptography, zstandard and blake3. It proves that
+the document says what the format is, and is the last resort of who has a repository and its key:
+
+    BACKUP_ENCRYPTION_KEY=... python second_reader.py REPOSITORY TARGET [SNAPSHOT]
+
+Restores the newest snapshot, or the one whose id starts with SNAPSHOT, one folder a component.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import stat
+import struct
+import sys
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zstandard
+from blake3 import blake3
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+def require(condition: object, what: str) -> None:
+    if not condition:
+        raise ValueError(f"damaged: {what}")
+
+
+def hkdf(key: bytes, salt: bytes, info: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt, info.encode()).derive(key)
+
+
+def framed(raw: bytes, kind: bytes, mac_key: bytes | None = None) -> dict[str, Any]:
+    """The JSON body of ``config`` or of a key object, checked by checksum and MAC."""
+    require(raw[:8] == b"SROOM" + kind + b"\x01\x00", "header")
+    require(blake3(raw[:-32]).digest() == raw[-32:], "checksum")
+    if mac_key is not None:
+        require(blake3(raw[:-64], key=mac_key).digest() == raw[-64:-32], "authentication")
+    (length,) = struct.unpack_from("<I", raw, 8)
+    require(12 + length + 64 == len(raw), "length")
+    body: dict[str, Any] = json.loads(raw[12 : 12 + length])
+    return body
+
+
+def sealed(path: Path, kind: bytes, key: bytes, info: str) -> bytes:
+    raw = path.read_bytes()
+    require(blake3(raw).hexdigest() == path.name, path.name)
+    require(raw[:8] == b"SROOM" + kind + b"\x01\x00", "header")
+    return AESGCM(hkdf(key, raw[8:40], info)).decrypt(bytes(12), raw[40:], raw[:40])
+
+
+Record = tuple[int, int, int, int, int]  # number, offset, sealed length, codec, raw length
+Place = tuple[str, str, Record, int, int]  # pack, key id, record, offset in the record, length
+
+
+def directory(raw: bytes, pack: str, key: str) -> Iterator[tuple[bytes, Place]]:
+    _, records, chunks = struct.unpack_from("<BII", raw)
+    require(len(raw) == 9 + 13 * records + 20 * chunks, "directory")
+    at, chunk = 56, 9 + 13 * records
+    for number in range(records):
+        codec, stored, size, count = struct.unpack_from("<BIII", raw, 9 + 13 * number)
+        record, offset = (number, at, stored, codec, size), 0
+        for _ in range(count):
+            name, length = struct.unpack_from("<16sI", raw, chunk)
+            yield name, (pack, key, record, offset, length)
+            offset, chunk = offset + length, chunk + 20
+        require(offset == size, "record size")
+        at += stored
+
+
+class Cursor:
+    """Reads numbers and bytes one after another."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw, self.at = raw, 0
+
+    def take(self, size: int) -> bytes:
+        self.at += size
+        require(self.at <= len(self.raw), "block")
+        return self.raw[self.at - size : self.at]
+
+    def number(self, code: str) -> int:
+        """The next little-endian number, its size by the code of ``struct``."""
+        return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
+
+
+def lz4_block(raw: bytes, size: int) -> bytes:
+    out, cursor = bytearray(), Cursor(raw)
+
+    def length(nibble: int) -> int:
+        more = 255 if nibble == 15 else 0
+        while more == 255:
+            more = cursor.number("B")
+            nibble += more
+        return nibble
+
+    while True:
+        token = cursor.number("B")
+        out += cursor.take(length(token >> 4))
+        if cursor.at == len(raw):
+            return bytes(out)
+        back = cursor.number("H")
+        for _ in range(length(token & 15) + 4):
+            out.append(out[-back])
+        require(len(out) <= size, "LZ4 size")
+
+
+def decompress(codec: int, raw: bytes, size: int) -> bytes:
+    """What a record holds, of exactly ``size`` bytes."""
+    require(codec in range(4), "codec")
+    if codec == 1:
+        raw = zstandard.ZstdDecompressor().decompress(raw, max_output_size=size)
+    elif codec == 2:
+        raw = zlib.decompressobj().decompress(raw, size + 1)
+    elif codec == 3:
+        raw = lz4_block(raw, size)
+    require(len(raw) == size, "raw length")
+    return raw
+
+
+class Repository:
+    """A repository opened with its encryption key."""
+
+    def __init__(self, root: Path, encryption_key: str) -> None:
+        self.root = root
+        body = framed((root / "config").read_bytes(), b"C")
+        secret = encryption_key if body["encrypted"] else "strongroom: not encrypted"
+        sealing, self.repo = body["sealing"], bytes.fromhex(body["repository"])
+        salt, iterations = b64decode(sealing["salt"]), sealing["iterations"]
+        kek = AESGCM(PBKDF2HMAC(hashes.SHA256(), 32, salt, iterations).derive(secret.encode()))
+        seed, own = b64decode(body["private_key"]), b64decode(body["writer_key"])
+        seed = kek.decrypt(seed[:12], seed[12:], b"strongroom/v1/private-key" + self.repo)
+        self.writer = kek.decrypt(own[:12], own[12:], b"strongroom/v1/writer-key" + self.repo)
+        seed = hashlib.shake_256(seed).digest(96)
+        lattice = MLKEM768PrivateKey.from_seed_bytes(seed[:64])
+        curve = X25519PrivateKey.from_private_bytes(seed[64:])
+        self.private = MLKEM768X25519PrivateKey(lattice, curve)
+        config_mac = hkdf(self.writer, b"", "strongroom/v1/config-mac")
+        framed((root / "config").read_bytes(), b"C", config_mac)
+        self.chunk_key = self.derived("chunk-id")
+        self.run_keys = {path.name: self._run_key(path) for path in (root / "keys").iterdir()}
+        self.index = dict(self._segments())
+
+    def derived(self, purpose: str) -> bytes:
+        return hkdf(self.writer, self.repo, f"strongroom/v1/{purpose}")
+
+    def _run_key(self, path: Path) -> bytes:
+        body = framed(path.read_bytes(), b"K", self.derived("key-mac"))
+        info = b"strongroom/v1/run-key" + self.repo
+        info += bytes.fromhex(body["key"]) + bytes.fromhex(body["run"])
+        wrapped = b64decode(body["recipients"][0]["wrapped"])
+        return SUITE.decrypt(wrapped, self.private, info)
+
+    def _segments(self) -> Iterator[tuple[bytes, Place]]:
+        for path in (self.root / "index").iterdir():
+            body = sealed(path, b"I", self.derived("index"), "strongroom/v1/segment")
+            (packs,), at = struct.unpack_from("<I", body), 4
+            for _ in range(packs):
+                pack, key, _, _, size = struct.unpack_from("<32s16sQQI", body, at)
+                if (self.root / "packs" / pack.hex()[:2] / pack.hex()).exists():
+                    yield from directory(body[at + 68 : at + 68 + size], pack.hex(), key.hex())
+                at += 68 + size
+
+    def snapshots(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every backup with its id, oldest first."""
+        found = []
+        for path in (self.root / "snapshots").iterdir():
+            body = json.loads(sealed(path, b"S", self.derived("chain"), "strongroom/v1/snapshot"))
+            if body["kind"] == "backup":
+                found.append((path.name, body))
+        return sorted(found, key=lambda item: item[1]["created"])
+
+    @functools.lru_cache(maxsize=8)  # noqa: B019 - one repository lives as long as the program
+    def _record(self, pack: str, key: str, record: Record) -> bytes:
+        number, offset, stored, codec, size = record
+        with (self.root / "packs" / pack[:2] / pack).open("rb") as file:
+            header = file.read(56)
+            require(header[:8] == b"SROOMP\x01\x00" and header[8:24].hex() == key, pack)
+            file.seek(offset)
+            ciphertext = file.read(stored)
+        opener = AESGCM(hkdf(self.run_keys[key], header[24:], "strongroom/v1/pack"))
+        raw = opener.decrypt(number.to_bytes(12, "big"), ciphertext, header + b"\0")
+        return decompress(codec, raw, size)
+
+    def chunk(self, name: bytes, length: int | None = None) -> bytes:
+        """The content of one chunk, checked against its name."""
+        pack, key, record, offset, size = self.index[name]
+        require(length in (None, size), "chunk length")
+        data = self._record(pack, key, record)[offset : offset + size]
+        require(blake3(data, key=self.chunk_key).digest()[:16] == name, "chunk id")
+        return data
+
+    def content(self, level: int, items: bytes) -> Iterator[bytes]:
+        """The chunks of a chunk list, one after another."""
+        if len(items) == 16:
+            yield self.chunk(items)
+            return
+        for name, length in struct.iter_unpack("<16sI", items):
+            data = self.chunk(name, length)
+            yield from self.content(level - 1, data) if level else [data]
+
+
+def entries(block: bytes) -> Iterator[dict[str, Any]]:
+    cursor = Cursor(block)
+    if cursor.number("B") != 1:
+        return
+    count, owners, path = cursor.number("I"), [], b""
+    for _ in range(cursor.number("H")):
+        owners.append((cursor.number("I"), cursor.number("I")))
+        cursor.take(cursor.number("B"))  # the names of user and group
+        cursor.take(cursor.number("B"))
+    for _ in range(count):
+        kind, flags, shared, rest, mode, owner = map(cursor.number, "BBHHHH")
+        mtime, size = cursor.number("q"), cursor.number("Q")
+        path = path[:shared] + cursor.take(rest)
+        require(not {b".", b".."} & set(path.split(b"/")) and path[:1] != b"/", "path")
+        entry: dict[str, Any] = {"kind": kind, "path": path, "mode": mode, "size": size}
+        entry.update(owner=owners[owner], mtime=mtime, level=0, items=b"", xattrs=[])
+        if flags & 1:
+            entry["items"] = cursor.take(16)  # without the length, which is that of the data
+        elif flags & 2:
+            entry.update(level=cursor.number("B"), items=cursor.take(20 * cursor.number("I")))
+        if kind in (2, 3):
+            entry["target"] = cursor.take(cursor.number("H"))
+        elif kind in (5, 6):
+            entry["device"] = cursor.number("I"), cursor.number("I")
+        regions = range(cursor.number("I") if flags & 4 else 0)
+        extents = [(cursor.number("Q"), cursor.number("Q")) for _ in regions]
+        entry["extents"] = extents if flags & 4 else [(0, size)]
+        for _ in range(cursor.number("H") if flags & 8 else 0):
+            name, value = cursor.number("H"), cursor.number("I")
+            entry["xattrs"].append((cursor.take(name), cursor.take(value)))
+        yield entry
+
+
+def write_file(repository: Repository, entry: dict[str, Any], place: bytes) -> None:
+    regions, at, left = iter(entry["extents"]), 0, 0
+    with open(place, "xb") as file:
+        file.truncate(entry["size"])
+        for piece in repository.content(entry["level"], entry["items"]):
+            rest = memoryview(piece)
+            while rest:
+                at, left = (at, left) if left else next(regions)
+                file.seek(at)
+                count = file.write(rest[:left])
+                at, left, rest = at + count, left - count, rest[count:]
+
+
+def finish(entry: dict[str, Any], place: bytes) -> None:
+    """Owner (as root), attributes, mode and time, in the order in which they undo each other."""
+    if os.geteuid() == 0:
+        os.chown(place, *entry["owner"], follow_symlinks=False)
+    for name, value in entry["xattrs"]:
+        os.setxattr(place, name, value, follow_symlinks=False)
+    if entry["kind"] != 2:
+        os.chmod(place, entry["mode"])
+    os.utime(place, ns=(entry["mtime"], entry["mtime"]), follow_symlinks=False)
+
+
+def restore(repository: Repository, component: dict[str, Any], root: bytes) -> None:
+    """Make one component's tree at ``root``; folders get their mode and times at the end."""
+    tree, folders = component["tree"], []
+    for block in repository.content(tree["level"], b64decode(tree["root"])):
+        for entry in entries(block):
+            place = os.path.join(root, entry["path"]) if entry["path"] else root
+            if entry["kind"] == 1:
+                os.makedirs(place, 0o700, exist_ok=True)
+                folders.append((entry, place))
+                continue
+            if entry["kind"] == 0:
+                write_file(repository, entry, place)
+            elif entry["kind"] == 2:
+                os.symlink(entry["target"], place)
+            elif entry["kind"] == 3:
+                os.link(os.path.join(root, entry["target"]), place, follow_symlinks=False)
+            else:
+                node = {4: stat.S_IFIFO, 5: stat.S_IFCHR, 6: stat.S_IFBLK}[entry["kind"]]
+                os.mknod(place, node, os.makedev(*entry["device"]))
+            finish(entry, place)
+    for entry, place in reversed(folders):
+        finish(entry, place)
+
+
+if __name__ == "__main__":
+    opened = Repository(Path(sys.argv[1]), os.environ["BACKUP_ENCRYPTION_KEY"])
+    chosen = [body for name, body in opened.snapshots() if name.startswith([*sys.argv, ""][3])]
+    for part in chosen[-1]["components"]:
+        restore(opened, part, os.path.join(sys.argv[2], part["name"]).encode())
