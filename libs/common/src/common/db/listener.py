@@ -1,6 +1,7 @@
 """LISTEN on one connection of the pool, for as long as the process lives."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import structlog
@@ -35,28 +36,36 @@ class Listener:
         """Listen until cancelled, with a new connection whenever one is lost."""
         while True:
             try:
-                async with self._pool.acquire(timeout=_PING_LIMIT) as connection:
+                connection = await self._pool.acquire(timeout=_PING_LIMIT)
+                try:
                     await self._listen(connection)
-            except asyncio.CancelledError:
-                raise
+                finally:
+                    await self._give_back(connection)
             except Exception as error:  # noqa: BLE001 - whatever it was, the answer is to connect again
                 log.info("notifications interrupted", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(self, connection: Connection) -> None:
-        def wake(_connection: Any, _pid: int, channel: str, _payload: object) -> None:
-            for event in self._events[channel]:
-                event.set()
-
+        closed = asyncio.Event()
+        connection.add_termination_listener(lambda _: closed.set())
         for channel in self._events:
-            await connection.add_listener(channel, wake)
-        try:
-            for channel in self._events:
-                wake(None, 0, channel, "")
-            while True:
-                await asyncio.sleep(_PING_SECONDS)
-                await connection.execute("SELECT 1", timeout=_PING_LIMIT)
-        finally:
-            if not connection.is_closed():
-                for channel in self._events:
-                    await connection.remove_listener(channel, wake)
+            await connection.add_listener(channel, self._wake)
+        for channel in self._events:
+            self._wake(connection, 0, channel, "")
+        while not closed.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closed.wait(), _PING_SECONDS)
+            await connection.execute("SELECT 1", timeout=_PING_LIMIT)
+
+    def _wake(self, connection: Any, pid: int, channel: str, payload: object) -> None:
+        del connection, pid, payload
+        for event in self._events[channel]:
+            event.set()
+
+    async def _give_back(self, connection: Connection) -> None:
+        # Closed rather than reused: nobody else shall receive what was listened for. Nothing here
+        # may raise, or it would replace the cancellation that ends the task.
+        with contextlib.suppress(Exception):
+            connection.terminate()
+        with contextlib.suppress(Exception):
+            await self._pool.release(connection, timeout=_PING_LIMIT)

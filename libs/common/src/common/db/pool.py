@@ -126,8 +126,26 @@ async def transaction(pool: Pool, *, wait: float = _ACQUIRE_SECONDS) -> AsyncIte
         connection = await pool.acquire(timeout=wait)
     except TimeoutError as error:
         raise Unavailable("No database connection became free in time.") from error
+    failure: BaseException | None = None
     try:
         async with connection.transaction():
-            yield connection
+            try:
+                yield connection
+            except BaseException as error:
+                failure = error
+                raise
+    except Exception:
+        # A rollback that fails on a lost connection must not hide what happened, above all not a
+        # cancellation, without which a task would never end.
+        if failure is not None:
+            raise failure from None
+        raise
     finally:
+        await _give_back(pool, connection)
+
+
+async def _give_back(pool: Pool, connection: Connection) -> None:
+    try:
         await pool.release(connection, timeout=_CLOSE_SECONDS)
+    except Exception as error:  # noqa: BLE001 - it is broken, and the pool opens another
+        log.debug("connection not given back", error=type(error).__name__)

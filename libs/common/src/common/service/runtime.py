@@ -21,6 +21,8 @@ from common.service.questions import unwrap
 S = TypeVar("S", bound=ServiceSettings)
 Hook = Callable[[], Awaitable[None]]
 
+_STOP_ATTEMPTS = 5  # a library may have swallowed the first cancellation
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -174,8 +176,11 @@ class Runtime(Generic[S]):
 
     async def stop_tasks(self) -> None:
         """End what was spawned."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=5.0)
+        tasks = set(self._tasks)
+        for _ in range(_STOP_ATTEMPTS):
+            if not tasks:
+                return
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=1.0)
+        log.error("tasks did not end", service=self.name, tasks=[t.get_name() for t in tasks])
