@@ -80,7 +80,7 @@ def check_entry(entry: Entry) -> None:
         check_path(entry.target)
         if not entry.target or entry.target == entry.path:
             raise Invalid("A hard link does not name another entry.")
-    elif entry.type is EntryType.SYMLINK and (not entry.target or b"\0" in entry.target):
+    elif entry.type is EntryType.SYMLINK and not _is_target(entry.target):
         raise Invalid("A symlink has no usable target.")
     if not entry.path and entry.type is not EntryType.DIRECTORY:
         raise Invalid("The root of a component is not a directory.")
@@ -88,6 +88,10 @@ def check_entry(entry: Entry) -> None:
         raise Invalid(f"An entry has an impossible mode or size: {entry.mode:o}, {entry.size}.")
     if entry.extents is not None:
         _check_extents(entry.extents, entry.size)
+
+
+def _is_target(target: bytes) -> bool:
+    return 0 < len(target) <= MAX_PATH and b"\0" not in target
 
 
 def _check_extents(extents: tuple[tuple[int, int], ...], size: int) -> None:

@@ -23,7 +23,8 @@ _TYPE_NUMBERS = {entry_type: number for number, entry_type in enumerate(TYPES)}
 HEAD = struct.Struct("<BIH")
 COUNT = struct.Struct("<I")
 OWNER = struct.Struct("<II")
-ENTRY = struct.Struct("<BBHHHHqQ")
+ENTRY = struct.Struct("<BBHHHHqIQ")
+SECOND = 1_000_000_000
 LIST = struct.Struct("<BI")
 SHORT = struct.Struct("<H")
 PAIR32 = struct.Struct("<II")
@@ -98,7 +99,7 @@ class BlockBuilder:
             len(rest),
             entry.mode,
             number,
-            entry.mtime_ns,
+            *divmod(entry.mtime_ns, SECOND),
             entry.size,
         )
         return b"".join([head, rest, *_pack_rest(entry, content, flags)])

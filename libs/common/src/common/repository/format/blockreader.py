@@ -18,6 +18,7 @@ from common.repository.format.block import (
     OWNER,
     PAIR32,
     PAIR64,
+    SECOND,
     SHORT,
     TYPES,
     WARNINGS,
@@ -110,10 +111,11 @@ def _entries(cursor: _Cursor) -> Iterator[StoredEntry]:
     owners = [_owner(cursor) for _ in range(owner_count)]
     path = b""
     for _ in range(count):
-        number, flags, shared, rest, mode, owner, mtime, size = cursor.unpack(ENTRY)
+        number, flags, shared, rest, mode, owner, *times, size = cursor.unpack(ENTRY)
         if number >= len(TYPES) or owner >= len(owners) or shared > len(path):
             raise Corrupt(f"{cursor.name} has an entry with impossible numbers.")
         path = path[:shared] + cursor.take(rest)
+        mtime = times[0] * SECOND + times[1]
         yield _entry(cursor, TYPES[number], flags, (path, mode, mtime, size), owners[owner])
 
 

@@ -132,7 +132,7 @@ class Directory:
     def __len__(self) -> int:
         return len(self.chunks) // _CHUNK.size
 
-    def items(self) -> Iterator[tuple[bytes, int]]:
+    def all_chunks(self) -> Iterator[tuple[bytes, int]]:
         """The id and length of each chunk, in order."""
         return _CHUNK.iter_unpack(self.chunks)
 
@@ -141,9 +141,9 @@ class Directory:
         chunk_id, length = _CHUNK.unpack_from(self.chunks, number * _CHUNK.size)
         return chunk_id, length
 
-    def record_items(self) -> Iterator[tuple[Record, list[tuple[bytes, int]]]]:
+    def records_with_chunks(self) -> Iterator[tuple[Record, list[tuple[bytes, int]]]]:
         """Each record with its chunks."""
-        items = list(self.items())
+        items = list(self.all_chunks())
         start = 0
         for record in self.records:
             yield record, items[start : start + record.chunks]
@@ -167,7 +167,7 @@ class Directory:
         )
         if not possible or sum(record.chunks for record in self.records) != len(self):
             raise Corrupt(f"{name} has a directory with impossible records.")
-        lengths = accumulate((length for _, length in self.items()), initial=0)
+        lengths = accumulate((length for _, length in self.all_chunks()), initial=0)
         borders = list(lengths)
         ends = accumulate(record.chunks for record in self.records)
         raw = accumulate(record.raw for record in self.records)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from common.crypto.aead import KEY_SIZE
 from common.crypto.hpke import RECIPIENT_SIZE, SUITE, PrivateKey, PublicKey
-from common.errors import Corrupt, WrongKey
+from common.errors import Corrupt
 from common.repository.format.fields import Fields, encode
 from common.repository.format.frame import pack_frame, parse_frame
 from common.repository.format.names import KEY_ID_SIZE, Kind, key_name
@@ -48,16 +48,15 @@ class WrappedKey:
         """The name of the object."""
         return key_name(self.key_id)
 
-    def unwrap(self, private: PrivateKey) -> RunKey:
-        """The run key.
+    def unwrap(self, private: PrivateKey, recipient: bytes) -> RunKey:
+        """The run key, for the private key whose public key is called ``recipient``.
 
         Raises:
-            WrongKey: it is not wrapped to this private key.
-            Corrupt: it is, but does not open.
+            Corrupt: it is not wrapped to this private key, or does not open.
         """
-        wrapped = self.wrapped.get(private.public.recipient)
+        wrapped = self.wrapped.get(recipient)
         if wrapped is None:
-            raise WrongKey(f"{self.name} is not for this key.")
+            raise Corrupt(f"{self.name} is not wrapped to this private key.")
         try:
             key = private.unwrap(wrapped, _info(self.repository, self.key_id, self.run))
         except Corrupt as error:

@@ -7,6 +7,7 @@ from common.crypto.kdf import derive
 
 CHECK_SIZE = 16
 _SEED_SIZE = 8
+_SEED_MASK = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class WriterKeys:
             repository=repository,
             writer_key=writer_key,
             chunk_id=key("chunk-id"),
-            chunker_seed=int.from_bytes(key("chunker")[:_SEED_SIZE], "little"),
+            chunker_seed=int.from_bytes(key("chunker")[:_SEED_SIZE], "little") & _SEED_MASK,
             index=key("index"),
             chain=key("chain"),
             key_mac=key("key-mac"),

@@ -1,0 +1,150 @@
+"""The index in memory: which chunk is where."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from common.errors import Corrupt, NotFound
+from common.repository.format.index import MAX_SEGMENT, PackEntry, open_segment
+from common.repository.format.pack import Directory
+from common.repository.objects import ObjectSource, read_whole
+from common.repository.table import ChunkTable
+
+_PACK_SHIFT = 20
+_CHUNK_MASK = 2**_PACK_SHIFT - 1
+_LAYOUTS = 64
+
+
+class Place(NamedTuple):
+    """Where a chunk is: the pack by its number in the catalog, then record and offset in it."""
+
+    pack: int
+    record: int
+    offset: int
+    length: int
+
+
+class Layout:
+    """Where the records and chunks of one pack are."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.records = directory.records
+        self.offsets = directory.offsets()
+        self._starts = array("I", accumulate((r.chunks for r in self.records), initial=0))
+        lengths = (length for _, length in directory.all_chunks())
+        self._borders = array("Q", accumulate(lengths, initial=0))
+
+    def place(self, pack: int, chunk: int) -> Place:
+        """The place of a chunk by its number in the pack."""
+        record = bisect_right(self._starts, chunk) - 1
+        begin, end = self._borders[chunk], self._borders[chunk + 1]
+        return Place(pack, record, begin - self._borders[self._starts[record]], end - begin)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An index segment: its name and the packs it lists."""
+
+    name: str
+    entries: tuple[PackEntry, ...]
+
+
+class Catalog:
+    """Every listed pack that is there, and where each chunk is.
+
+    ``void`` are the listed packs that are not there; a pack that any segment lists as live is live.
+    """
+
+    def __init__(self, segments: Iterable[Segment], present: Callable[[bytes], bool]) -> None:
+        self.packs: list[PackEntry] = []
+        self.numbers: dict[bytes, int] = {}
+        self.void: dict[bytes, PackEntry] = {}
+        self.table = ChunkTable()
+        self._lost: dict[bytes, bytes] | None = None
+        for segment in segments:
+            for entry in segment.entries:
+                if present(entry.pack_id):
+                    self._note(entry)
+                else:
+                    self.void[entry.pack_id] = entry
+        self._enter()
+        self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
+
+    def find(self, chunk_id: bytes) -> Place | None:
+        """Where a chunk is; None when no pack that is there has it."""
+        found = self.table.get(chunk_id)
+        if found is None:
+            return None
+        number = found >> _PACK_SHIFT
+        return self._layout(number).place(number, found & _CHUNK_MASK)
+
+    def lost(self, chunk_id: bytes) -> bytes | None:
+        """The pack that had a chunk and is not there; None when no segment lists the chunk."""
+        if self._lost is None:
+            self._lost = {
+                lost: pack_id
+                for pack_id, entry in self.void.items()
+                for lost, _ in entry.directory.all_chunks()
+            }
+        return self._lost.get(chunk_id)
+
+    def layout(self, number: int) -> Layout:
+        """Where the records of a pack are."""
+        return self._layout(number)
+
+    def _note(self, entry: PackEntry) -> None:
+        number = self.numbers.get(entry.pack_id)
+        if number is None:
+            self.numbers[entry.pack_id] = len(self.packs)
+            self.packs.append(entry)
+            return
+        known = self.packs[number].retired
+        if known:
+            retired = max(known, entry.retired) if entry.retired else 0
+            self.packs[number] = replace(entry, retired=retired)
+
+    def _enter(self) -> None:
+        """Enter the chunks, those of live packs first: they stay where a chunk has two places."""
+        order = sorted(range(len(self.packs)), key=lambda number: self.packs[number].retired > 0)
+        for number in order:
+            base = number << _PACK_SHIFT
+            for place, (chunk_id, _) in enumerate(self.packs[number].directory.all_chunks()):
+                self.table.add(chunk_id, base | place)
+
+
+def pack_of(number: int) -> int:
+    """The pack's number, from a chunk's number in the table of a catalog."""
+    return number >> _PACK_SHIFT
+
+
+def load_segments(
+    source: ObjectSource, index_key: bytes, damaged: Callable[[str, Corrupt], None] | None = None
+) -> Iterator[Segment]:
+    """Every index segment, verified.
+
+    A damaged one is an error, unless ``damaged`` takes it. One that vanishes while this runs was
+    replaced by prune, which writes the successor first: the listing is repeated to find it.
+    """
+    done: set[str] = set()
+    while True:
+        vanished = False
+        for info in source.list("index/"):
+            if info.name in done:
+                continue
+            try:
+                data = read_whole(source, info.name, MAX_SEGMENT)
+                yield Segment(info.name, tuple(open_segment(data, info.name, index_key)))
+            except NotFound:
+                vanished = True
+                continue
+            except Corrupt as error:
+                if damaged is None:
+                    raise
+                damaged(info.name, error)
+            done.add(info.name)
+        if not vanished:
+            return

@@ -1,0 +1,125 @@
+"""Reading chunks: find, read, open, decompress, verify."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from blake3 import blake3
+
+from common.errors import Corrupt, NotFound
+from common.repository.catalog import Catalog, Place
+from common.repository.format.chunklist import MAX_LEVEL, ChunkList, Item, parse_items
+from common.repository.format.codec import expand
+from common.repository.format.names import pack_name
+from common.repository.format.pack import (
+    CHUNK_ID_SIZE,
+    HEADER_SIZE,
+    PackHeader,
+    PackSeal,
+)
+from common.repository.keyring import KeyRing
+from common.repository.objects import ObjectSource
+
+_SEALS = 256
+_RECORDS = 8
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Damaged(Corrupt):
+    """An object that is needed is damaged or missing."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Fetcher:
+    """Reads chunks of a repository. May be used by several threads at once."""
+
+    def __init__(
+        self, source: ObjectSource, catalog: Catalog, keys: KeyRing, chunk_id_key: bytes
+    ) -> None:
+        self.catalog = catalog
+        self._source = source
+        self._keys = keys
+        self._chunk_id_key = chunk_id_key
+        self._seal = lru_cache(_SEALS)(self._open_pack)
+        self._recent = lru_cache(_RECORDS)(self.record)
+
+    def place(self, chunk_id: bytes, length: int) -> Place:
+        """Where a chunk is.
+
+        Raises:
+            Damaged: nowhere; the error names the missing pack where the index knows it.
+        """
+        found = self.catalog.find(chunk_id)
+        if found is None:
+            lost = self.catalog.lost(chunk_id)
+            name = pack_name(lost) if lost else f"chunk {chunk_id.hex()}"
+            raise Damaged(f"{name} is missing.", name=name)
+        if found.length != length:
+            name = self.catalog.packs[found.pack].name
+            raise Damaged(f"{name} has a chunk of another length than is needed.", name=name)
+        return found
+
+    def record(self, pack: int, number: int) -> Buffer:
+        """A record, decompressed; its chunks are not verified yet. Raises ``Damaged``."""
+        name = self.catalog.packs[pack].name
+        layout = self.catalog.layout(pack)
+        record = layout.records[number]
+        try:
+            sealed = self._source.read(name, layout.offsets[number], record.stored)
+            opened = self._seal(pack).open_record(number, sealed)
+            return expand(record.codec, opened, record.raw)
+        except NotFound as error:
+            raise Damaged(f"{name} is missing.", name=name) from error
+        except Corrupt as error:
+            if isinstance(error, Damaged):
+                raise
+            raise Damaged(f"{name} is damaged: {error.message}", name=name) from error
+
+    def chunk(self, chunk_id: bytes, length: int) -> bytes:
+        """One chunk, verified; for chunks that are read in the order they were written."""
+        place = self.place(chunk_id, length)
+        raw = self._recent(place.pack, place.record)
+        with memoryview(raw) as view:
+            data = bytes(view[place.offset : place.offset + length])
+        self.verify(chunk_id, data, place.pack)
+        return data
+
+    def verify(self, chunk_id: bytes, data: Buffer, pack: int) -> None:
+        """Raise ``Damaged`` unless the data is what its id says."""
+        digest = blake3(data, key=self._chunk_id_key).digest(length=CHUNK_ID_SIZE)
+        if digest != chunk_id:
+            name = self.catalog.packs[pack].name
+            raise Damaged(f"{name} holds other data than its directory says.", name=name)
+
+    def _open_pack(self, pack: int) -> PackSeal:
+        entry = self.catalog.packs[pack]
+        header = PackHeader.parse(self._source.read(entry.name, 0, HEADER_SIZE), entry.name)
+        if header.key_id != entry.key_id:
+            raise Corrupt("its header names another key than the index.")
+        try:
+            return header.seal(self._keys.get(header.key_id).key)
+        except Corrupt as error:
+            raise Damaged(error.message, name=f"keys/{header.key_id.hex()}") from error
+
+
+def items(fetcher: Fetcher, chunks: ChunkList) -> Iterator[Item | Damaged]:
+    """The items of a content in order; a ``Damaged`` stands for those that cannot be read."""
+    yield from _items(fetcher, chunks.level, chunks.root)
+
+
+def _items(fetcher: Fetcher, level: int, found: tuple[Item, ...]) -> Iterator[Item | Damaged]:
+    if level == 0 or level > MAX_LEVEL:
+        yield from found
+        return
+    for chunk_id, length in found:
+        try:
+            below = tuple(parse_items(fetcher.chunk(chunk_id, length), f"chunk {chunk_id.hex()}"))
+        except Damaged as error:
+            yield error
+        except Corrupt as error:
+            yield Damaged(error.message, name=f"chunk {chunk_id.hex()}")
+        else:
+            yield from _items(fetcher, level - 1, below)

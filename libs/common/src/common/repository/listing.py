@@ -1,0 +1,101 @@
+"""Writing chunk lists and trees as they grow, without ever holding a whole one."""
+
+from common.errors import Invalid
+from common.repository.entry import Entry, check_entry
+from common.repository.format.block import BlockBuilder, pack_warnings
+from common.repository.format.chunklist import (
+    ITEM,
+    MAX_LEVEL,
+    ROOT_ITEMS,
+    ChunkList,
+    Item,
+    ends_leaf,
+    pack_items,
+)
+from common.repository.storing import ChunkStore
+
+_MOST_WARNINGS = 1000
+
+
+class ListWriter:
+    """Takes the items of a content in order; long lists go into chunks of items."""
+
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
+        self._levels: list[list[Item]] = [[]]
+        self._size = 0
+
+    def add(self, chunk_id: bytes, length: int) -> None:
+        """Append a chunk of the content."""
+        self._size += length
+        self._append(0, (chunk_id, length))
+
+    def finish(self) -> ChunkList:
+        """The chunk list."""
+        level = 0
+        # A level whose successor has items must itself be a chunk of items in it.
+        while level + 1 < len(self._levels) or len(self._levels[level]) > ROOT_ITEMS:
+            if self._levels[level]:
+                self._close_leaf(level)
+            level += 1
+        return ChunkList(level, self._size, tuple(self._levels[level]))
+
+    def _append(self, level: int, item: Item) -> None:
+        if level > MAX_LEVEL:
+            raise Invalid("A file has more chunks than can be listed.")
+        if level == len(self._levels):
+            self._levels.append([])
+        items = self._levels[level]
+        items.append(item)
+        if len(items) > ROOT_ITEMS and ends_leaf(items):
+            self._close_leaf(level)
+
+    def _close_leaf(self, level: int) -> None:
+        data = pack_items(self._levels[level])
+        self._levels[level] = []
+        self._append(level + 1, (self._store.put(data), len(data)))
+
+
+class TreeWriter:
+    """Takes the entries of one component in order."""
+
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
+        self._list = ListWriter(store)
+        self._block = BlockBuilder()
+        self.entries = 0
+        self.size = 0
+        self.warnings: list[str] = []
+        self.warned = 0
+
+    def add(self, entry: Entry, content: ChunkList) -> None:
+        """Append an entry. Raises ``Invalid`` for one that cannot be stored."""
+        check_entry(entry)
+        ended = self._block.add(entry, content)
+        self.entries += 1
+        self.size += content.size
+        if ended:
+            self._close_block()
+
+    def warn(self, message: str) -> None:
+        """Keep a warning; past the first thousand they are only counted."""
+        self.warned += 1
+        if self.warned <= _MOST_WARNINGS:
+            self.warnings.append(message)
+
+    def finish(self) -> ChunkList:
+        """The tree."""
+        if len(self._block):
+            self._close_block()
+        if self.warnings:
+            self._put(pack_warnings(self.warnings))
+        return self._list.finish()
+
+    def _close_block(self) -> None:
+        self._put(self._block.take())
+
+    def _put(self, block: bytes) -> None:
+        self._list.add(self._store.put(block), len(block))
+
+
+LIST_ITEM_SIZE = ITEM.size

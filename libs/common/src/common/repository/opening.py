@@ -1,0 +1,130 @@
+"""Making and opening repositories."""
+
+import os
+from pathlib import Path
+
+from common.crypto.hpke import PrivateKey
+from common.crypto.keys import (
+    NOT_ENCRYPTED,
+    RECOVERY_PREFIX,
+    WRITER_PREFIX,
+    PassphraseProvider,
+    Secret,
+    derive_writer_key,
+    read_key,
+    reveal,
+)
+from common.errors import Conflict, NotFound, WrongKey
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.frame import MAX_SIZE
+from common.repository.format.names import CONFIG
+from common.repository.format.writerkeys import WriterKeys
+from common.repository.objects import ObjectSource
+from common.repository.reader import Reader
+from common.repository.repository import Repository
+from common.repository.session import Session
+from common.storage.local import LocalDirectory
+
+
+def create(path: Path, config: bytes) -> None:
+    """Make a repository in a folder by the bytes of its ``config``. Repeatable.
+
+    Raises:
+        Conflict: the folder holds another repository, or anything else.
+        Corrupt: these are not the bytes of a config.
+    """
+    wanted = RepositoryConfig.parse(config)
+    directory = LocalDirectory(path)
+    directory.prepare()
+    try:
+        found = RepositoryConfig.parse(directory.read(CONFIG, 0, MAX_SIZE + 1))
+    except NotFound:
+        if next(iter(directory.list()), None) is not None:
+            raise Conflict(
+                f"{path} holds objects but no config.",
+                remedy="Restore the file config from another copy of this repository.",
+            ) from None
+        directory.write(CONFIG, config, owner=f"create-{os.getpid()}")
+        return
+    if found.repository != wanted.repository:
+        raise Conflict(f"{path} holds another repository already.", remedy="Choose another folder.")
+
+
+def open_writer(place: Path | ObjectSource, writer_key: Secret) -> Repository:
+    """Open a repository with the writer key in its text form.
+
+    None or nothing opens a repository without encryption.
+
+    Raises:
+        NotFound: there is no repository.
+        WrongKey: the key is another's.
+        Corrupt: ``config`` is damaged or was changed.
+    """
+    source, config = _find(place)
+    text = _text(writer_key)
+    if text:
+        key = read_key(WRITER_PREFIX, text)
+    elif config.encrypted:
+        raise WrongKey(
+            "This repository is encrypted and no writer key is given.",
+            remedy="Set BACKUP_WRITER_KEY to what `strongroom keys writer` prints.",
+        )
+    else:
+        key = derive_writer_key(None)
+    return Repository(_session(source, config, key))
+
+
+def open_reader(
+    place: Path | ObjectSource,
+    encryption_key: Secret = None,
+    *,
+    recovery_key: Secret = None,
+) -> Reader:
+    """Open a repository with the encryption key, or with a recovery key in its text form.
+
+    Without any it opens a repository without encryption. The place may be a folder or any
+    ``ObjectSource``; only a folder can be changed.
+
+    Raises:
+        NotFound: there is no repository.
+        WrongKey: the key is another's.
+        Corrupt: ``config`` is damaged or was changed.
+    """
+    source, config = _find(place)
+    recovery = _text(recovery_key)
+    if recovery:
+        private = PrivateKey(read_key(RECOVERY_PREFIX, recovery))
+        return Reader(_session(source, config, config.open_recovery(private)), private)
+    text = _text(encryption_key)
+    if not text and config.encrypted:
+        raise WrongKey(
+            "This repository is encrypted and no key is given.",
+            remedy="Set BACKUP_ENCRYPTION_KEY to the key that it was made with.",
+        )
+    provider = PassphraseProvider.found(text if config.encrypted else None, config.sealing)
+    private, writer_key = config.open_private(provider)
+    return Reader(_session(source, config, writer_key), private)
+
+
+def _find(place: Path | ObjectSource) -> tuple[ObjectSource, RepositoryConfig]:
+    source: ObjectSource = LocalDirectory(place) if isinstance(place, Path) else place
+    try:
+        data = source.read(CONFIG, 0, MAX_SIZE + 1)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no repository at {place}." if isinstance(place, Path) else None,
+            remedy="Make one with `strongroom repo init`, or correct the place.",
+        ) from error
+    return source, RepositoryConfig.parse(data)
+
+
+def _session(source: ObjectSource, config: RepositoryConfig, writer_key: bytes) -> Session:
+    config.authenticate(writer_key)
+    return Session(source, config, WriterKeys.of(writer_key, config.repository))
+
+
+def _text(secret: Secret) -> str:
+    if not secret:
+        return ""
+    text = reveal(secret)
+    return "" if text == NOT_ENCRYPTED else text

@@ -1,0 +1,171 @@
+"""Writing packs and the index segments that list them. One of each for a writing process."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+
+from blake3 import blake3
+
+from common.crypto.aead import TAG_SIZE
+from common.repository.format.index import PackEntry, seal_segment
+from common.repository.format.names import index_name, object_id, pack_name
+from common.repository.format.pack import (
+    MAX_CHUNKS,
+    Directory,
+    PackHeader,
+    Record,
+    pack_chunks,
+)
+from common.repository.format.runkey import RunKey
+from common.storage.local import LocalDirectory
+
+PACK_SIZE = 32 * 1024**2
+SEGMENT_SIZE = 8 * 1024**2
+SEGMENT_SECONDS = 60.0
+_COMMITS_AT_ONCE = 2
+
+Buffer = bytes | bytearray | memoryview
+Chunk = tuple[bytes, int]
+
+
+class SegmentWriter:
+    """Lists durable packs, in a new segment whenever enough have come together."""
+
+    def __init__(self, directory: LocalDirectory, index_key: bytes, owner: str) -> None:
+        self._directory = directory
+        self._index_key = index_key
+        self._owner = owner
+        self._entries: list[PackEntry] = []
+        self._size = 0
+        self._flushed = time.monotonic()
+        self.listed: set[bytes] = set()
+        self.stored = 0
+
+    def add(self, entry: PackEntry) -> None:
+        """Take a pack that is durable."""
+        self._entries.append(entry)
+        self._size += entry.listed_size()
+        due = time.monotonic() - self._flushed > SEGMENT_SECONDS
+        if due or self._size >= SEGMENT_SIZE:
+            self.flush()
+
+    def add_live(self, entry: PackEntry) -> None:
+        """List a pack of a former run as live again."""
+        self._entries.append(replace(entry, retired=0))
+
+    def flush(self) -> None:
+        """List everything taken so far."""
+        self._flushed = time.monotonic()
+        if not self._entries:
+            return
+        data = seal_segment(self._entries, self._index_key)
+        name = index_name(object_id(data))
+        self._directory.write(name, data, owner=self._owner)
+        self.listed.update(entry.pack_id for entry in self._entries)
+        self.stored += len(data)
+        self._entries, self._size = [], 0
+
+
+class _OpenPack:
+    """The pack that is being written."""
+
+    def __init__(self, directory: LocalDirectory, key: RunKey, owner: str) -> None:
+        header = PackHeader.new(key.key_id)
+        self.seal = header.seal(key.key)
+        self.draft = directory.begin(owner)
+        self.records: list[Record] = []
+        self.chunks: list[bytes] = []
+        self.count = 0
+        self._hash = blake3()
+        self.write(header.pack())
+
+    def write(self, data: Buffer) -> None:
+        self._hash.update(data)
+        self.draft.write(data)
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
+class PackWriter:
+    """Seals records into packs of one kind. ``helper`` makes finished packs durable meanwhile."""
+
+    def __init__(
+        self,
+        directory: LocalDirectory,
+        key: RunKey,
+        *,
+        kind: int,
+        owner: str,
+        segments: SegmentWriter,
+        helper: Executor,
+    ) -> None:
+        self._directory = directory
+        self._key = key
+        self._kind = kind
+        self._owner = owner
+        self._segments = segments
+        self._helper = helper
+        self._open: _OpenPack | None = None
+        self._commits: deque[tuple[Future[None], PackEntry]] = deque()
+        self.stored = 0
+        self.written: set[bytes] = set()
+
+    def add(self, codec: int, data: Buffer, raw: int, chunks: Sequence[Chunk]) -> None:
+        """Append a record with these chunks, compressed by ``codec`` from ``raw`` bytes."""
+        pack = self._open
+        if pack is not None and pack.count + len(chunks) > MAX_CHUNKS:
+            self._close()
+            pack = None
+        if pack is None:
+            pack = self._open = _OpenPack(self._directory, self._key, self._owner)
+        pack.write(pack.seal.seal_record(len(pack.records), data))
+        pack.records.append(Record(codec, len(data) + TAG_SIZE, raw, len(chunks)))
+        pack.chunks.append(pack_chunks(chunks))
+        pack.count += len(chunks)
+        if pack.draft.size >= PACK_SIZE:
+            self._close()
+
+    def finish(self) -> None:
+        """Make everything durable and hand it to the segment writer."""
+        self._close()
+        self._collect(0)
+
+    def abort(self) -> None:
+        """Forget what is not durable yet; wait for what is about to be."""
+        if self._open is not None:
+            self._open.draft.abort()
+            self._open = None
+        for future, _ in self._commits:
+            future.exception()
+        self._commits.clear()
+
+    def _close(self) -> None:
+        pack, self._open = self._open, None
+        if pack is None:
+            return
+        directory = Directory(self._kind, pack.records, b"".join(pack.chunks))
+        try:
+            pack.write(pack.seal.seal_directory(directory))
+        except BaseException:
+            pack.draft.abort()
+            raise
+        entry = PackEntry(pack.digest(), self._key.key_id, pack.draft.size, 0, directory)
+        self.stored += entry.size
+        self.written.add(entry.pack_id)
+        future = self._helper.submit(_commit, pack, entry)
+        self._commits.append((future, entry))
+        self._collect(_COMMITS_AT_ONCE)
+
+    def _collect(self, leave: int) -> None:
+        while self._commits and (len(self._commits) > leave or self._commits[0][0].done()):
+            future, entry = self._commits.popleft()
+            future.result()
+            self._segments.add(entry)
+
+
+def _commit(pack: _OpenPack, entry: PackEntry) -> None:
+    with pack.draft:
+        pack.draft.commit(pack_name(entry.pack_id))

@@ -1,0 +1,61 @@
+"""The end of a backup run: everything is durable, and the snapshot makes it a backup."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from common.errors import Conflict
+from common.repository.format.names import object_id, snapshot_name
+from common.repository.format.snapshot import Link, Snapshot, seal_snapshot
+from common.repository.history import SnapshotInfo
+from common.repository.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMeta:
+    """What a backup is called, and the chain it belongs to. ``created``: when the run began."""
+
+    backup_id: str
+    backup_name: str
+    chain: str
+    plan: str = "manual"
+    station: str = "main"
+    backup_type: str = "full"
+    created: datetime | None = None
+
+    def no_link(self) -> Link:
+        """The chain, before the place in it is known."""
+        return Link(self.chain, 1, None)
+
+
+class Prepared:
+    """A finished run that is no backup yet."""
+
+    def __init__(
+        self, session: Session, body: Snapshot, warnings: dict[str, tuple[str, ...]]
+    ) -> None:
+        self._session = session
+        self._body = body
+        self._warnings = warnings
+
+    def commit(self, counter: int, previous: str | None) -> SnapshotInfo:
+        """Write the snapshot as number ``counter`` of its chain, after ``previous``.
+
+        Raises:
+            Conflict: that place in the chain is taken.
+        """
+        session, chain = self._session, self._body.link.chain
+        if counter in session.history.counters(chain):
+            raise Conflict(f"Place {counter} of the chain {chain!r} is taken.")
+        return self._write(replace(self._body, link=Link(chain, counter, previous)))
+
+    def _write(self, body: Snapshot) -> SnapshotInfo:
+        session = self._session
+        body = replace(
+            body,
+            finished=datetime.now(UTC),
+            witnesses=session.history.witnesses(body.link.chain),
+        )
+        data = seal_snapshot(body, session.keys.chain)
+        snapshot_id = object_id(data).hex()
+        session.directory.write(snapshot_name(snapshot_id), data, owner=body.run.hex)
+        return SnapshotInfo(snapshot_id, body, self._warnings)

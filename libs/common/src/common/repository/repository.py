@@ -1,0 +1,60 @@
+"""The repository as a writer sees it: begin backups, list them, clear up."""
+
+from uuid import UUID
+
+from common.repository.abandon import abandon
+from common.repository.format.codec import Compression, Compressor
+from common.repository.format.config import RepositoryConfig
+from common.repository.history import Head, SnapshotInfo
+from common.repository.recording import OnProgress
+from common.repository.run import Run
+from common.repository.session import Session
+
+
+class Repository:
+    """An opened repository with the rights of the writer key. Made by ``open_writer``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def config(self) -> RepositoryConfig:
+        """Who the repository is."""
+        return self._session.config
+
+    @property
+    def id(self) -> str:
+        """The repository's id."""
+        return self._session.config.repository.hex()
+
+    def begin(
+        self,
+        run_id: UUID,
+        *,
+        compression: Compression = "zstd",
+        level: int = 3,
+        on_progress: OnProgress | None = None,
+    ) -> Run:
+        """Begin a backup. A run whose process died is abandoned first, then begun again.
+
+        Raises:
+            Conflict: the run has made its backup already: ``find_run`` gives it.
+            Corrupt: the index is damaged.
+        """
+        return Run(self._session, run_id, Compressor(compression, level), on_progress)
+
+    def head(self, chain: str) -> Head:
+        """The newest place in a chain, from which the next backup goes on."""
+        return self._session.history.heads().get(chain, Head())
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        """All backups, oldest first. Damaged ones are not listed: ``check`` tells them."""
+        return self._session.history.backups()
+
+    def find_run(self, run_id: UUID) -> SnapshotInfo | None:
+        """The backup that a run has made, if it came to that."""
+        return next((info for info in self.snapshots() if info.run_id == run_id), None)
+
+    def abandon(self, run_id: UUID) -> None:
+        """Clear up after a run whose process is dead for certain."""
+        abandon(self._session, run_id)

@@ -1,0 +1,87 @@
+"""An opened repository as its own parts use it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from common.errors import Invalid, NotFound
+from common.repository.catalog import Segment, load_segments
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.frame import MAX_SIZE
+from common.repository.format.names import Kind, kind_of
+from common.repository.format.runkey import (
+    Purpose,
+    RunKey,
+    WrappedKey,
+    parse_run_key,
+    wrap_run_key,
+)
+from common.repository.format.writerkeys import WriterKeys
+from common.repository.history import History
+from common.repository.objects import ObjectSource
+from common.storage.local import LocalDirectory
+
+
+@dataclass(slots=True)
+class Session:
+    """Where the objects are, and the keys that a writer has."""
+
+    source: ObjectSource
+    config: RepositoryConfig
+    keys: WriterKeys
+    history: History = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.history = History(self.source, self.keys.chain, self.keys.repository)
+
+    @property
+    def directory(self) -> LocalDirectory:
+        """The repository as a folder that can be written.
+
+        Raises:
+            Invalid: it is somewhere else and can only be read.
+        """
+        if not isinstance(self.source, LocalDirectory):
+            raise Invalid("This repository can only be read from here.")
+        return self.source
+
+    def segments(self) -> list[Segment]:
+        """Every index segment."""
+        return list(load_segments(self.source, self.keys.index))
+
+    def present(self) -> set[bytes]:
+        """The ids of all packs that are there."""
+        return {
+            bytes.fromhex(info.name.rpartition("/")[2])
+            for info in self.source.list("packs/")
+            if kind_of(info.name) is Kind.PACK
+        }
+
+    def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
+        """A new run key, wrapped into the repository: the mark of a run in progress."""
+        key = RunKey.generate()
+        data = wrap_run_key(
+            key,
+            run=run,
+            recipients=self.config.recipients,
+            keys=self.keys,
+            generation=self.config.generation,
+            purpose=purpose,
+            created=datetime.now(UTC),
+        )
+        self.directory.write(f"keys/{key.key_id.hex()}", data, owner=run.hex)
+        return key
+
+    def read_key(self, name: str) -> WrappedKey:
+        """A wrapped run key. Raises ``NotFound`` or ``Corrupt``."""
+        return parse_run_key(self.source.read(name, 0, MAX_SIZE + 1), name, self.keys)
+
+    def wrapped_keys(self) -> list[WrappedKey]:
+        """Every wrapped run key."""
+        found = []
+        for info in list(self.source.list("keys/")):
+            try:
+                found.append(self.read_key(info.name))
+            except NotFound:
+                continue  # deleted since it was listed
+        return found

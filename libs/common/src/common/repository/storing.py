@@ -1,0 +1,90 @@
+"""From content to chunks in packs: deduplicate, bundle, compress."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+
+from blake3 import blake3
+
+from common.repository.format.codec import Codec, Compressor
+from common.repository.format.pack import CHUNK_ID_SIZE
+from common.repository.packing import Buffer, Chunk, PackWriter
+
+BUNDLE_SIZE = 1024**2
+BUNDLE_CHUNKS = 32_768
+SMALL_CHUNK = 256 * 1024
+_IN_FLIGHT = 2 * max(2, min(os.cpu_count() or 2, 4))
+
+Known = Callable[[bytes], bool]
+"""Notes a chunk id; true when the chunk is stored already or about to be."""
+
+
+class ChunkStore:
+    """Stores chunks of one kind, each once. For use by one thread; compression has its own."""
+
+    def __init__(
+        self,
+        packs: PackWriter,
+        *,
+        chunk_id_key: bytes,
+        known: Known,
+        compressor: Compressor,
+        pool: Executor,
+    ) -> None:
+        self._packs = packs
+        self._key = chunk_id_key
+        self._known = known
+        self._compressor = compressor
+        self._pool = pool
+        self._bundle: list[bytes] = []
+        self._bundled: list[Chunk] = []
+        self._bundle_size = 0
+        self._waiting: deque[tuple[Future[tuple[Codec, Buffer]], int, list[Chunk]]] = deque()
+        self.added = 0
+
+    def put(self, data: Buffer) -> bytes:
+        """Store a chunk unless it is stored; its id. ``data`` must not change afterwards."""
+        digest = blake3(data, key=self._key)
+        chunk_id = bytes(digest.digest(length=CHUNK_ID_SIZE))
+        if self._known(chunk_id):
+            return chunk_id
+        size = len(data)
+        self.added += size
+        if size > SMALL_CHUNK:
+            self._submit(data, [(chunk_id, size)])
+            return chunk_id
+        if self._bundle_size + size > BUNDLE_SIZE or len(self._bundle) >= BUNDLE_CHUNKS:
+            self._close_bundle()
+        self._bundle.append(bytes(data))
+        self._bundled.append((chunk_id, size))
+        self._bundle_size += size
+        return chunk_id
+
+    def finish(self) -> None:
+        """Hand everything to the packs and make it durable."""
+        self._close_bundle()
+        self._collect(0)
+        self._packs.finish()
+
+    def abort(self) -> None:
+        """Forget what is not durable yet."""
+        for future, _, _ in self._waiting:
+            future.cancel()
+        self._waiting.clear()
+        self._packs.abort()
+
+    def _close_bundle(self) -> None:
+        if self._bundle:
+            self._submit(b"".join(self._bundle), self._bundled)
+            self._bundle, self._bundled, self._bundle_size = [], [], 0
+
+    def _submit(self, raw: Buffer, chunks: list[Chunk]) -> None:
+        self._waiting.append((self._pool.submit(self._compressor, raw), len(raw), chunks))
+        self._collect(_IN_FLIGHT)
+
+    def _collect(self, leave: int) -> None:
+        while self._waiting and (len(self._waiting) > leave or self._waiting[0][0].done()):
+            future, raw, chunks = self._waiting.popleft()
+            codec, data = future.result()
+            self._packs.add(codec, data, raw, chunks)

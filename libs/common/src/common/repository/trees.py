@@ -1,0 +1,40 @@
+"""Reading trees: block after block, past what is damaged."""
+
+from collections.abc import Callable, Iterator
+
+from common.errors import Corrupt
+from common.repository.fetch import Damaged, Fetcher, items
+from common.repository.format.blockreader import Block, StoredEntry, parse_block
+from common.repository.format.chunklist import ChunkList
+
+OnDamage = Callable[[Damaged], None]
+
+
+def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[tuple[bytes, Block]]:
+    """The blocks of a tree with their chunk ids, in order; told is what cannot be read."""
+    for item in items(fetcher, tree):
+        if isinstance(item, Damaged):
+            on_damage(item)
+            continue
+        chunk_id, length = item
+        name = f"chunk {chunk_id.hex()}"
+        try:
+            block = parse_block(fetcher.chunk(chunk_id, length), name)
+        except Damaged as error:
+            on_damage(error)
+        except Corrupt as error:
+            on_damage(Damaged(error.message, name=name))
+        else:
+            yield chunk_id, block
+
+
+def entries(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[StoredEntry]:
+    """The entries of a tree, in order; told is what cannot be read."""
+    for _, block in blocks(fetcher, tree, on_damage):
+        yield from block.entries
+
+
+def warnings(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[str]:
+    """What was noticed when the component was backed up."""
+    for _, block in blocks(fetcher, tree, on_damage):
+        yield from block.warnings
