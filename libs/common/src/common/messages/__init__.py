@@ -44,7 +44,7 @@ from common.messages.restores import (
     VerificationFailed,
     VerifyBackup,
 )
-from common.messages.uploads import UploadCompleted, UploadFailed
+from common.messages.uploads import RunUpload, UploadCompleted, UploadFailed
 
 __all__ = [
     "SYSTEM",
@@ -82,6 +82,7 @@ __all__ = [
     "RestoreStarted",
     "RunBackup",
     "RunRestore",
+    "RunUpload",
     "Unreadable",
     "UploadCompleted",
     "UploadFailed",
