@@ -1,0 +1,205 @@
+"""What a backup of files takes, leaves out and tells."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.components.files import FilesComponent, FilesOptions, walk
+from common.components.files.metadata import describe
+from common.errors import CaptureFailed, Invalid
+from common.repository.entry import Entry, EntryType
+from fake_tree import FakeTree
+
+AsNobody = Callable[[Callable[[], Any]], Any]
+
+
+def take(root: Path, tree: FakeTree | None = None, **options: Any) -> FakeTree:
+    tree = tree or FakeTree()
+    component = FilesComponent("files", FilesOptions(paths=(str(root),), **options))
+    tree.details = component.capture(tree)
+    return tree
+
+
+def below(tree: FakeTree, root: Path) -> set[str]:
+    prefix = os.fsencode(root).strip(b"/") + b"/"
+    return {os.fsdecode(e.path[len(prefix) :]) for e in tree.taken if e.path.startswith(prefix)}
+
+
+def fill(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+
+
+def test_exclude_leaves_out_and_takes_back_in_as_gitignore_does(tmp_path: Path) -> None:
+    """Lost: files that a pattern hit by mistake."""
+    fill(tmp_path, "a.tmp", "x/b.tmp", "keep.tmp", "cache/big", "x/cache/kept", "x.tmp\n", "file")
+    tree = take(tmp_path, exclude=("*.tmp", "!keep.tmp", "/cache/"))
+    assert below(tree, tmp_path) == {
+        "keep.tmp", "x", "x/cache", "x/cache/kept", "x.tmp\n", "file"
+    }  # fmt: skip
+    assert tree.details["excluded"] == 3
+
+
+def test_include_takes_only_what_it_names_and_what_leads_there(tmp_path: Path) -> None:
+    """Lost: the one folder that was asked for, or the space that the others take."""
+    fill(tmp_path, "a/notes.md", "a/b/data", "c/data", "docs/x/y", "docs/x/z.bak")
+    (tmp_path / "docs/empty").mkdir()
+    tree = take(tmp_path, include=("*.md", "/docs/"), exclude=("*.bak",))
+    assert below(tree, tmp_path) == {
+        "a", "a/notes.md", "docs", "docs/x", "docs/x/y", "docs/empty"
+    }  # fmt: skip
+
+
+def test_a_pattern_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(Invalid):
+        take(Path("/tmp"), exclude=("!",))
+
+
+@pytest.mark.parametrize("paths", [("missing",), ("there", "missing")])
+def test_a_missing_path_fails_the_backup(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    """Lost: everything, while each night's backup of an unmounted disk succeeds."""
+    fill(tmp_path / "there", "file")
+    component = FilesComponent.of("files", [tmp_path / name for name in paths])
+    with pytest.raises(CaptureFailed, match="missing"):
+        component.capture(FakeTree())
+
+
+def test_a_component_without_paths_fails_the_backup() -> None:
+    with pytest.raises(CaptureFailed):
+        FilesComponent.of("files", []).capture(FakeTree())
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
+    open_folder: Path, as_nobody: AsNobody
+) -> None:
+    """Lost: a night's backup for one file, or a file for years without a word."""
+    root = open_folder / "root"
+    fill(root, "open", "secret", "closed/inside", "twin")
+    (root / "twin again").hardlink_to(root / "twin")
+    for name in ("secret", "closed", "twin"):
+        (root / name).chmod(0o000)
+    tree = as_nobody(lambda: take(root))
+    assert below(tree, root) == {"open", "closed"}
+    assert len(tree.warnings) == 4
+    for name in ("secret", "closed", "twin", "twin again"):
+        assert any(name in warning for warning in tree.warnings)
+
+
+def test_a_path_that_cannot_be_read_at_all_fails_the_backup(
+    open_folder: Path, as_nobody: AsNobody
+) -> None:
+    """Lost: everything, while each night's backup of a closed folder succeeds."""
+    (open_folder / "closed").mkdir(mode=0o000)
+    (open_folder / "file").touch(mode=0o000)
+
+    def attempt() -> int:
+        for name in ("closed", "file"):
+            with pytest.raises(CaptureFailed):
+                take(open_folder / name)
+        return 1
+
+    assert as_nobody(attempt)
+
+
+def test_a_socket_is_left_out_with_a_word(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        tree = take(tmp_path)
+    assert below(tree, tmp_path) == set()
+    assert "is a socket" in tree.warnings[0]
+
+
+def test_a_path_that_is_a_symlink_is_kept_as_such_with_a_word(tmp_path: Path) -> None:
+    """Lost: all that the link leads to, without anybody knowing."""
+    (tmp_path / "current").symlink_to("release")
+    tree = take(tmp_path / "current")
+    assert tree.taken[-1].type is EntryType.SYMLINK
+    assert "is a symlink" in tree.warnings[0]
+
+
+class Vandal(FakeTree):
+    """Changes the tree while it is read."""
+
+    def __init__(self, act: Callable[[Entry], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def add(self, entry: Entry) -> None:
+        super().add(entry)
+        self._act(entry)
+
+
+def test_what_vanishes_meanwhile_is_noticed(tmp_path: Path) -> None:
+    """Lost: a night's backup for a file that somebody removed."""
+    fill(tmp_path, "a", "b", "folder/inside")
+
+    def remove(entry: Entry) -> None:
+        if entry.path == os.fsencode(tmp_path).strip(b"/"):
+            (tmp_path / "b").unlink()
+            (tmp_path / "folder/inside").unlink()
+            (tmp_path / "folder").rmdir()
+
+    tree = take(tmp_path, Vandal(remove))
+    assert below(tree, tmp_path) == {"a"}
+    assert sorted("vanished" in warning for warning in tree.warnings) == [True, True]
+
+
+def test_a_folder_that_becomes_a_symlink_meanwhile_is_not_followed(tmp_path: Path) -> None:
+    """Lost: the secrets of root, to a user whose folder root backs up."""
+    fill(tmp_path, "mine/z/file", "secret/file")
+    mine = os.fsencode(tmp_path / "mine").strip(b"/")
+
+    def turn(entry: Entry) -> None:
+        if entry.path == mine + b"/z":
+            (tmp_path / "mine/z").rename(tmp_path / "mine/old")
+            (tmp_path / "mine/z").symlink_to(tmp_path / "secret")
+
+    tree = take(tmp_path / "mine", Vandal(turn))
+    assert [pieces for pieces in tree.data.values() if pieces] == [[(0, b"mine/z/file")]]
+
+
+def test_a_folder_that_becomes_a_symlink_before_it_is_opened_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the same, by a user who is quick."""
+    fill(tmp_path, "mine/z/file", "secret/file")
+
+    def turn(path: bytes, where: bytes, status: os.stat_result) -> Entry | None:
+        entry = describe(path, where, status)
+        if path.endswith(b"/z"):
+            (tmp_path / "mine/z").rename(tmp_path / "mine/old")
+            (tmp_path / "mine/z").symlink_to(tmp_path / "secret")
+        return entry
+
+    monkeypatch.setattr(walk, "describe", turn)
+    tree = take(tmp_path / "mine")
+    assert tree.data == {}
+    assert "mine/z could not be read" in tree.warnings[0]
+
+
+def test_another_file_system_is_left_out_on_demand(small_disk: Path) -> None:
+    """Lost: the space and the night that a mounted network disk takes."""
+    fill(small_disk, "file")
+    root = small_disk.parent
+    assert below(take(root), root) == {"small", "small/file"}
+    assert below(take(root, one_file_system=True), root) == {"small"}
+
+
+def test_open_files_are_not_left_behind(tmp_path: Path) -> None:
+    """Lost: the worker, after some thousands of folders."""
+    fill(tmp_path, "a/b/c/file")
+
+    def fail(entry: Entry) -> None:
+        if entry.path.endswith(b"c"):
+            raise KeyError
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    take(tmp_path)
+    with pytest.raises(KeyError):
+        take(tmp_path, Vandal(fail))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
