@@ -1,0 +1,200 @@
+"""A running gateway, its users, and the workers' side of the bus."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from common.bus.memory import Broker, MemoryTransport
+from common.crypto.passwords import Passwords
+from common.messages import (
+    AuditRecorded,
+    BackupCompleted,
+    BackupStarted,
+    ComponentResult,
+    Envelope,
+    Event,
+    Message,
+    seal,
+    uuid7,
+)
+from common.service import Runtime, hosted
+from gateway.backups import store as backups
+from gateway.identity import store
+from gateway.identity.domain import name_key
+from gateway.main import service
+from gateway.settings import GatewaySettings
+
+PASSWORD = "right-horse-battery"
+QUEUES = (
+    "backup-worker.commands.main",
+    "backup-worker.control",
+    "restore-worker.commands.main",
+    "restore-worker.control",
+)
+
+
+def free_port() -> int:
+    """A port that nothing uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def settings(database_url: str, **changes: Any) -> GatewaySettings:
+    """Settings of a gateway that tests can hurry."""
+    values = {
+        "database_url": database_url,
+        "gateway_port": free_port(),
+        "strongroom_admin_password": PASSWORD,
+        "security_bcrypt_rounds": 10,
+        "security_max_sessions": 50,
+        "security_max_requests_per_minute": 10_000,
+        "security_max_requests_per_hour": 10_000,
+        "gateway_max_request_bytes": 20_000,
+        "shutdown_grace_seconds": 2,
+    }
+    return GatewaySettings(**{**values, **changes})
+
+
+@dataclass
+class Site:
+    """A gateway that answers at ``url``, and what stands around it."""
+
+    runtime: Runtime[GatewaySettings]
+    workers: MemoryTransport
+    broker: Broker
+    url: str
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def anonymous(self) -> httpx.AsyncClient:
+        """A client that has not logged in."""
+        client = httpx.AsyncClient(base_url=self.url, timeout=30)
+        self.clients.append(client)
+        return client
+
+    async def log_in(self, name: str = "admin", password: str = PASSWORD) -> httpx.AsyncClient:
+        """A client in a session of its own."""
+        client = self.anonymous()
+        answer = await client.post("/api/auth/login", json={"name": name, "password": password})
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        return client
+
+    async def add_user(self, roles: Sequence[str], permissions: Sequence[str] = ()) -> str:
+        """A user with these roles, and one role of exactly these permissions if there are any."""
+        name = f"user-{uuid4().hex[:8]}"
+        stored = await asyncio.to_thread(Passwords(10).hash, PASSWORD)
+        async with self.runtime.transaction() as context:
+            own = [f"role-{name}"] if permissions else []
+            if permissions:
+                await context.conn.execute(
+                    "INSERT INTO roles VALUES ($1, $2)", own[0], list(permissions)
+                )
+            user = store.User(str(uuid7()), name, stored)
+            await store.add_user(context.conn, user, name_key(name), [*roles, *own])
+        return name
+
+    async def tell(self, event: Event, at: datetime | None = None) -> Envelope:
+        """What a worker tells the platform."""
+        envelope = seal(event, source="worker")
+        if at:
+            envelope = envelope.model_copy(update={"time": at})
+        await self.workers.publish(envelope)
+        return envelope
+
+    async def settled(self) -> None:
+        """Wait until the gateway has heard all that was told so far.
+
+        Its queue keeps the order, so what is told last is heard last.
+        """
+        last = str(uuid7())
+        await self.tell(BackupStarted(backup_id=last, backup_name="", station="", worker="w"))
+        async with asyncio.timeout(10):
+            while not await self.state(last):
+                await asyncio.sleep(0.01)
+
+    async def commanded(self, queue: str) -> Message:
+        """The next command that the gateway has sent to this queue."""
+        delivery = await self.workers.take(queue, 5)
+        assert delivery is not None, f"nothing came to {queue}"
+        await delivery.ack()
+        return delivery.envelope.data
+
+    async def audited(self) -> list[AuditRecorded]:
+        """What has come to the audit log since the last time."""
+        found = []
+        while delivery := await self.workers.take("audit-sink.events", 0.5):
+            await delivery.ack()
+            assert isinstance(delivery.envelope.data, AuditRecorded)
+            found.append(delivery.envelope.data)
+        return found
+
+    async def backup(self, name: str = "") -> str:
+        """The id of a completed backup, which no request had asked for."""
+        backup_id = str(uuid7())
+        await self.tell(completed(backup_id, name or f"backup-{backup_id[-6:]}"))
+        async with asyncio.timeout(10):
+            while (await self.state(backup_id)) != "completed":
+                await asyncio.sleep(0.02)
+        return backup_id
+
+    async def state(self, backup_id: str) -> str:
+        """The state of a backup in the lists; empty if it is not there."""
+        found = await backups.find(self.runtime.pool, backup_id)
+        return found.state.value if found else ""
+
+
+def completed(backup_id: str, name: str, **changes: Any) -> BackupCompleted:
+    """A worker's word that a backup of two components stands."""
+    values: dict[str, Any] = {
+        "backup_id": backup_id,
+        "backup_name": name,
+        "station": "main",
+        "plan": "manual",
+        "backup_type": "full",
+        "snapshot_id": "ab" * 32,
+        "chain": "main/manual",
+        "counter": 1,
+        "components": (
+            ComponentResult(name="database", kind="postgres"),
+            ComponentResult(name="files", kind="files"),
+        ),
+        "entries": 10,
+        "size_bytes": 1000,
+        "added_bytes": 500,
+        "stored_bytes": 200,
+        "duration_seconds": 1.5,
+        "encrypted": True,
+    }
+    return BackupCompleted(**{**values, **changes})
+
+
+@asynccontextmanager
+async def running(database_url: str, **changes: Any) -> AsyncIterator[Site]:
+    """A gateway with a bus of its own."""
+    broker = Broker()
+    workers = MemoryTransport(broker, name="workers")
+    await workers.start()
+    for queue in QUEUES:
+        await workers.declare(queue)
+    await workers.declare("audit-sink.events", ["audit.*"])
+    own = MemoryTransport(broker, name="gateway")
+    await own.start()
+    chosen = settings(database_url, **changes)
+    async with hosted(service(), chosen, transport=own) as runtime:
+        site = Site(runtime, workers, broker, f"http://127.0.0.1:{chosen.gateway_port}")
+        try:
+            yield site
+        finally:
+            for client in site.clients:
+                await client.aclose()
+    await own.close()
+    await workers.close()
