@@ -175,7 +175,6 @@ class Repository:
                 at += 68 + size
 
     def snapshots(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every backup with its id, oldest first."""
         found = []
         for path in (self.root / "snapshots").iterdir():
             body = json.loads(sealed(path, b"S", self.derived("chain"), "strongroom/v1/snapshot"))
@@ -196,7 +195,6 @@ class Repository:
         return decompress(codec, raw, size)
 
     def chunk(self, name: bytes, length: int | None = None) -> bytes:
-        """The content of one chunk, checked against its name."""
         pack, key, record, offset, size = self.index[name]
         require(length in (None, size), "chunk length")
         data = self._record(pack, key, record)[offset : offset + size]
