@@ -22,6 +22,8 @@ _TRANSIENT = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     # The driver says InterfaceError for "connection is closed" and "pool is closing".
     asyncpg.InterfaceError,
+    # ... and this when a statement crosses the server's last word on the connection.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
     Unavailable,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import asyncpg
 import structlog
@@ -72,7 +72,8 @@ class Lease:
 
     async def _beat(self) -> None:
         if self._holding is not None:
-            self._watch(self._holding)
+            # Our own transaction locks the row: that is enough while its connection lives.
+            self._expires = max(self._expires, time.monotonic() + self._seconds / _BEATS)
             return
         try:
             await self.renew()
@@ -82,13 +83,6 @@ class Lease:
             log.info("heartbeat failed", job=self._id, error=type(error).__name__)
             await asyncio.sleep(min(0.5, self._seconds / 10))
             self._nudged.set()
-
-    def _watch(self, connection: Connection) -> None:
-        """Our own transaction locks the row: that is enough while its connection lives."""
-        with contextlib.suppress(asyncpg.InterfaceError):  # it has just been given back
-            if connection.is_closed():
-                self._lose("connection lost in a transaction")
-        self._expires = max(self._expires, time.monotonic() + self._seconds / _BEATS)
 
     async def renew(self) -> None:
         """Extend the lease now.
@@ -134,18 +128,34 @@ class Lease:
             async with transaction(self._pool) as connection:
                 await self._hold(connection, despite_cancel=despite_cancel)
                 self._holding = connection
-                yield connection
-                if self.lost.is_set():
-                    raise LeaseLost
-                if ending is not None:
-                    await store.end(connection, self._id, ending, reason)
-                else:
-                    await store.extend(connection, self._id, self._seconds)
+                with self._watching(connection):
+                    yield connection
+                    if self.lost.is_set():
+                        raise LeaseLost
+                    if ending is not None:
+                        await store.end(connection, self._id, ending, reason)
+                    else:
+                        await store.extend(connection, self._id, self._seconds)
             # Before the row is free for a heartbeat, which would take its end for a loss.
             self.ended = ending
         finally:
             self._holding = None
             self._nudged.set()
+
+    @contextlib.contextmanager
+    def _watching(self, connection: Connection) -> Iterator[None]:
+        """With the connection the row's lock goes: then the job may be somebody else's already."""
+
+        def ended(_: object) -> None:
+            self._lose("connection lost in a transaction")
+            self._nudged.set()
+
+        connection.add_termination_listener(ended)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(asyncpg.InterfaceError):  # it is gone
+                connection.remove_termination_listener(ended)
 
     async def _hold(self, connection: Connection, *, despite_cancel: bool) -> None:
         standing = await store.hold(connection, self._id, self._fence, self._seconds)

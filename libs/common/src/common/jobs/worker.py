@@ -172,9 +172,13 @@ class Jobs:
             return
         for queue in self._queues:
             delivery = await self._transport.take(queue, _POLL_SECONDS / len(self._queues))
-            if delivery is not None:
+            if delivery is None:
+                continue
+            if self._draining.is_set():
+                await delivery.release()
+            else:
                 await self._accept(queue, delivery)
-                return
+            return
 
     async def _resume(self, taken: store.Taken) -> None:
         if taken.was == "running":

@@ -34,6 +34,7 @@ class Relay:
         self._pool = pool
         self._transport = transport
         self._wake = wake
+        self._busy = asyncio.Lock()
 
     async def run(self) -> None:
         """Relay until cancelled; a missing database or bus is waited for."""
@@ -67,7 +68,7 @@ class Relay:
 
     async def _batch(self) -> bool | None:
         """Relay some. True: nothing is left; None: more may be there; False: the bus fails."""
-        async with transaction(self._pool) as connection:
+        async with self._busy, transaction(self._pool) as connection:
             if not await store.lock(connection):
                 return True
             rows = await store.due(connection, _BATCH)

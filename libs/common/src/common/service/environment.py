@@ -1,6 +1,6 @@
 """Settings from the environment, and sentences about those that are missing or wrong."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,14 +12,14 @@ from common.errors import Invalid
 S = TypeVar("S", bound=Settings)
 
 
-def load(cls: type[S]) -> S:
-    """Read the settings.
+def load(cls: type[S], **given: Any) -> S:
+    """Read the settings; what is ``given`` here is not looked for in the environment.
 
     Raises:
         Invalid: with a line for each variable that is missing or unacceptable, never its value.
     """
     try:
-        return cls()
+        return cls(**given)
     except ValidationError as error:
         lines = [_sentence(cls, each) for each in error.errors(include_input=False)]
         raise Invalid("\n".join(lines)) from None

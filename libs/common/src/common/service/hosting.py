@@ -55,8 +55,8 @@ async def hosted(
             health=health or Health(),
         )
         relay = _relay(runtime, service.schema)
-        stack.push_async_callback(relay.flush, _FLUSH_SECONDS)
         stack.push_async_callback(runtime.stop_tasks)
+        stack.push_async_callback(relay.flush, _FLUSH_SECONDS)
         async with service.wire(runtime):
             await _start(runtime, relay)
             try:

@@ -1,0 +1,153 @@
+"""Jobs while their database restarts, freezes or loses a connection."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from common.jobs import Job
+from common.messages import RunBackup
+from integration.workers import Recorder, Works, until
+from standalone.postgres import Cluster
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """A server of this module's own, to be harmed."""
+    folder = Path(tempfile.mkdtemp(prefix="strongroom-outage-"))
+    folder.chmod(0o711)
+    cluster = Cluster(folder / "home", shelter=folder / "shelter", create_account=False)
+    try:
+        cluster.start()
+        cluster.create_database("outage")
+        yield cluster
+    finally:
+        cluster.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def works(server: Cluster, tmp_path: Path) -> AsyncIterator[Works]:
+    works = Works(SecretStr(server.url("backup_worker", "outage")), tmp_path)
+    await works.bus.start()
+    yield works
+    await works.bus.close()
+
+
+def kill(server: Cluster) -> None:
+    """The server dies with all its connections, as in a crash."""
+    server.process.send_signal(signal.SIGQUIT)
+    server.process.wait(10)
+    server.stop()
+
+
+async def test_an_outage_shorter_than_the_lease_is_survived(works: Works, server: Cluster) -> None:
+    """A restart of the database must not throw away hours of a running backup."""
+    handler = Recorder()
+    async with works.worker(handler, lease=12):
+        id_ = await works.send()
+        job = await handler.next()
+        kill(server)
+        await asyncio.sleep(2)
+        handler.go.set()  # it even tries to commit while the database is away
+        await asyncio.sleep(1)
+        server.start()
+        await until(lambda: works.told("backup.started", id_))
+        assert not job.lost.is_set()
+    rows = await works.fetch("SELECT attempt, fence FROM effects WHERE job = $1", id_)
+    assert [tuple(row) for row in rows] == [(1, 1)]
+
+
+async def test_an_outage_longer_than_the_lease_stops_the_job(works: Works, server: Cluster) -> None:
+    """By then another worker may be at work: this one must stop by itself and never commit."""
+    handler = Recorder()
+    async with works.worker(handler, lease=2):
+        id_ = await works.send()
+        job = await handler.next()
+        kill(server)
+        await until(job.lost.is_set, 5)
+        await until(lambda: ("stopped", id_) in handler.log)
+        server.start()
+        handler.go.set()
+        await until(lambda: works.told("backup.started", id_))
+    rows = await works.fetch("SELECT attempt, fence FROM effects WHERE job = $1", id_)
+    assert [tuple(row) for row in rows] == [(2, 2)]
+
+
+async def test_a_frozen_database_cannot_delay_the_verdict(works: Works, server: Cluster) -> None:
+    """A database that neither answers nor refuses must not keep a job alive past its lease."""
+    handler = Recorder()
+    async with works.worker(handler, lease=2):
+        await works.send()
+        job = await handler.next()
+        group = [server.process.pid, *children(server.process.pid)]
+        try:
+            for pid in group:
+                os.kill(pid, signal.SIGSTOP)
+            await until(job.lost.is_set, 4)
+            await until(lambda: ("stopped", job.id) in handler.log, 1)
+        finally:
+            for pid in group:
+                os.kill(pid, signal.SIGCONT)
+        handler.go.set()
+        await until(lambda: works.told("backup.started", job.id))
+    assert await works.effects(job.id) == 1
+
+
+def children(pid: int) -> list[int]:
+    """The server's own processes."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Slow(Recorder):
+    """Holds its last transaction open until it is let go."""
+
+    async def run(self, job: Job[RunBackup]) -> None:
+        self.log.append(("run", job.id))
+        async with job.commit() as context:
+            self.started.put_nowait(job)
+            await self.go.wait()
+            await context.conn.execute("INSERT INTO effects VALUES ($1, 0, 0)", job.id)
+
+
+async def test_a_commit_may_take_longer_than_a_heartbeat_and_cannot_be_overtaken(
+    works: Works,
+) -> None:
+    """The last step of a backup writes the snapshot: nobody may take over in the middle."""
+    slow, other = Slow(), Recorder(waits=False)
+    async with works.worker(slow, lease=3), works.worker(other, lease=3):
+        # Which of the two takes it is chance; the slow one is given its job first.
+        works.jobs[1]._slots = 0
+        id_ = await works.send()
+        await slow.next()
+        works.jobs[1]._slots = 1
+        await asyncio.sleep(2.5)
+        slow.go.set()
+        await until(lambda: not works.jobs[0].running)
+    assert other.log == []
+    assert await works.effects(id_) == 1
+
+
+async def test_a_connection_lost_in_the_commit_loses_the_lease(
+    works: Works, server: Cluster
+) -> None:
+    """The row's lock is gone with the connection, so the job may already be somebody else's."""
+    slow = Slow()
+    async with works.worker(slow, lease=3):
+        id_ = await works.send()
+        job = await slow.next()
+        server.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'",
+            database="outage",
+        )
+        await until(job.lost.is_set, 3)
+        slow.go.set()
+        await until(lambda: slow.log.count(("run", id_)) == 2)
+        await until(lambda: not works.jobs[0].running)
+    assert await works.effects(id_) == 1
