@@ -15,7 +15,7 @@ from common.repository.objects import ObjectSource, read_whole
 from common.repository.table import ChunkTable
 
 _PACK_SHIFT = 20
-_CHUNK_MASK = 2**_PACK_SHIFT - 1
+CHUNK_MASK = 2**_PACK_SHIFT - 1
 _LAYOUTS = 64
 
 
@@ -57,6 +57,7 @@ class Catalog:
     """Every listed pack that is there, and where each chunk is.
 
     ``void`` are the listed packs that are not there; a pack that any segment lists as live is live.
+    ``elsewhere`` may know an unlisted pack that holds a chunk.
     """
 
     def __init__(self, segments: Iterable[Segment], present: Callable[[bytes], bool]) -> None:
@@ -65,6 +66,7 @@ class Catalog:
         self.void: dict[bytes, PackEntry] = {}
         self.table = ChunkTable()
         self._lost: dict[bytes, bytes] | None = None
+        self.elsewhere: Callable[[bytes], bytes | None] = lambda _: None
         for segment in segments:
             for entry in segment.entries:
                 if present(entry.pack_id):
@@ -80,7 +82,7 @@ class Catalog:
         if found is None:
             return None
         number = found >> _PACK_SHIFT
-        return self._layout(number).place(number, found & _CHUNK_MASK)
+        return self._layout(number).place(number, found & CHUNK_MASK)
 
     def lost(self, chunk_id: bytes) -> bytes | None:
         """The pack that had a chunk and is not there; None when no segment lists the chunk."""

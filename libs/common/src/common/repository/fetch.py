@@ -1,13 +1,14 @@
 """Reading chunks: find, read, open, decompress, verify."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from blake3 import blake3
 
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import Catalog, Place
-from common.repository.format.chunklist import MAX_LEVEL, ChunkList, Item, parse_items
+from common.repository.damage import Damaged
+from common.repository.format.chunklist import ChunkList, Item, parse_items
 from common.repository.format.codec import expand
 from common.repository.format.names import pack_name
 from common.repository.format.pack import (
@@ -23,14 +24,6 @@ _SEALS = 256
 _RECORDS = 8
 
 Buffer = bytes | bytearray | memoryview
-
-
-class Damaged(Corrupt):
-    """An object that is needed is damaged or missing."""
-
-    def __init__(self, message: str, *, name: str) -> None:
-        super().__init__(message)
-        self.name = name
 
 
 class Fetcher:
@@ -54,9 +47,7 @@ class Fetcher:
         """
         found = self.catalog.find(chunk_id)
         if found is None:
-            lost = self.catalog.lost(chunk_id)
-            name = pack_name(lost) if lost else f"chunk {chunk_id.hex()}"
-            raise Damaged(f"{name} is missing.", name=name)
+            raise self._missing(chunk_id)
         if found.length != length:
             name = self.catalog.packs[found.pack].name
             raise Damaged(f"{name} has a chunk of another length than is needed.", name=name)
@@ -72,11 +63,9 @@ class Fetcher:
             opened = self._seal(pack).open_record(number, sealed)
             return expand(record.codec, opened, record.raw)
         except NotFound as error:
-            raise Damaged(f"{name} is missing.", name=name) from error
+            raise Damaged.gone(name) from error
         except Corrupt as error:
-            if isinstance(error, Damaged):
-                raise
-            raise Damaged(f"{name} is damaged: {error.message}", name=name) from error
+            raise Damaged.because(name, error) from error
 
     def chunk(self, chunk_id: bytes, length: int) -> bytes:
         """One chunk, verified; for chunks that are read in the order they were written."""
@@ -94,32 +83,54 @@ class Fetcher:
             name = self.catalog.packs[pack].name
             raise Damaged(f"{name} holds other data than its directory says.", name=name)
 
+    def _missing(self, chunk_id: bytes) -> Damaged:
+        lost = self.catalog.lost(chunk_id)
+        if lost is not None:
+            return Damaged.gone(pack_name(lost))
+        unlisted = self.catalog.elsewhere(chunk_id)
+        if unlisted is not None:
+            name = pack_name(unlisted)
+            return Damaged(f"{name} is in no index segment: one is damaged or gone.", name=name)
+        return Damaged.gone(f"chunk {chunk_id.hex()}")
+
+    def seal(self, pack: int) -> PackSeal:
+        """What opens a pack. Raises ``NotFound``, or ``Corrupt`` for its header or its key."""
+        return self._seal(pack)
+
     def _open_pack(self, pack: int) -> PackSeal:
         entry = self.catalog.packs[pack]
         header = PackHeader.parse(self._source.read(entry.name, 0, HEADER_SIZE), entry.name)
         if header.key_id != entry.key_id:
             raise Corrupt("its header names another key than the index.")
-        try:
-            return header.seal(self._keys.get(header.key_id).key)
-        except Corrupt as error:
-            raise Damaged(error.message, name=f"keys/{header.key_id.hex()}") from error
+        return header.seal(self._keys.get(header.key_id).key)
 
 
-def items(fetcher: Fetcher, chunks: ChunkList) -> Iterator[Item | Damaged]:
-    """The items of a content in order; a ``Damaged`` stands for those that cannot be read."""
-    yield from _items(fetcher, chunks.level, chunks.root)
+def items(
+    fetcher: Fetcher, chunks: ChunkList, visit: Callable[[bytes, int], object] | None = None
+) -> Iterator[Item | Damaged]:
+    """The items of a content in order; a ``Damaged`` stands for those that cannot be read.
+
+    ``visit`` is told the chunks of items that led there, each before it is read.
+    """
+    yield from _items(fetcher, chunks.level, chunks.root, visit)
 
 
-def _items(fetcher: Fetcher, level: int, found: tuple[Item, ...]) -> Iterator[Item | Damaged]:
-    if level == 0 or level > MAX_LEVEL:
+def _items(
+    fetcher: Fetcher,
+    level: int,
+    found: tuple[Item, ...],
+    visit: Callable[[bytes, int], object] | None,
+) -> Iterator[Item | Damaged]:
+    if level == 0:
         yield from found
         return
     for chunk_id, length in found:
+        if visit is not None:
+            visit(chunk_id, length)
+        name = f"chunk {chunk_id.hex()}"
         try:
-            below = tuple(parse_items(fetcher.chunk(chunk_id, length), f"chunk {chunk_id.hex()}"))
-        except Damaged as error:
-            yield error
+            below = tuple(parse_items(fetcher.chunk(chunk_id, length), name))
         except Corrupt as error:
-            yield Damaged(error.message, name=f"chunk {chunk_id.hex()}")
+            yield Damaged.because(name, error)
         else:
-            yield from _items(fetcher, level - 1, below)
+            yield from _items(fetcher, level - 1, below, visit)

@@ -1,14 +1,19 @@
 """The repository as a reader sees it: everything a writer can, and content."""
 
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from common.crypto.hpke import PrivateKey
 from common.errors import NotFound
-from common.repository.catalog import Catalog
+from common.repository.check import Checker
 from common.repository.fetch import Fetcher
+from common.repository.findings import CheckReport
 from common.repository.format.snapshot import StoredComponent
-from common.repository.history import SnapshotInfo
+from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing
+from common.repository.lock import exclusive
+from common.repository.prune import Pruner, PruneReport, PruneSettings
+from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
 from common.repository.source import ComponentSource
@@ -53,6 +58,48 @@ class Reader(Repository):
         """
         return BackupReader(self._session.history.get(snapshot_id), self._fetcher)
 
+    def check(
+        self,
+        *,
+        read_data: bool,
+        snapshots: Collection[str] | None = None,
+        heads: Mapping[str, Head] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> CheckReport:
+        """Look for damage: all objects and chains, and with ``read_data`` every byte of every pack.
+
+        ``snapshots`` confines it to what these backups need. ``heads`` are the newest snapshots of
+        chains as someone else remembers them, so that a removed one is seen in any case.
+        """
+        checker = Checker(
+            self._session,
+            KeyRing(self._session, self._private),
+            read_data=read_data,
+            snapshots=snapshots,
+            heads=heads or {},
+            on_progress=on_progress,
+        )
+        return checker.run()
+
+    def prune(
+        self,
+        settings: PruneSettings | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> PruneReport:
+        """Give back the space of what no backup needs. Backups may run meanwhile.
+
+        Raises:
+            Conflict: another prune or deletion is going on.
+            Corrupt: something is damaged: nothing that could be needed is removed.
+        """
+        keys = KeyRing(self._session, self._private)
+        with exclusive(self._session.directory.path):
+            pruner = Pruner(self._session, keys, settings or PruneSettings(), on_progress)
+            report = pruner.run()
+        self.reload()
+        return report
+
     def reload(self) -> None:
         """See what was written since this was opened."""
         self.__dict__.pop("_fetcher", None)
@@ -60,7 +107,6 @@ class Reader(Repository):
     @cached_property
     def _fetcher(self) -> Fetcher:
         session = self._session
-        present = session.present()
-        catalog = Catalog(session.segments(), present.__contains__)
+        catalog = session.catalog()
         keys = KeyRing(session, self._private)
         return Fetcher(session.source, catalog, keys, session.keys.chunk_id)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from common.repository.abandon import abandon
+from common.repository.forget import forget
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import Head, SnapshotInfo
@@ -58,3 +59,13 @@ class Repository:
     def abandon(self, run_id: UUID) -> None:
         """Clear up after a run whose process is dead for certain."""
         abandon(self._session, run_id)
+
+    def forget(self, snapshot_id: str, reason: str, *, chain: str = "deletions") -> None:
+        """Remove a backup from the list, with a tombstone in ``chain``. Repeatable.
+
+        Its space comes back with ``prune``. A chain has one writer: each station its own.
+
+        Raises:
+            NotFound: there is no such backup.
+        """
+        forget(self._session, snapshot_id, reason, chain)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from common.errors import Invalid, NotFound
-from common.repository.catalog import Segment, load_segments
+from common.repository.catalog import Catalog, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import Kind, kind_of
@@ -56,6 +56,11 @@ class Session:
             for info in self.source.list("packs/")
             if kind_of(info.name) is Kind.PACK
         }
+
+    def catalog(self) -> Catalog:
+        """The index. Packs are looked up after it: they are written before they are listed."""
+        segments = self.segments()
+        return Catalog(segments, self.present().__contains__)
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress."""

@@ -7,9 +7,10 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from common.errors import Invalid
+from common.repository.damage import Damaged
 from common.repository.entry import Entry
 from common.repository.extents import Position, advance, lay_out
-from common.repository.fetch import Buffer, Damaged, Fetcher, items
+from common.repository.fetch import Buffer, Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.tree import ContentDamaged

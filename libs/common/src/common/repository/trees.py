@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from common.errors import Corrupt
-from common.repository.fetch import Damaged, Fetcher, items
+from common.repository.damage import Damaged
+from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import Block, StoredEntry, parse_block
 from common.repository.format.chunklist import ChunkList
 
@@ -20,10 +21,8 @@ def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[t
         name = f"chunk {chunk_id.hex()}"
         try:
             block = parse_block(fetcher.chunk(chunk_id, length), name)
-        except Damaged as error:
-            on_damage(error)
         except Corrupt as error:
-            on_damage(Damaged(error.message, name=name))
+            on_damage(Damaged.because(name, error))
         else:
             yield chunk_id, block
 

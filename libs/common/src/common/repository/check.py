@@ -1,0 +1,182 @@
+"""Checking a repository: every object there and right, every backup whole, no snapshot removed."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from common.errors import Corrupt, NotFound
+from common.repository.catalog import Catalog, load_segments
+from common.repository.chain import verify_chains
+from common.repository.damage import Damaged
+from common.repository.fetch import Fetcher
+from common.repository.findings import CheckReport, FindingKind, Findings
+from common.repository.format.snapshot import Snapshot
+from common.repository.history import Head, SnapshotInfo
+from common.repository.keyring import KeyRing
+from common.repository.packcheck import PackVerdict, verify_pack
+from common.repository.recording import OnProgress
+from common.repository.session import Session
+from common.repository.treecheck import PackWatch, TreeChecker
+from common.repository.unlisted import UnlistedPacks
+
+_THREADS = 2
+_AHEAD = 3
+
+
+class Checker:
+    """One check of one repository."""
+
+    def __init__(
+        self,
+        session: Session,
+        keys: KeyRing,
+        *,
+        read_data: bool,
+        snapshots: Collection[str] | None,
+        heads: Mapping[str, Head],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._session = session
+        self._keys = keys
+        self._read_data = read_data
+        self._wanted = snapshots
+        self._heads = heads
+        self._on_progress = on_progress
+        self._findings = Findings()
+        self._objects = 0
+        self._read = 0
+
+    def run(self) -> CheckReport:
+        """Check; what is wrong is in the report, not an error."""
+        self._tell("snapshots", 0, None)
+        infos = self._snapshots()
+        self._run_keys()
+        fetcher = self._index()
+        watch = self._packs(fetcher, self._needed(fetcher, infos))
+        trees = TreeChecker(fetcher, watch, self._trouble)
+        for info in infos:
+            self._tell("trees", self._read, None, info.backup_name)
+            trees.check(info)
+        found = self._findings.all()
+        if self._wanted is not None:
+            found = tuple(finding for finding in found if finding.affects)
+        return CheckReport(found, self._objects, self._read)
+
+    def _trouble(self, error: Damaged, where: str, path: bytes | None) -> None:
+        self._findings.add(error.name, _kind(error), error.message)
+        shown = "" if path is None else repr(path.decode("utf-8", "backslashreplace"))[1:-1] or "."
+        self._findings.affect(error.name, where, shown)
+
+    def _snapshots(self) -> list[SnapshotInfo]:
+        """Read all of them, follow the chains, and give those that are to be checked."""
+        history = self._session.history
+        damaged: dict[str, Corrupt] = {}
+        found = history.load(damaged.__setitem__)
+        self._objects += len(found) + len(damaged)
+        for name, error in damaged.items():
+            self._findings.add(name, "damaged", error.message, self._named(name))
+        ids = {name.rpartition("/")[2] for name in damaged}
+        for finding in verify_chains(found, ids, self._heads, self._chains(found)):
+            self._findings.add(finding.object, finding.kind, finding.message, finding.affects)
+        newest = max((body.generation for body in found.values()), default=0)
+        if newest > self._session.config.generation:
+            message = "config is older than the newest snapshot: an old one was put back."
+            self._findings.add("config", "rolled back", message, ["the keys of new backups"])
+        infos = history.backups()
+        if self._wanted is None:
+            return infos
+        for snapshot_id in set(self._wanted) - {info.id for info in infos} - ids:
+            name = f"snapshots/{snapshot_id}"
+            self._findings.add(name, "missing", f"{name} is missing.", self._named(name))
+        return [info for info in infos if info.id in self._wanted]
+
+    def _named(self, name: str) -> list[str]:
+        """What a snapshot that cannot be read affects."""
+        snapshot_id = name.rpartition("/")[2]
+        wanted = self._wanted is None or snapshot_id in self._wanted
+        return [f"backup {snapshot_id[:16]}"] if wanted else []
+
+    def _chains(self, found: Mapping[str, Snapshot]) -> set[str] | None:
+        """The chains to follow; None means all."""
+        if self._wanted is None:
+            return None
+        return {body.link.chain for key, body in found.items() if key in self._wanted}
+
+    def _run_keys(self) -> None:
+        for info in list(self._session.source.list("keys/")):
+            self._objects += 1
+            try:
+                self._keys.get(self._session.read_key(info.name).key_id)
+            except NotFound:
+                continue  # deleted since it was listed
+            except Corrupt as error:
+                self._findings.add(info.name, "damaged", error.message)
+
+    def _index(self) -> Fetcher:
+        session = self._session
+
+        def damaged(name: str, error: Corrupt) -> None:
+            self._objects += 1
+            self._findings.add(name, "damaged", error.message)
+
+        segments = list(load_segments(session.source, session.keys.index, damaged))
+        self._objects += len(segments)
+        present = session.present()
+        catalog = Catalog(segments, present.__contains__)
+        unlisted = UnlistedPacks(
+            session, self._keys, present - catalog.numbers.keys() - catalog.void.keys()
+        )
+        catalog.elsewhere = unlisted.holder
+        return Fetcher(session.source, catalog, self._keys, session.keys.chunk_id)
+
+    def _needed(self, fetcher: Fetcher, infos: Iterable[SnapshotInfo]) -> list[int]:
+        """The packs to look at: all, or those that the wanted backups use."""
+        if self._wanted is None:
+            return list(range(len(fetcher.catalog.packs)))
+        watch = PackWatch()
+        trees = TreeChecker(fetcher, watch, lambda _error, _where, _path: None)
+        for info in infos:
+            trees.check(info)
+        return sorted(watch.used)
+
+    def _packs(self, fetcher: Fetcher, numbers: list[int]) -> PackWatch:
+        watch = PackWatch()
+        total = sum(fetcher.catalog.packs[number].size for number in numbers)
+        for number, verdict in self._verdicts(fetcher, numbers):
+            self._objects += 1
+            self._read += verdict.read
+            self._tell("packs", self._read, total if self._read_data else None, verdict.name)
+            if verdict.error is not None:
+                error = verdict.error
+                self._findings.add(error.name, _kind(error), error.message)
+                watch.damaged[number] = (error, verdict.records)
+        return watch
+
+    def _verdicts(self, fetcher: Fetcher, numbers: list[int]) -> Iterator[tuple[int, PackVerdict]]:
+        waiting: deque[tuple[int, Future[PackVerdict]]] = deque()
+        pool = ThreadPoolExecutor(_THREADS, "check")
+        try:
+            for number in numbers:
+                future = pool.submit(
+                    verify_pack,
+                    self._session.source,
+                    fetcher,
+                    number,
+                    read_data=self._read_data,
+                )
+                waiting.append((number, future))
+                if len(waiting) >= _AHEAD:
+                    first, verdict = waiting.popleft()
+                    yield first, verdict.result()
+            for number, verdict in waiting:
+                yield number, verdict.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _tell(self, phase: str, done: int, total: int | None, current: str = "") -> None:
+        if self._on_progress is not None:
+            self._on_progress(phase, done, total, self._objects, current)
+
+
+def _kind(error: Damaged) -> FindingKind:
+    return "missing" if error.missing else "damaged"

@@ -1,0 +1,25 @@
+"""The error that an object is not as it must be."""
+
+from common.errors import Corrupt
+
+
+class Damaged(Corrupt):
+    """An object that is needed is damaged or missing. ``name`` is the object's."""
+
+    def __init__(self, message: str, *, name: str, missing: bool = False) -> None:
+        super().__init__(message)
+        self.name = name
+        self.missing = missing
+
+    @classmethod
+    def gone(cls, name: str) -> "Damaged":
+        """The object is not there."""
+        return cls(f"{name} is missing.", name=name, missing=True)
+
+    @classmethod
+    def because(cls, name: str, error: Corrupt) -> "Damaged":
+        """The object is there and something is wrong with it."""
+        if isinstance(error, Damaged):
+            return error
+        known = name in error.message
+        return cls(error.message if known else f"{name} is damaged: {error.message}", name=name)

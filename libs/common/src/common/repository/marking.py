@@ -1,0 +1,61 @@
+"""Marking: which stored chunks do the backups need?"""
+
+from collections.abc import Iterable
+
+from common.errors import Corrupt
+from common.repository.catalog import CHUNK_MASK, pack_of
+from common.repository.damage import Damaged
+from common.repository.fetch import Fetcher, items
+from common.repository.format.blockreader import parse_block
+from common.repository.format.chunklist import ChunkList
+from common.repository.format.snapshot import Snapshot
+
+
+class Marks:
+    """The chunks needed, pack by pack. A chunk with several places is needed at one of them, a live
+    one if there is any.
+    """
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._catalog = fetcher.catalog
+        self._needed = [bytearray(len(pack.directory)) for pack in self._catalog.packs]
+        self._followed: set[bytes] = set()
+
+    def follow(self, snapshots: Iterable[Snapshot]) -> None:
+        """Mark what these backups need.
+
+        Raises:
+            Corrupt: something of it is damaged or missing. What cannot be read cannot be judged.
+        """
+        for snapshot in snapshots:
+            for component in snapshot.components:
+                self._tree(component.tree)
+
+    def needed(self, pack: int) -> bytearray:
+        """For each chunk of a pack, whether it is needed."""
+        return self._needed[pack]
+
+    def _tree(self, tree: ChunkList) -> None:
+        for chunk_id, length in self._follow(tree):
+            if chunk_id in self._followed:
+                continue
+            self._followed.add(chunk_id)
+            block = parse_block(self._fetcher.chunk(chunk_id, length), f"chunk {chunk_id.hex()}")
+            for entry in block.entries:
+                for _ in self._follow(entry.content):
+                    pass
+
+    def _follow(self, chunks: ChunkList) -> Iterable[tuple[bytes, int]]:
+        for item in items(self._fetcher, chunks, self._mark):
+            if isinstance(item, Damaged):
+                raise item
+            self._mark(*item)
+            yield item
+
+    def _mark(self, chunk_id: bytes, length: int) -> None:
+        number = self._catalog.table.get(chunk_id)
+        if number is None:
+            self._fetcher.place(chunk_id, length)  # raises, and names what is missing
+            raise Corrupt(f"chunk {chunk_id.hex()} is missing.")
+        self._needed[pack_of(number)][number & CHUNK_MASK] = 1

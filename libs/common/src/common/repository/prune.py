@@ -1,0 +1,224 @@
+"""Giving back the space of what no backup needs. The steps are those of docs/format.md."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from common.repository.abandon import pack_key
+from common.repository.catalog import Catalog
+from common.repository.fetch import Fetcher
+from common.repository.format.index import PackEntry
+from common.repository.format.names import pack_name, snapshot_name
+from common.repository.format.runkey import WrappedKey
+from common.repository.format.snapshot import Snapshot
+from common.repository.history import tombstoned
+from common.repository.keyring import KeyRing
+from common.repository.marking import Marks
+from common.repository.recording import OnProgress
+from common.repository.relisting import relist
+from common.repository.rewriting import rewrite
+from common.repository.session import Session
+
+_CLOCK_MARGIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PruneSettings:
+    """How careful and how thorough to be.
+
+    Packs are kept for ``grace`` after they were retired. A run without a snapshot counts as dead
+    after ``dead_after``. A pack with a larger share of ``waste`` is rewritten.
+    """
+
+    grace: timedelta = timedelta(days=1)
+    dead_after: timedelta = timedelta(days=7)
+    waste: float = 0.25
+
+
+@dataclass(slots=True)
+class PruneReport:
+    """What was done, and what waits for the grace period."""
+
+    removed_packs: int = 0
+    removed_bytes: int = 0
+    retired_packs: int = 0
+    retired_bytes: int = 0
+    rewritten_packs: int = 0
+    removed_keys: int = 0
+    removed_files: int = 0
+    waiting_for_runs: int = 0
+
+
+class Pruner:
+    """One prune. The caller holds the repository's lock."""
+
+    def __init__(
+        self,
+        session: Session,
+        keys: KeyRing,
+        settings: PruneSettings,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._session = session
+        self._keys = keys
+        self._settings = settings
+        self._on_progress = on_progress
+        self._run = uuid4()
+        self._report = PruneReport()
+
+    def run(self) -> PruneReport:
+        """Prune.
+
+        Raises:
+            Corrupt: something is damaged; nothing is removed that could be needed.
+        """
+        self._tell("mark")
+        self._end_deletions()
+        fetcher = self._fetcher()
+        marks = self._mark(fetcher)
+        self._tell("rewrite")
+        wasteful = self._wasteful(fetcher.catalog, marks)
+        if wasteful:
+            rewrite(self._session, fetcher, marks, wasteful, self._run)
+            self._report.rewritten_packs = len(wasteful)
+        self._tell("retire")
+        self._retire(fetcher.catalog, marks, frozenset(wasteful))
+        self._tell("remove")
+        self._remove()
+        self._sweep()
+        return self._report
+
+    def _end_deletions(self) -> None:
+        """Remove backups whose deletion was on record when its process died."""
+        found = self._session.history.load()
+        for removed in tombstoned(found.values()):
+            if removed.snapshot in found:
+                self._session.directory.delete(snapshot_name(removed.snapshot))
+
+    def _fetcher(self) -> Fetcher:
+        session = self._session
+        return Fetcher(session.source, session.catalog(), self._keys, session.keys.chunk_id)
+
+    def _mark(self, fetcher: Fetcher) -> Marks:
+        marks = Marks(fetcher)
+        marks.follow(self._backups())
+        return marks
+
+    def _backups(self) -> list[Snapshot]:
+        found = self._session.history.load()
+        gone = {removed.snapshot for removed in tombstoned(found.values())}
+        return [
+            body
+            for snapshot_id, body in found.items()
+            if body.kind == "backup" and snapshot_id not in gone
+        ]
+
+    def _wasteful(self, catalog: Catalog, marks: Marks) -> list[int]:
+        """Packs that hold something needed, and too much that is not."""
+        found = []
+        for number, pack in enumerate(catalog.packs):
+            needed = marks.needed(number)
+            if pack.retired or not any(needed):
+                continue
+            lengths = [length for _, length in pack.directory.all_chunks()]
+            used = sum(length for length, want in zip(lengths, needed, strict=True) if want)
+            if 1 - used / sum(lengths) > self._settings.waste:
+                found.append(number)
+        return found
+
+    def _retire(self, catalog: Catalog, marks: Marks, rewritten: frozenset[int]) -> None:
+        """Mark packs that nothing needs as not to be used anew; unmark those needed after all."""
+        segments = self._session.segments()
+        present = self._session.present()
+        now = int(time.time())
+        retired: dict[bytes, int] = {}
+
+        def change(entry: PackEntry) -> PackEntry | None:
+            if entry.pack_id not in present:
+                return None
+            number = catalog.numbers.get(entry.pack_id)
+            if number is None:
+                return entry  # written since the marking began
+            if number not in rewritten and any(marks.needed(number)):
+                return replace(entry, retired=0) if entry.retired else entry
+            if entry.retired:
+                return entry
+            retired[entry.pack_id] = entry.size
+            return replace(entry, retired=now)
+
+        relist(self._session, segments, change, self._run.hex)
+        self._report.retired_packs = len(retired)
+        self._report.retired_bytes = sum(retired.values())
+
+    def _remove(self) -> None:
+        """Delete packs retired long enough ago, unless a run or a backup may need them."""
+        # Keys, then snapshots: a run that ends in between is known by its snapshot.
+        running = [key for key in self._alive() if key.purpose == "backup"]
+        fetcher = self._fetcher()
+        candidates = {
+            number
+            for number, pack in enumerate(fetcher.catalog.packs)
+            if pack.retired and self._is_due(pack, running)
+        }
+        if not candidates:
+            return
+        marks = self._mark(fetcher)
+        doomed = {
+            fetcher.catalog.packs[number].pack_id: fetcher.catalog.packs[number].size
+            for number in candidates
+            if not any(marks.needed(number))
+        }
+        relist(
+            self._session,
+            self._session.segments(),
+            lambda entry: None if entry.pack_id in doomed else entry,
+            self._run.hex,
+        )
+        for pack_id, size in doomed.items():
+            self._session.directory.delete(pack_name(pack_id))
+            self._report.removed_packs += 1
+            self._report.removed_bytes += size
+
+    def _is_due(self, pack: PackEntry, running: list[WrappedKey]) -> bool:
+        retired = datetime.fromtimestamp(pack.retired, UTC)
+        if retired + self._settings.grace > datetime.now(UTC):
+            return False
+        if any(key.created <= retired + _CLOCK_MARGIN for key in running):
+            self._report.waiting_for_runs += 1
+            return False
+        return True
+
+    def _alive(self) -> list[WrappedKey]:
+        """The keys of runs in progress."""
+        keys = self._session.wrapped_keys()
+        ended = self._session.history.runs() | {self._run}
+        oldest = datetime.now(UTC) - self._settings.dead_after
+        return [key for key in keys if key.run not in ended and key.created > oldest]
+
+    def _sweep(self) -> None:
+        """Delete what dead runs left: packs that are listed nowhere, keys without packs, files."""
+        session = self._session
+        # Packs, then runs, then segments: whatever a run that has ended wrote is listed by then.
+        present = session.present()
+        alive = {key.key_id for key in self._alive()}
+        listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
+        used = {entry.key_id for entry in listed.values()}
+        for pack_id in present - listed.keys():
+            key_id = pack_key(session, pack_id)
+            if key_id in alive:
+                used.add(key_id)
+                continue
+            self._report.removed_bytes += session.directory.stat(pack_name(pack_id)).size
+            session.directory.delete(pack_name(pack_id))
+            self._report.removed_packs += 1
+        for key in session.wrapped_keys():
+            if key.key_id not in used | alive:
+                session.directory.delete(key.name)
+                self._report.removed_keys += 1
+        oldest = datetime.now(UTC) - self._settings.dead_after
+        self._report.removed_files = session.directory.discard(before=oldest)
+
+    def _tell(self, phase: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(phase, 0, None, 0, "")

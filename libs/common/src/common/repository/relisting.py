@@ -1,0 +1,49 @@
+"""Changing what the index says about packs: write anew, then delete what is replaced."""
+
+from collections.abc import Callable, Iterable
+
+from common.repository.catalog import Segment
+from common.repository.format.index import PackEntry, seal_segment
+from common.repository.format.names import index_name, object_id
+from common.repository.packing import SEGMENT_SIZE
+from common.repository.session import Session
+
+Change = Callable[[PackEntry], PackEntry | None]
+"""A pack's entry as it is to be; None strikes it out."""
+
+
+def relist(session: Session, segments: Iterable[Segment], change: Change, owner: str) -> None:
+    """Rewrite the segments in which ``change`` changes anything; the others stay.
+
+    Killed in between it leaves some packs listed twice, which means what the entry that is live
+    says. A pack that is to be listed differently has to be so in every segment.
+    """
+    replaced: list[str] = []
+    kept: dict[bytes, PackEntry] = {}
+    for segment in segments:
+        changed = [(entry, change(entry)) for entry in segment.entries]
+        if all(new is entry for entry, new in changed):
+            continue
+        replaced.append(segment.name)
+        kept.update((new.pack_id, new) for _, new in changed if new is not None)
+    _write(session, list(kept.values()), owner)
+    for name in replaced:
+        session.directory.delete(name)
+
+
+def _write(session: Session, entries: list[PackEntry], owner: str) -> None:
+    batch: list[PackEntry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.listed_size()
+        if size >= SEGMENT_SIZE:
+            _seal(session, batch, owner)
+            batch, size = [], 0
+    if batch:
+        _seal(session, batch, owner)
+
+
+def _seal(session: Session, batch: list[PackEntry], owner: str) -> None:
+    data = seal_segment(batch, session.keys.index)
+    session.directory.write(index_name(object_id(data)), data, owner=owner)

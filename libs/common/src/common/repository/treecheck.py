@@ -1,0 +1,87 @@
+"""Following every tree to every chunk: what does a damaged or missing object affect?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from common.errors import Corrupt
+from common.repository.damage import Damaged
+from common.repository.fetch import Fetcher, items
+from common.repository.format.blockreader import Block, StoredEntry, parse_block
+from common.repository.format.snapshot import StoredComponent
+from common.repository.history import SnapshotInfo
+
+OnTrouble = Callable[[Damaged, str, bytes | None], None]
+"""Told what is damaged, which component of which backup it affects, and the path, if just one."""
+
+
+@dataclass(slots=True)
+class PackWatch:
+    """Packs with damage, and every pack that was asked for."""
+
+    damaged: dict[int, tuple[Damaged, set[int] | None]] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
+
+    def use(self, pack: int, record: int) -> Damaged | None:
+        """The damage that a record of a pack has; bad records of None are all of them."""
+        self.used.add(pack)
+        if pack not in self.damaged:
+            return None
+        error, records = self.damaged[pack]
+        return error if records is None or record in records else None
+
+
+class TreeChecker:
+    """Looks up every chunk of every tree. Blocks that backups share are followed once."""
+
+    def __init__(self, fetcher: Fetcher, watch: PackWatch, on_trouble: OnTrouble) -> None:
+        self._fetcher = fetcher
+        self._watch = watch
+        self._on_trouble = on_trouble
+        self._good: set[bytes] = set()
+
+    def check(self, info: SnapshotInfo) -> None:
+        """Follow one backup."""
+        for component in info.components:
+            self._component(f"{info.backup_name or info.id[:16]}, {component.name}", component)
+
+    def _component(self, where: str, component: StoredComponent) -> None:
+        for item in items(self._fetcher, component.tree, self._use):
+            if isinstance(item, Damaged):
+                self._on_trouble(item, where, None)
+            elif item[0] not in self._good:
+                self._use(*item)
+                self._block(where, *item)
+
+    def _block(self, where: str, chunk_id: bytes, length: int) -> None:
+        try:
+            block = self._read(chunk_id, length)
+        except Damaged as error:
+            self._on_trouble(error, where, None)
+            return
+        good = True
+        for entry in block.entries:
+            for trouble in self._troubles(entry):
+                self._on_trouble(trouble, where, entry.path)
+                good = False
+        if good:
+            self._good.add(chunk_id)
+
+    def _read(self, chunk_id: bytes, length: int) -> Block:
+        name = f"chunk {chunk_id.hex()}"
+        try:
+            return parse_block(self._fetcher.chunk(chunk_id, length), name)
+        except Corrupt as error:
+            raise Damaged.because(name, error) from error
+
+    def _troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
+        for item in items(self._fetcher, entry.content, self._use):
+            trouble = item if isinstance(item, Damaged) else self._use(*item)
+            if trouble is not None:
+                yield trouble
+
+    def _use(self, chunk_id: bytes, length: int) -> Damaged | None:
+        try:
+            place = self._fetcher.place(chunk_id, length)
+        except Damaged as error:
+            return error
+        return self._watch.use(place.pack, place.record)
