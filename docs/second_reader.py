@@ -218,11 +218,11 @@ def entries(block: bytes) -> Iterator[dict[str, Any]]:
     count, owners, path = cursor.number("I"), [], b""
     for _ in range(cursor.number("H")):
         owners.append((cursor.number("I"), cursor.number("I")))
-        cursor.take(cursor.number("B"))  # the names of user and group
-        cursor.take(cursor.number("B"))
+        _ = cursor.take(cursor.number("B")), cursor.take(cursor.number("B"))  # their names
     for _ in range(count):
         kind, flags, shared, rest, mode, owner = map(cursor.number, "BBHHHH")
-        mtime, size = cursor.number("q"), cursor.number("Q")
+        mtime = cursor.number("q") * 10**9 + cursor.number("I")
+        size = cursor.number("Q")
         path = path[:shared] + cursor.take(rest)
         require(not {b".", b".."} & set(path.split(b"/")) and path[:1] != b"/", "path")
         entry: dict[str, Any] = {"kind": kind, "path": path, "mode": mode, "size": size}
