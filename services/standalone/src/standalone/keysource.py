@@ -19,17 +19,27 @@ KeyFile = Annotated[
 
 
 def encryption_key(key_file: Path | None) -> SecretStr:
+    """The key, which must be given."""
+    key = given_key(key_file)
+    if key is None:
+        raise Invalid(
+            "There is no key.",
+            remedy="Set BACKUP_ENCRYPTION_KEY, or name the file that holds it: --key-file.",
+        )
+    return key
+
+
+def given_key(key_file: Path | None) -> SecretStr | None:
     """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE."""
+    if key_file is not None:
+        return _read(key_file)
+    if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):
+        return SecretStr(value)
     named = os.environ.get("BACKUP_ENCRYPTION_KEY_FILE")
-    if key_file is None:
-        if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):
-            return SecretStr(value)
-        if not named:
-            raise Invalid(
-                "There is no key.",
-                remedy="Set BACKUP_ENCRYPTION_KEY, or name the file that holds it: --key-file.",
-            )
-        key_file = Path(named)
+    return _read(Path(named)) if named else None
+
+
+def _read(key_file: Path) -> SecretStr:
     try:
         value = key_file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,52 @@
+"""A backup of some paths by the command line alone, without any service."""
+
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.components.files import FilesComponent, FilesOptions
+from common.messages import uuid7
+from common.repository.history import SnapshotInfo
+from common.repository.prepared import Prepared, SnapshotMeta
+from common.repository.repository import Repository
+from standalone.console import Report
+from standalone.repositories import chain_held
+
+COMPONENT = "files"
+
+
+def back_up(
+    repository: Repository,
+    place: Path,
+    paths: Sequence[Path],
+    *,
+    name: str | None,
+    exclude: Sequence[str],
+    report: Report,
+) -> SnapshotInfo:
+    """Take the backup; nothing of it is listed before all of it is durable."""
+    options = FilesOptions(
+        paths=tuple(str(path.absolute()) for path in paths), exclude=tuple(exclude)
+    )
+    component = FilesComponent(COMPONENT, options)
+    run_id = uuid7()
+    host = socket.gethostname()
+    meta = SnapshotMeta(
+        backup_id=str(run_id),
+        backup_name=name or f"{host}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        chain=f"command/{host}",
+        plan="command",
+        station=host,
+    )
+    with repository.begin(run_id, on_progress=report) as run:
+        with run.component(component.name, component.kind) as sink:
+            sink.details = component.capture(sink)
+        prepared = run.finish(meta)
+    return _commit(repository, place, prepared, meta.chain)
+
+
+def _commit(repository: Repository, place: Path, prepared: Prepared, chain: str) -> SnapshotInfo:
+    with chain_held(place):
+        head = repository.head(chain)
+        return prepared.commit(head.counter + 1, head.snapshot)

@@ -1,0 +1,219 @@
+"""``strongroom repo``: a repository in a folder, without any service."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from common.errors import Conflict, Corrupt, Invalid
+from common.repository.format.config import RepositoryConfig
+from common.repository.history import SnapshotInfo
+from common.repository.opening import create
+from standalone import console, text
+from standalone.capturing import back_up
+from standalone.commands import new_app
+from standalone.keysource import KeyFile, given_key
+from standalone.repositories import (
+    Place,
+    Snapshot,
+    find,
+    reading,
+    refuse_without_key,
+    writing,
+)
+from standalone.restoring import restore as restore_backup
+
+app = new_app(
+    "Work on a repository in a folder, without any service.\n\n"
+    "The key comes from BACKUP_ENCRYPTION_KEY or --key-file."
+)
+
+
+@app.command()
+def init(repo: Place, key_file: KeyFile = None) -> None:
+    """Make a new repository."""
+    key = given_key(key_file)
+    refuse_without_key(key)
+    if (repo / "config").exists():
+        raise Conflict(f"There is a repository in {repo} already.", remedy="Use it, or move it.")
+    create(repo, RepositoryConfig.create(key))
+    console.note(f"The repository in {repo} is made. Keep a copy of its key elsewhere.")
+
+
+@app.command()
+def backup(
+    repo: Place,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="What to back up.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="Else one is made.", show_default=False)] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern as in .gitignore; may be repeated.", show_default=False),
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: console.AsJson = False,
+) -> None:
+    """Back up files and folders. Exits with 1 where something had to be left out."""
+    missing = [path for path in paths if not path.is_symlink() and not path.exists()]
+    if missing:
+        raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")
+    repository = writing(repo, key_file)
+    with console.progress("backup") as report:
+        info = back_up(repository, repo, paths, name=name, exclude=exclude or (), report=report)
+    warnings = [each for texts in info.warnings.values() for each in texts]
+    _show(info, as_json=as_json, warnings=warnings)
+    if warnings:
+        raise typer.Exit(1)
+
+
+def _show(info: SnapshotInfo, *, as_json: bool, warnings: list[str]) -> None:
+    for warning in warnings:
+        console.warn(warning)
+    if as_json:
+        console.emit({**_document(info), "warnings": warnings})
+        return
+    numbers = info.statistics
+    console.out.print(info.id, markup=False)
+    console.note(
+        f"{text.count(numbers.entries, 'entry')}, {text.size(numbers.size)} read,"
+        f" {text.size(numbers.added)} new, {text.size(numbers.stored)} stored."
+    )
+
+
+def _document(info: SnapshotInfo) -> dict[str, Any]:
+    numbers = info.statistics
+    return {
+        "id": info.id,
+        "name": info.backup_name,
+        "station": info.station,
+        "created": info.created.isoformat(),
+        "finished": info.finished.isoformat(),
+        "entries": numbers.entries,
+        "size_bytes": numbers.size,
+        "added_bytes": numbers.added,
+        "stored_bytes": numbers.stored,
+        "components": [
+            {"name": each.name, "kind": each.kind, "entries": each.entries, "size": each.size}
+            for each in info.components
+        ],
+    }
+
+
+@app.command()
+def snapshots(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
+    """List the backups, oldest first. The writer key is enough."""
+    show_snapshots(writing(repo, key_file).snapshots(), as_json=as_json)
+
+
+def show_snapshots(found: list[SnapshotInfo], *, as_json: bool) -> None:
+    """The list, for people or for programs."""
+    if as_json:
+        console.emit([_document(info) for info in found])
+        return
+    console.table(
+        ["id", "name", "taken", ">entries", ">read", "components"],
+        [
+            [
+                info.id[:12],
+                info.backup_name,
+                text.moment(info.created.isoformat()),
+                info.statistics.entries,
+                text.size(info.statistics.size),
+                ", ".join(each.name for each in info.components),
+            ]
+            for info in found
+        ],
+    )
+
+
+@app.command()
+def restore(
+    repo: Place,
+    snapshot: Snapshot,
+    target: Annotated[Path, typer.Argument(help="Folder to restore into.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Only these.", show_default=False),
+    ] = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Restore a backup below TARGET, under its whole paths. Exits with 1 after warnings."""
+    reader = reading(repo, key_file)
+    opened = reader.snapshot(find(reader, snapshot).id)
+    names = [each.name for each in opened.info.components]
+    folders = {name: target if len(names) == 1 else target / name for name in names}
+    with console.progress("restore") as report:
+        done = restore_backup(opened, folders, paths or (), report)
+    warnings = [warning for each in done for warning in each.outcome.warnings]
+    for warning in warnings:
+        console.warn(warning)
+    entries = sum(each.outcome.entries for each in done)
+    size = sum(each.outcome.size_bytes for each in done)
+    console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
+    if warnings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    repo: Place,
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="Read every byte, not only the structure.")
+    ] = False,
+    key_file: KeyFile = None,
+    as_json: console.AsJson = False,
+) -> None:
+    """Look for damage and say what it affects. Exits with 7 where there is any."""
+    with console.progress("check") as report:
+        found = reading(repo, key_file).check(read_data=read_data, on_progress=report)
+    if as_json:
+        console.emit(
+            {
+                "ok": found.ok,
+                "objects": found.objects,
+                "read_bytes": found.read_bytes,
+                "findings": [
+                    {"object": x.object, "kind": x.kind, "message": x.message, "affects": x.affects}
+                    for x in found.findings
+                ],
+            }
+        )
+    else:
+        for finding in found.findings:
+            console.out.print(str(finding), markup=False)
+    looked = f"{text.count(found.objects, 'object')}, {text.size(found.read_bytes)} read"
+    if not found.ok:
+        raise Corrupt(
+            f"{text.count(len(found.findings), 'finding')} ({looked}).",
+            remedy="What is not named there can be restored.",
+        )
+    console.note(f"No damage: {looked}.")
+
+
+@app.command()
+def forget(
+    repo: Place,
+    snapshot: Snapshot,
+    reason: Annotated[str, typer.Option(help="Kept in the repository.")] = "",
+    key_file: KeyFile = None,
+) -> None:
+    """Remove a backup from the list, with a tombstone. Its space comes back with prune."""
+    reader = reading(repo, key_file)
+    info = find(reader, snapshot)
+    reader.forget(info.id, reason)
+    console.note(f"{info.backup_name} ({info.id[:12]}) is forgotten.")
+
+
+@app.command()
+def prune(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
+    """Give back the space that no backup needs any more, a day after it became free."""
+    with console.progress("prune") as report:
+        done = reading(repo, key_file).prune(on_progress=report)
+    if as_json:
+        console.emit(done.__dict__ if hasattr(done, "__dict__") else str(done))
+        return
+    console.note(
+        f"{text.count(done.removed_packs, 'pack')} removed ({text.size(done.removed_bytes)});"
+        f" {text.count(done.retired_packs, 'pack')} retired ({text.size(done.retired_bytes)}),"
+        " to be removed after a day."
+    )

@@ -1,0 +1,56 @@
+"""The components that a new data directory backs up, as components.toml."""
+
+import json
+from pathlib import Path
+
+from standalone import secretfile
+from standalone.datadir import DataDirectory
+from standalone.postgres import BACKUP_ROLE, DATABASE, Cluster
+
+MANAGED = "# Strongroom writes this file again at each start. Remove this line to make it yours."
+FILES = "files"
+PLATFORM = "database"
+
+
+def ensure(directory: DataDirectory, cluster: Cluster, source: Path | None = None) -> bool:
+    """Write components.toml, unless its owner has taken it over.
+
+    It names the platform's own database and, where ``source`` is given, that folder. Returns
+    whether the file is as asked for.
+    """
+    path = directory.components
+    if path.exists():
+        present = path.read_text()
+        if not present.startswith(MANAGED):
+            return source is None
+        if source is None:
+            return True
+    secretfile.write(path, _content(cluster, source))
+    return True
+
+
+def _content(cluster: Cluster, source: Path | None) -> str:
+    address = cluster.url(BACKUP_ROLE).replace(f":{cluster.password(BACKUP_ROLE)}@", "@")
+    parts = [
+        MANAGED,
+        "# What this station can back up. Backups name these components, never a path.",
+        "",
+    ]
+    if source is None:
+        parts += ["# [components.files]", '# kind = "files"', '# paths = ["/srv/app"]', ""]
+    else:
+        parts += [
+            f"[components.{FILES}]",
+            'kind = "files"',
+            f"paths = [{json.dumps(str(source))}]",
+            "",
+        ]
+    parts += [
+        f"# Strongroom's own database ({DATABASE}): users, lists, keyring, audit log.",
+        f"[components.{PLATFORM}]",
+        'kind = "postgres"',
+        f"dsn = {json.dumps(address)}",
+        f"password_file = {json.dumps(str(cluster.password_file(BACKUP_ROLE)))}",
+        "",
+    ]
+    return "\n".join(parts)

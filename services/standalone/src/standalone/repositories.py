@@ -1,0 +1,86 @@
+"""Repositories as the command line opens them: a folder, a key, a backup by some name."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from common.errors import Invalid, NotFound, WrongKey
+from common.repository.history import SnapshotInfo
+from common.repository.opening import open_reader, open_writer
+from common.repository.reader import Reader
+from common.repository.repository import Repository
+from standalone.keysource import given_key
+
+Place = Annotated[Path, typer.Argument(metavar="REPO", help="Folder of the repository.")]
+Snapshot = Annotated[
+    str,
+    typer.Argument(metavar="SNAPSHOT", help="Its id, the start of its id, its name, or 'latest'."),
+]
+SHORTEST = 4
+
+
+def reading(place: Path, key_file: Path | None) -> Reader:
+    """The repository, opened with the encryption key; one without encryption needs none."""
+    return open_reader(place, given_key(key_file))
+
+
+def writing(place: Path, key_file: Path | None) -> Repository:
+    """The repository, opened to write: the encryption key will do, or BACKUP_WRITER_KEY alone."""
+    key = given_key(key_file)
+    writer_key = os.environ.get("BACKUP_WRITER_KEY")
+    if key is None and writer_key:
+        return open_writer(place, SecretStr(writer_key))
+    return open_reader(place, key)
+
+
+def find(repository: Repository, wanted: str) -> SnapshotInfo:
+    """The backup that ``wanted`` means.
+
+    Raises:
+        NotFound: there is none.
+        Invalid: there are several.
+    """
+    backups = repository.snapshots()
+    if wanted == "latest":
+        found = backups[-1:]
+    else:
+        found = [each for each in backups if wanted in (each.id, each.backup_name)][-1:]
+        if not found and len(wanted) >= SHORTEST:
+            found = [each for each in backups if each.id.startswith(wanted)]
+    if not found:
+        raise NotFound(
+            "The repository holds no backup."
+            if not backups
+            else f"There is no backup '{wanted}' in the repository.",
+            remedy="List them with: strongroom repo snapshots REPO",
+        )
+    if len(found) > 1:
+        raise Invalid(f"'{wanted}' is the start of {len(found)} ids.", remedy="Give more of it.")
+    return found[0]
+
+
+@contextmanager
+def chain_held(place: Path) -> Iterator[None]:
+    """Keep other command lines from taking the same place in a chain."""
+    descriptor = os.open(place / "config", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def refuse_without_key(key: SecretStr | None) -> None:
+    """A new repository is encrypted, unless that was declined in so many words."""
+    if key is None and os.environ.get("BACKUP_ENCRYPTION_ENABLED", "true").lower() != "false":
+        raise WrongKey(
+            "There is no key for the new repository.",
+            remedy="Set BACKUP_ENCRYPTION_KEY or --key-file (strongroom keys generate makes one),"
+            " or BACKUP_ENCRYPTION_ENABLED=false to store everything readable by anyone.",
+        )

@@ -1,0 +1,57 @@
+"""Restoring from a repository by the command line alone, with nothing but the key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.components.component import Component, RestoreOutcome, Target
+from common.components.files import FilesComponent
+from common.components.names import selecting
+from common.repository.reader import BackupReader
+from restore_worker.metered import Meter, MeteredSource
+from standalone.console import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A component that was restored: where it is now, and what it came to."""
+
+    name: str
+    kind: str
+    folder: Path
+    outcome: RestoreOutcome
+
+
+class _Told:
+    """Passes a meter's words on to a progress bar."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def progress(self, phase: str, **fields: Any) -> None:
+        self._report(phase, fields["done_bytes"], fields["total_bytes"], fields["entries"], "")
+
+
+def restore(
+    backup: BackupReader,
+    folders: dict[str, Path],
+    paths: Sequence[str],
+    report: Report,
+) -> list[Restored]:
+    """Bring the components that ``folders`` names back, each into its folder.
+
+    A database comes as the archive that its component keeps: there may be no server here.
+    """
+    stored = [each for each in backup.info.components if each.name in folders]
+    total = None if paths else sum(each.size for each in stored)
+    meter = Meter(_Told(report), total)
+    select = selecting(paths) if paths else None
+    done: list[Restored] = []
+    for each in stored:
+        meter.begin(each.name)
+        component: Component = FilesComponent.of(each.name, [])
+        source = MeteredSource(backup.source(each.name), meter)
+        outcome = component.restore(source, Target(directory=folders[each.name]), select)
+        done.append(Restored(each.name, each.kind, folders[each.name], outcome))
+    return done

@@ -1,0 +1,141 @@
+"""The settings of each service of the one-process product. Each gets its own secrets alone."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from audit_sink.settings import AuditSinkSettings
+from backup_worker.settings import WorkerSettings as BackupWorkerSettings
+from common.config import EncryptionKeySettings, RepositorySettings
+from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
+from common.errors import WrongKey
+from common.service.environment import load
+from gateway.settings import GatewaySettings
+from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
+from standalone.datadir import DataDirectory
+from standalone.postgres import Cluster
+from storage_uploader.settings import UploaderSettings
+from token_service.settings import TokenServiceSettings
+
+ENCRYPTION_KEY = "backup_encryption_key"
+GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What opens backups, and what only writes them."""
+
+    encryption: SecretStr
+    writer: SecretStr
+
+
+def keys_of(directory: DataDirectory) -> Keys:
+    """The keys of this machine: from the environment, else made once in the data directory.
+
+    Raises:
+        WrongKey: the repository was made under a key from the environment, which is not there.
+    """
+    if not load(RepositorySettings).backup_encryption_enabled:
+        return Keys(SecretStr(""), _writer(None))
+    given = load(EncryptionKeySettings).backup_encryption_key
+    if given.get_secret_value():
+        return Keys(given, _writer(given))
+    made_elsewhere = (directory.repository / "config").exists()
+    if made_elsewhere and not directory.has_secret(ENCRYPTION_KEY):
+        raise WrongKey(
+            f"The repository in {directory.repository} was made under a key that is not here.",
+            remedy="Set BACKUP_ENCRYPTION_KEY, or BACKUP_ENCRYPTION_KEY_FILE, as before.",
+        )
+    made = directory.secret(ENCRYPTION_KEY)
+    return Keys(made, _writer(made))
+
+
+def _writer(encryption: SecretStr | None) -> SecretStr:
+    return SecretStr(write_key(WRITER_PREFIX, derive_writer_key(encryption)))
+
+
+class Wiring:
+    """Makes the settings of the services on ``directory`` and ``cluster``.
+
+    What is not fixed by the data directory is read from the environment, as in every service.
+    """
+
+    def __init__(self, directory: DataDirectory, cluster: Cluster, keys: Keys) -> None:
+        self._directory = directory
+        self._cluster = cluster
+        self._keys = keys
+
+    @property
+    def bus(self) -> SecretStr:
+        """The address of the embedded bus."""
+        return SecretStr(self._cluster.url("bus"))
+
+    def _common(self, role: str) -> dict[str, Any]:
+        return {
+            "database_url": SecretStr(self._cluster.url(role)),
+            "strongroom_bus_url": self.bus,
+            "amqp_url": SecretStr(""),
+            "shutdown_grace_seconds": GRACE_SECONDS,
+        }
+
+    def gateway(self, host: str, port: int) -> GatewaySettings:
+        """The API."""
+        return load(
+            GatewaySettings,
+            **self._common("gateway"),
+            gateway_host=host,
+            gateway_port=port,
+            backup_local_dir=self._directory.repository,
+        )
+
+    def backup_worker(self) -> BackupWorkerSettings:
+        """The writer: it has the writer key, which opens nothing."""
+        return load(
+            BackupWorkerSettings,
+            **self._common("backup_worker"),
+            backup_local_dir=self._directory.repository,
+            backup_components_file=self._directory.components,
+            backup_writer_key=self._keys.writer,
+        )
+
+    def restore_worker(self) -> RestoreWorkerSettings:
+        """The reader."""
+        return load(
+            RestoreWorkerSettings,
+            **self._common("restore_worker"),
+            backup_local_dir=self._directory.repository,
+            backup_components_file=self._directory.components,
+            backup_restore_dir=self._directory.restores,
+            backup_encryption_key=self._keys.encryption,
+        )
+
+    def token_service(self) -> TokenServiceSettings:
+        """The keyring."""
+        return load(
+            TokenServiceSettings,
+            **self._common("token_service"),
+            backup_encryption_key=self._keys.encryption,
+        )
+
+    def storage_uploader(self) -> UploaderSettings:
+        """The copies; without STRONGROOM_DESTINATIONS a second folder, which only demonstrates."""
+        configured = load(UploaderSettings, **self._common("storage_uploader"))
+        if configured.strongroom_destinations:
+            return configured
+        second = {"name": "second-copy", "url": self._directory.second_copy.as_uri()}
+        return load(
+            UploaderSettings,
+            **self._common("storage_uploader"),
+            backup_local_dir=self._directory.repository,
+            strongroom_destinations=json.dumps([second]),
+        )
+
+    def audit_sink(self) -> AuditSinkSettings:
+        """The audit log."""
+        return load(
+            AuditSinkSettings,
+            **self._common("audit_sink"),
+            security_audit_log_path=self._directory.audit_log,
+        )
