@@ -1,6 +1,6 @@
 """Asking for backups and for what is done with them: each one transaction."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -43,6 +43,7 @@ async def begin_backup(context: Context, caller: Caller, wish: Wish) -> Operatio
     Raises:
         NameTaken: a backup that is there or on its way has the name.
     """
+    context = replace(context, actor=caller.actor(wish.station))
     backup_id, now = str(uuid7()), datetime.now(UTC)
     name = wish.name or generated_name(wish.backup_type, backup_id, now)
     if await store.name_taken(context.conn, name):
@@ -70,7 +71,13 @@ async def begin_backup(context: Context, caller: Caller, wish: Wish) -> Operatio
             upload_to_cloud=wish.upload_to_cloud,
         )
     )
-    data = {"status": "queued", **asdict(wish), "name": name, "components": list(wish.components)}
+    data = {
+        "backup_name": name,
+        "backup_type": wish.backup_type,
+        "components": list(wish.components),
+        "upload_to_cloud": wish.upload_to_cloud,
+        "status": "queued",
+    }
     await audit(context, caller, "create", "backup", backup_id, data)
     return Operation(
         backup_id,

@@ -131,8 +131,8 @@ Refusal = Literal["authentication_failed", "permission_denied", "account_locked"
 class RefusalQuota:
     """Which refusals are written to the audit log: a flood of them must not flood the log.
 
-    In each window some are written for an address and some more in total; the next one that is
-    written says how many were not.
+    In each window some are written of one kind from one address, and some more in total; the next
+    one that is written says how many were not.
     """
 
     def __init__(self, *, window: float = 60, each: int = 10, total: int = 100) -> None:
@@ -143,15 +143,15 @@ class RefusalQuota:
         self._written: dict[str, int] = {}
         self._suppressed = 0
 
-    def take(self, address: str, now: float) -> int | None:
+    def take(self, source: str, now: float) -> int | None:
         """None: do not write this one. Else how many were left out since the last one."""
         if now - self._begin >= self._window:
             self._begin = now
             self._written.clear()
-        count = self._written.get(address, 0)
+        count = self._written.get(source, 0)
         if count >= self._each or sum(self._written.values()) >= self._total:
             self._suppressed += 1
             return None
-        self._written[address] = count + 1
+        self._written[source] = count + 1
         suppressed, self._suppressed = self._suppressed, 0
         return suppressed

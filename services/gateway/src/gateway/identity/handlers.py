@@ -182,7 +182,7 @@ class Identity:
     async def _record_refusal(
         self, refusal: Refusal, client: Client, caller: Caller | None = None, **data: str
     ) -> None:
-        suppressed = self._quota.take(client.address, time.monotonic())
+        suppressed = self._quota.take(f"{refusal} {client.address}", time.monotonic())
         if suppressed is None:
             return
         actor = caller.actor() if caller else Actor(address=client.address)

@@ -1,0 +1,121 @@
+"""The event stream over a real connection."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from common.messages import JobProgressed, uuid7
+from integration.gateway.site import Site, completed, running
+
+
+class Stream:
+    """What came over an open stream."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.aiter_lines()
+
+    async def line(self, start: str) -> str:
+        """The next line that begins so; an end of the stream fails."""
+        async with asyncio.timeout(10):
+            async for line in self._lines:
+                if line.startswith(start):
+                    return line.removeprefix(start).strip()
+        raise EOFError
+
+    async def event(self) -> tuple[str, Any]:
+        """The next event's name and data."""
+        return await self.line("event:"), json.loads(await self.line("data:"))
+
+
+@asynccontextmanager
+async def following(client: httpx.AsyncClient, **params: str) -> AsyncIterator[Stream]:
+    async with client.stream("GET", "/api/events/stream", params=params) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["content-security-policy"] == "default-src 'self'"
+        stream = Stream(answer)
+        assert await stream.line(":") == "connected"
+        yield stream
+
+
+def progress(operation_id: str, done: int) -> JobProgressed:
+    return JobProgressed(operation_id=operation_id, kind="backup", phase="capture", done_bytes=done)
+
+
+async def test_progress_and_events_of_one_operation_arrive(site: Site) -> None:
+    """Otherwise a progress bar stands still, or shows another backup's progress."""
+    client = await site.log_in()
+    backup_id = (await client.post("/api/backups")).json()["id"]
+    async with following(client, operation=backup_id) as stream:
+        name, data = await stream.event()
+        assert (name, data["id"], data["state"]) == ("operation", backup_id, "queued")
+        await site.tell(progress(str(uuid7()), 1))
+        await site.tell(progress(backup_id, 2))
+        name, data = await stream.event()
+        assert (name, data["operation_id"]) == ("job.progressed", backup_id)
+        assert data["data"]["done_bytes"] == 2
+        await site.tell(completed(backup_id, "x"))
+        name, data = await stream.event()
+        assert (name, data["data"]["size_bytes"]) == ("backup.completed", 1000)
+
+
+async def test_without_a_filter_everything_arrives(site: Site) -> None:
+    """Otherwise a console has to ask for each operation by itself."""
+    async with following(await site.log_in()) as stream:
+        for number in range(3):
+            await site.tell(progress(str(uuid7()), number))
+        seen = [(await stream.event())[1]["data"]["done_bytes"] for _ in range(3)]
+    assert seen == [0, 1, 2]
+
+
+async def test_an_unknown_operation_is_not_found(site: Site) -> None:
+    """Otherwise a client waits for what will never come."""
+    client = await site.log_in()
+    answer = await client.get("/api/events/stream", params={"operation": str(uuid7())})
+    assert answer.status_code == 404
+
+
+async def test_a_user_has_a_bounded_number_of_streams(site: Site) -> None:
+    """Otherwise one browser with many tabs uses up the server."""
+    client = await site.log_in(await site.add_user(["viewer"]))
+    async with asyncio.TaskGroup() as group:
+        enough = asyncio.Event()
+        for _ in range(16):
+            group.create_task(_hold(client, enough))
+        await asyncio.sleep(1)
+        refused = await client.get("/api/events/stream")
+        enough.set()
+    assert refused.status_code == 503
+    assert refused.json()["error"]["code"] == "too_many_streams"
+    async with asyncio.timeout(5):
+        while await _refused(client):
+            await asyncio.sleep(0.1)
+
+
+async def _hold(client: httpx.AsyncClient, enough: asyncio.Event) -> None:
+    async with following(client):
+        await enough.wait()
+
+
+async def _refused(client: httpx.AsyncClient) -> bool:
+    async with client.stream("GET", "/api/events/stream") as answer:
+        return answer.status_code != 200
+
+
+async def test_the_service_stops_while_streams_are_open(
+    database_url: Callable[[str], str],
+) -> None:
+    """Otherwise one open browser tab holds up every restart."""
+    stopping = running(database_url("gateway"))
+    site = await stopping.__aenter__()
+    client = httpx.AsyncClient(base_url=site.url)
+    client.headers = (await site.log_in()).headers
+    async with following(client) as stream, asyncio.timeout(10):
+        stop = asyncio.create_task(stopping.__aexit__(None, None, None))
+        assert "restarting" in await stream.line(":")
+        await stop
+    await client.aclose()
