@@ -22,6 +22,8 @@ from common.service.transport import open_transport
 
 S = TypeVar("S", bound=ServiceSettings)
 
+COMMON_MIGRATIONS = files("common") / "sql"
+
 _LISTENING = 1  # connections that the pool spends on LISTEN
 _JOBS_SHARE = 0.8  # of the grace; consumers get the rest
 _FLUSH_SECONDS = 3.0
@@ -74,8 +76,7 @@ async def _database(service: Service[S], settings: S) -> Pool:
             size=settings.database_pool_size + _LISTENING,
         )
         try:
-            common = files("common") / "sql"
-            await migrate(pool, ("common", common), (service.name, service.migrations))
+            await migrate(pool, ("common", COMMON_MIGRATIONS), (service.name, service.migrations))
         except BaseException:
             await close(pool)
             raise
