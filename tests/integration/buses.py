@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import aio_pika
 import asyncpg
+import pytest
 from pydantic import SecretStr
 
 from common.bus.amqp import AmqpTransport
@@ -19,6 +20,7 @@ from common.bus.memory import Item, MemoryTransport
 from common.bus.postgres import PostgresTransport
 from common.bus.transport import Policy, Transport
 from integration.rabbitmq_node import Broker
+from standalone.postgres import Cluster
 
 VICTIM = Path(__file__).with_name("bus_victim.py")
 FAST = {
@@ -42,14 +44,50 @@ class Backend(Protocol):
         """Leave nothing behind."""
 
 
+class Server(Protocol):
+    """What carries a bus, for tests that take it away."""
+
+    def start(self) -> None:
+        """Start it again. From the main thread."""
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Stop it in order, or as a power cut would."""
+
+
+class PostgresServer:
+    """The embedded database as such a server."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def start(self) -> None:
+        self._cluster.start()
+
+    def stop(self, *, kill: bool = False) -> None:
+        if kill:
+            self._cluster.process.kill()
+            self._cluster.process.wait(20)
+        self._cluster.stop()
+
+
 class Bus:
     """One test's use of a bus: its transports and queues end with it."""
 
-    def __init__(self, backend: Backend, environment: dict[str, str]) -> None:
+    def __init__(
+        self, backend: Backend, environment: dict[str, str], server: Server | None = None
+    ) -> None:
         self.backend = backend
+        self._server = server
         self._environment = environment
         self._transports: list[Transport] = []
         self._queues: list[str] = []
+
+    @property
+    def server(self) -> Server:
+        """The server, if it is ours to stop; else the test is skipped."""
+        if self._server is None:
+            pytest.skip("the server is not the tests' own")
+        return self._server
 
     def policy(self, **changes: Any) -> Policy:
         """Limits that make tests fast."""
@@ -176,11 +214,11 @@ def memory_bus() -> Bus:
     return Bus(MemoryBackend(), {})
 
 
-def postgres_bus(url: str) -> Bus:
+def postgres_bus(url: str, cluster: Cluster) -> Bus:
     """A bus on PostgreSQL."""
-    return Bus(PostgresBackend(url), {"BUS_URL": url})
+    return Bus(PostgresBackend(url), {"BUS_URL": url}, PostgresServer(cluster))
 
 
 def amqp_bus(broker: Broker) -> Bus:
     """A bus on RabbitMQ."""
-    return Bus(AmqpBackend(broker), {"BUS_URL": broker.url})
+    return Bus(AmqpBackend(broker), {"BUS_URL": broker.url}, broker if broker.ours else None)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from integration import buses, rabbitmq_node
+from integration.station import Station, open_station
 from standalone.postgres import Cluster
 
 
@@ -44,7 +45,8 @@ def rabbitmq() -> Iterator[rabbitmq_node.Broker]:
 
 def _bus(kind: str, request: pytest.FixtureRequest) -> buses.Bus:
     if kind == "postgres":
-        return buses.postgres_bus(request.getfixturevalue("database_url")("bus"))
+        url = request.getfixturevalue("database_url")("bus")
+        return buses.postgres_bus(url, request.getfixturevalue("postgres_server"))
     if kind == "rabbitmq":
         return buses.amqp_bus(request.getfixturevalue("rabbitmq"))
     return buses.memory_bus()
@@ -64,3 +66,12 @@ async def served_bus(request: pytest.FixtureRequest) -> AsyncIterator[buses.Bus]
     found = _bus(request.param, request)
     yield found
     await found.close()
+
+
+@pytest.fixture
+async def station(
+    rabbitmq: rabbitmq_node.Broker, database_url: Callable[[str], str]
+) -> AsyncIterator[Station]:
+    """A station with a folder of its own; its worker processes end with the test."""
+    async with open_station(rabbitmq.url, database_url) as found:
+        yield found

@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -223,11 +223,14 @@ class MemoryTransport:
     async def ask(self, question: Envelope, queue: str, wait: float) -> Envelope:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         body = body_of(question, self._policy)
-        await self._broker.queue(queue).put(Item(body, question.type, answer=answer))
+        item = Item(body, question.type, answer=answer)
+        await self._broker.queue(queue).put(item)
         try:
             async with asyncio.timeout(wait):
                 return decode(await answer)
         except TimeoutError:
+            with suppress(ValueError):
+                self._broker.queue(queue).items.remove(item)
             raise Unavailable(f"No answer to {question.type} within {wait:g} seconds.") from None
 
     async def answer(self, queue: str, handler: Answerer, *, concurrency: int = 4) -> Consumption:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import aio_pika
 import structlog
@@ -12,7 +12,7 @@ from aio_pika.exceptions import AuthenticationError, ProbableAuthenticationError
 from pydantic import SecretStr
 from yarl import URL
 
-from common.bus.amqp.faults import FAULTS, faults, keep_bodies_out_of_logs
+from common.bus.amqp.faults import FAULTS, MISSING, faults, keep_bodies_out_of_logs
 from common.errors import Error, Forbidden, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,9 @@ ATTEMPT_LIMIT = 15.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 
+Result = TypeVar("Result")
 Prepare = Callable[[AbstractConnection], Awaitable[None]]
+Act = Callable[[AbstractConnection], Awaitable[Result]]
 
 
 class Link:
@@ -71,6 +73,27 @@ class Link:
             await self._up.wait()
             if self._connection is not None:
                 return self._connection
+
+    async def patiently(self, what: str, limit: float, act: Act[Result]) -> Result:
+        """The result of ``act`` on the connection, tried again while that is lost.
+
+        Raises:
+            Unavailable: not within ``limit`` seconds; ``what`` completes "RabbitMQ does not ...".
+        """
+        try:
+            async with asyncio.timeout(limit):
+                while True:
+                    try:
+                        return await act(await self.connection())
+                    except MISSING:
+                        raise
+                    except FAULTS as error:
+                        log.info("bus tried again", reason=_reason(error))
+                        await asyncio.sleep(FIRST_PAUSE)
+        except TimeoutError:
+            raise Unavailable(
+                self.fault or f"{self.place} does not {what} within {limit:g} seconds."
+            ) from None
 
     async def channel(self, purpose: str) -> AbstractChannel:
         """The channel for ``purpose``, opened anew whenever it was closed."""

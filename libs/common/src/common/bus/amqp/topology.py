@@ -8,7 +8,7 @@ under the routing key it came with, the name of its queue. So every queue is bou
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractConnection
 from pamqp.common import FieldTable
 
 from common.bus.amqp.faults import MISSING, faults
@@ -128,23 +128,9 @@ async def make_exchange(connection: AbstractConnection, exchange: Exchange) -> N
 
 async def make_queue(connection: AbstractConnection, queue: Queue) -> None:
     """Find it, whatever its arguments are since an operator changed them, or make it; bind it."""
-    with faults():
-        try:
-            async with connection.channel() as channel:
-                await channel.declare_queue(queue.name, passive=True)
-        except MISSING:
-            async with connection.channel() as channel:
-                await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-                await _bind(channel, queue)
-        else:
-            async with connection.channel() as channel:
-                await _bind(channel, queue)
-
-
-async def _bind(channel: AbstractChannel, queue: Queue) -> None:
-    found = await channel.get_queue(queue.name, ensure=False)
-    for exchange, key in queue.bindings:
-        await found.bind(exchange, key)
+    if await _missing(connection, queue.name):
+        await _declare(connection, queue)
+    await _bind(connection, queue)
 
 
 async def make_shared(connection: AbstractConnection, policy: Policy) -> None:
@@ -155,9 +141,30 @@ async def make_shared(connection: AbstractConnection, policy: Policy) -> None:
     for exchange in shared_exchanges(policy):
         await make_exchange(connection, exchange)
     for queue in shared_queues(policy):
+        if await _missing(connection, queue.name):
+            await _declare(connection, queue)
+            await _bind(connection, queue)
+
+
+async def _missing(connection: AbstractConnection, queue: str) -> bool:
+    try:
         with faults():
-            try:
-                async with connection.channel() as channel:
-                    await channel.declare_queue(queue.name, passive=True)
-            except MISSING:
-                await make_queue(connection, queue)
+            async with connection.channel() as channel:
+                await channel.declare_queue(queue, passive=True)
+    except MISSING:
+        return True
+    return False
+
+
+async def _declare(connection: AbstractConnection, queue: Queue) -> None:
+    with faults():
+        async with connection.channel() as channel:
+            await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+
+
+async def _bind(connection: AbstractConnection, queue: Queue) -> None:
+    with faults():
+        async with connection.channel() as channel:
+            found = await channel.get_queue(queue.name, ensure=False)
+            for exchange, key in queue.bindings:
+                await found.bind(exchange, key)

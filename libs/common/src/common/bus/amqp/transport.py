@@ -27,7 +27,6 @@ from common.bus.transport import (
     Policy,
     Unroutable,
 )
-from common.errors import Unavailable
 from common.messages import Envelope, Event
 
 log = structlog.get_logger(__name__)
@@ -77,16 +76,16 @@ class AmqpTransport:
             await self._publisher.send(message, topology.COMMANDS, queue)
 
     async def depth(self, queue: str) -> int:
+        async def count(connection: AbstractConnection) -> int:
+            with faults():
+                async with connection.channel() as channel:
+                    found = await channel.declare_queue(queue, passive=True)
+                    return found.declaration_result.message_count or 0
+
         try:
-            async with asyncio.timeout(self._policy.publish_timeout):
-                async with await self._link.new_channel() as channel:
-                    with faults():
-                        found = await channel.declare_queue(queue, passive=True)
-                        return found.declaration_result.message_count or 0
+            return await self._link.patiently("count", self._policy.publish_timeout, count)
         except MISSING:
             raise Unroutable(f"There is no queue {queue} yet.") from None
-        except FAULTS:
-            raise Unavailable(self._link.fault) from None
 
     async def take(self, queue: str, wait: float) -> AmqpDelivery | None:
         now = asyncio.get_running_loop().time
@@ -136,14 +135,11 @@ class AmqpTransport:
     async def _make(self, queue: topology.Queue) -> None:
         """Make it now, and again on each new connection: the broker may be a new one."""
         self._queues[queue.name] = queue
-        try:
-            async with asyncio.timeout(self._policy.connect_timeout):
-                await topology.make_queue(await self._link.connection(), queue)
-        except FAULTS as error:
-            raise Unavailable(
-                self._link.fault
-                or f"The queue {queue.name} cannot be made: {type(error).__name__}."
-            ) from None
+        await self._link.patiently(
+            f"make the queue {queue.name}",
+            self._policy.connect_timeout,
+            lambda connection: topology.make_queue(connection, queue),
+        )
 
     async def _prepare(self, connection: AbstractConnection) -> None:
         await topology.make_shared(connection, self._policy)
