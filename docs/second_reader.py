@@ -263,7 +263,7 @@ def finish(entry: dict[str, Any], place: bytes) -> None:
         os.chown(place, *entry["owner"], follow_symlinks=False)
     for name, value in entry["xattrs"]:
         os.setxattr(place, name, value, follow_symlinks=False)
-    if entry["kind"] != 2:
+    if entry["kind"] not in (2, 3):
         os.chmod(place, entry["mode"])
     os.utime(place, ns=(entry["mtime"], entry["mtime"]), follow_symlinks=False)
 
@@ -286,7 +286,7 @@ def restore(repository: Repository, component: dict[str, Any], root: bytes) -> N
                 os.link(os.path.join(root, entry["target"]), place, follow_symlinks=False)
             else:
                 node = {4: stat.S_IFIFO, 5: stat.S_IFCHR, 6: stat.S_IFBLK}[entry["kind"]]
-                os.mknod(place, node, os.makedev(*entry["device"]))
+                os.mknod(place, node, os.makedev(*entry.get("device", (0, 0))))
             finish(entry, place)
     for entry, place in reversed(folders):
         finish(entry, place)

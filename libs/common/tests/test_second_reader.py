@@ -1,0 +1,62 @@
+"""docs/second_reader.py, which shares no code with the engine, reads what the engine writes."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from common.components.files import FilesComponent
+from common.crypto.keys import (
+    WRITER_PREFIX,
+    derive_writer_key,
+    generate_encryption_key,
+    write_key,
+)
+from common.repository.format.config import RepositoryConfig
+from common.repository.opening import create, open_writer
+from common.repository.prepared import SnapshotMeta
+from nasty_tree import make_nasty_tree
+from trees import compare
+
+READER = Path(__file__).parents[3] / "docs" / "second_reader.py"
+MIB = 1 << 20
+
+
+def make_source(root: Path) -> None:
+    root.mkdir()
+    make_nasty_tree(root / "nasty")
+    words = random.Random(1).choices([b"pack ", b"chunk ", b"prune "], k=MIB)
+    (root / "large.txt").write_bytes(b"".join(words))
+    (root / "noise.bin").write_bytes(random.Random(2).randbytes(3 * MIB))
+
+
+def back_up(repository: Path, key: str, source: Path, compression: str) -> None:
+    create(repository, RepositoryConfig.create(key))
+    writer = open_writer(repository, write_key(WRITER_PREFIX, derive_writer_key(key)))
+    component = FilesComponent.of("files", [source])
+    with writer.begin(uuid4(), compression=compression) as run:
+        with run.component("files", "files") as sink:
+            sink.details = component.capture(sink)
+        prepared = run.finish(SnapshotMeta("id", "name", "main/manual"))
+    prepared.commit(1, None)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "lz4", "none"])
+def test_the_document_alone_restores_everything(tmp_path: Path, compression: str) -> None:
+    """Lost: a repository whose only readers are this product's own; docs/format.md is not true."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    key = generate_encryption_key()
+    make_source(source)
+    back_up(repository, key, source, compression)
+    target.mkdir()
+    subprocess.run(
+        [sys.executable, READER, repository, target],
+        env={"BACKUP_ENCRYPTION_KEY": key},
+        check=True,
+        timeout=120,
+    )
+    restored = target / "files" / source.relative_to("/")
+    assert compare(source, restored) == []
