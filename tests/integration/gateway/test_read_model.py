@@ -88,7 +88,7 @@ async def test_a_deleted_backup_leaves_the_list_and_stays_known(
     await site.settled()
     listed = (await viewer.get("/api/backups", params={"name": "goes"})).json()
     assert listed["total"] == 0
-    deleted = {"name": "goes", "state": ["deleted", "failed"]}
+    deleted: dict[str, str | list[str]] = {"name": "goes", "state": ["deleted", "failed"]}
     assert (await viewer.get("/api/backups", params=deleted)).json()["total"] == 1
     assert (await viewer.get(f"/api/operations/{deletion_id}")).json()["result"]["reason"] == "old"
 
@@ -162,7 +162,7 @@ async def test_lists_are_paged_and_filtered(site: Site, viewer: httpx.AsyncClien
             NOON + timedelta(minutes=number),
         )
     await site.settled()
-    wanted = {"station": "elsewhere", "limit": 2, "offset": 1}
+    wanted: dict[str, str | int] = {"station": "elsewhere", "limit": 2, "offset": 1}
     page = (await viewer.get("/api/backups", params=wanted)).json()
     assert [backup["name"] for backup in page["backups"]] == ["page-3", "page-2"]
     assert (page["total"], page["limit"], page["offset"]) == (5, 2, 1)
