@@ -29,7 +29,7 @@ class RunUpload(Command):
 class UploadCompleted(Event):
     """Every object that the backup needs is proven to be at the destination.
 
-    ``objects`` and ``size_bytes`` say what this upload had to bring there.
+    ``objects`` and ``size_bytes`` say what was missing there when its last round began.
     """
 
     type: ClassVar[str] = "upload.completed"

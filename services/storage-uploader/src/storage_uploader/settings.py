@@ -1,0 +1,50 @@
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from common.config import RepositorySettings, ServiceSettings, StationSettings
+
+
+class Destination(BaseModel):
+    """A place that the repository is copied to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    url: SecretStr
+    """Its address, which may hold a secret."""
+    bytes_per_second: int | None = Field(default=None, ge=1024)
+    mirror_deletions: bool = False
+    """Whether a backup that is deleted here disappears from the list there as well."""
+
+
+class UploaderSettings(ServiceSettings, StationSettings, RepositorySettings):
+    """What storage-uploader reads from its environment. It holds no key."""
+
+    strongroom_destinations: Annotated[tuple[Destination, ...], NoDecode] = ()
+    strongroom_reconcile_seconds: float = Field(default=21_600, ge=1)
+    """How often each destination is listed and compared with what should be there."""
+    strongroom_upload_retry_seconds: tuple[float, ...] = Field(
+        default=(60, 300, 1_800, 7_200, 21_600, 86_400), min_length=1
+    )
+    """The pauses between rounds of an upload that fails; the last one is repeated."""
+
+    @field_validator("strongroom_destinations", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        # Here, because a value from a file comes without having been read as JSON.
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "[]")
+        except ValueError:
+            raise ValueError('not JSON like [{"name": "second", "url": "file:///..."}]') from None
+
+    @field_validator("strongroom_destinations")
+    @classmethod
+    def _names_differ(cls, value: tuple[Destination, ...]) -> tuple[Destination, ...]:
+        if len({destination.name for destination in value}) < len(value):
+            raise ValueError("two destinations have the same name")
+        return value

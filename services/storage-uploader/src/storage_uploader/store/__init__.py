@@ -1,0 +1,1 @@
+"""All SQL of storage-uploader. Every function works in the transaction of its caller."""
