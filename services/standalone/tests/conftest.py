@@ -1,13 +1,46 @@
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from standalone.cli import main
 from standalone.postgres import Cluster
 
 MakeCluster = Callable[[], Cluster]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def strongroom(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Runs the command in this process, without a key, a token or a terminal unless given."""
+    for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_WRITER_KEY", "STRONGROOM_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["strongroom", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main()
+        seen = capfd.readouterr()
+        code = ending.value.code
+        return Outcome(code if isinstance(code, int) else 0, seen.out, seen.err)
+
+    return run
 
 
 @pytest.fixture

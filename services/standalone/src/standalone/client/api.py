@@ -1,7 +1,7 @@
 """Requests to the gateway."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,7 @@ from standalone.client import answers, credentials
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+STREAM_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=60.0)  # a stream breaks every silence
 
 
 class Api:
@@ -41,12 +42,11 @@ class Api:
             answer = self._http.request(method, path, **options)
         return answers.read(answer)
 
-    def events(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+    def events(self, path: str, **query: Any) -> Generator[dict[str, Any], None, None]:
         """The events of a stream (SSE) from now on, each a JSON document."""
-        timeout = httpx.Timeout(TIMEOUT, read=60.0)
         with (
             self._reaching(),
-            self._http.stream("GET", path, params=query, timeout=timeout) as answer,
+            self._http.stream("GET", path, params=query, timeout=STREAM_TIMEOUT) as answer,
         ):
             if not answer.is_success:
                 answer.read()

@@ -1,6 +1,7 @@
 """Following an operation to its end."""
 
 import time
+from contextlib import closing
 from typing import Any
 
 from common.errors import Cancelled, Error, Unavailable
@@ -29,20 +30,26 @@ def follow(api: Api, operation: dict[str, Any], report: Report) -> dict[str, Any
 
 def _listen(api: Api, operation_id: str, report: Report) -> None:
     """Until something other than progress happens, or the stream ends."""
-    for event in api.events("/api/events/stream", operation=operation_id):
-        if event.get("type") == "job.progressed":
-            data = event["data"]
-            report(
-                data["phase"],
-                data["done_bytes"],
-                data["total_bytes"],
-                data["entries"],
-                data["current"],
-            )
-        elif event.get("state") in ENDED or not str(event.get("type", "x.started")).endswith(
-            ".started"
-        ):
-            return
+    with closing(api.events("/api/events/stream", operation=operation_id)) as events:
+        for event in events:
+            if event.get("type") == "job.progressed":
+                data = event["data"]
+                report(
+                    data["phase"],
+                    data["done_bytes"],
+                    data["total_bytes"],
+                    data["entries"],
+                    data["current"],
+                )
+            elif _may_have_ended(event):
+                return
+
+
+def _may_have_ended(event: dict[str, Any]) -> bool:
+    """The first event of a stream is the operation as it is; the others are named for messages."""
+    if "state" in event:
+        return event["state"] in ENDED
+    return not str(event.get("type")).endswith(".started")
 
 
 def _settled(api: Api, operation_id: str) -> dict[str, Any]:

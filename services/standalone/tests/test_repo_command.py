@@ -1,0 +1,161 @@
+"""``strongroom repo``, ``rescue`` and ``keys``: a folder, a key, exit codes, and no service."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+KEY = "correct horse battery staple"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "letter.txt").write_text("dear reader\n" * 1000)
+    (folder / "link").symlink_to("deep/letter.txt")
+    os.utime(folder / "deep" / "letter.txt", ns=(1, 123456789))
+    return folder
+
+
+@pytest.fixture
+def repo(strongroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", KEY)
+    assert strongroom("repo", "init", tmp_path / "repo").code == 0
+    return tmp_path / "repo"
+
+
+@pytest.fixture
+def backed_up(strongroom: Run, repo: Path, source: Path) -> Path:
+    assert strongroom("repo", "backup", repo, source, "--name", "first").code == 0
+    return repo
+
+
+def test_what_was_backed_up_comes_back(
+    strongroom: Run, backed_up: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: the purpose of it all."""
+    outcome = strongroom("repo", "restore", backed_up, "latest", tmp_path / "out")
+    restored = tmp_path / "out" / source.relative_to("/")
+    letter = restored / "deep" / "letter.txt"
+    assert outcome.code == 0
+    assert letter.read_bytes() == (source / "deep" / "letter.txt").read_bytes()
+    assert letter.stat().st_mtime_ns == 123456789
+    assert (restored / "link").readlink() == Path("deep/letter.txt")
+
+
+def test_one_path_of_a_named_backup_comes_alone(
+    strongroom: Run, backed_up: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: getting one file back without the room for all."""
+    wanted = source / "deep" / "letter.txt"
+    assert strongroom("repo", "restore", backed_up, "first", tmp_path / "out", wanted).code == 0
+    restored = tmp_path / "out" / source.relative_to("/")
+    assert (restored / "deep" / "letter.txt").exists()
+    assert not (restored / "link").is_symlink()
+
+
+def test_listing_and_numbers_for_programs(strongroom: Run, backed_up: Path, source: Path) -> None:
+    """Lost: scripts that act on what there is."""
+    again = json.loads(strongroom("repo", "backup", backed_up, source, "--json").out)
+    listed = json.loads(strongroom("repo", "snapshots", backed_up, "--json").out)
+    assert listed[-1]["id"] == again["id"]
+    assert listed[0]["name"] == "first"
+    assert again["added_bytes"] == 0
+
+
+def test_rescue_needs_nothing_but_the_folder_and_the_key(
+    strongroom: Run, backed_up: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: every backup, once the services are gone."""
+    assert "first" in strongroom("rescue", "list", backed_up).out
+    assert strongroom("rescue", "restore", backed_up, "latest", tmp_path / "out").code == 0
+    restored = tmp_path / "out" / "files" / source.relative_to("/")
+    assert (restored / "deep" / "letter.txt").exists()
+
+
+def test_the_writer_key_writes_and_does_not_read(
+    strongroom: Run,
+    backed_up: Path,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lost: a machine that can back up without being able to open any backup."""
+    key = strongroom("keys", "writer").out.strip()
+    monkeypatch.delenv("BACKUP_ENCRYPTION_KEY")
+    monkeypatch.setenv("BACKUP_WRITER_KEY", key)
+    assert strongroom("repo", "backup", backed_up, source).code == 0
+    assert strongroom("repo", "restore", backed_up, "latest", tmp_path / "out").code == 8
+
+
+def test_damage_is_found_and_named(strongroom: Run, backed_up: Path) -> None:
+    """Lost: knowing which backups are hit, before they are needed."""
+    pack = next(path for path in (backed_up / "packs").rglob("*") if path.is_file())
+    content = bytearray(pack.read_bytes())
+    content[100] ^= 1
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+    outcome = strongroom("repo", "check", backed_up, "--read-data", "--json")
+    assert outcome.code == 7
+    assert json.loads(outcome.out)["findings"][0]["object"].endswith(pack.name)
+
+
+def test_something_left_out_is_exit_code_1(strongroom: Run, repo: Path, source: Path) -> None:
+    """Lost: the difference between a whole backup and one with a gap."""
+    with socket.socket(socket.AF_UNIX) as left_out:
+        left_out.bind(str(source / "socket"))
+        outcome = strongroom("repo", "backup", repo, source)
+    assert outcome.code == 1
+    assert "socket" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("init", "{repo}"), 6, "already"),
+        (("backup", "{repo}", "/nowhere/at/all"), 2, "does not exist"),
+        (("restore", "{repo}", "latest", "{repo}/out"), 5, "holds no backup"),
+        (("check", "/nowhere/at/all"), 10, "is not there"),
+        (("check", "/usr"), 5, "There is no repository"),
+        (("snapshots", "{repo}", "--key", KEY), 2, "No such option"),
+        (("snapshots", "{repo}", "--key-file", "/nowhere"), 2, "cannot be read"),
+    ],
+)
+def test_refusals_have_their_exit_code_and_a_sentence(
+    strongroom: Run, repo: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """Lost: scripts that must tell a typing error from lost data."""
+    outcome = strongroom("repo", *(each.format(repo=repo) for each in arguments))
+    assert outcome.code == code
+    assert words in " ".join(outcome.err.split())
+    assert "Traceback" not in outcome.err
+
+
+def test_a_wrong_or_missing_key_is_named(
+    strongroom: Run, backed_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the reason, which is no damage."""
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "another")
+    assert strongroom("repo", "check", backed_up).code == 8
+    monkeypatch.delenv("BACKUP_ENCRYPTION_KEY")
+    assert strongroom("repo", "check", backed_up).code == 8
+    new = strongroom("repo", "init", tmp_path / "new")
+    assert (new.code, "There is no key" in new.err) == (8, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_key_file_is_private_and_never_overwritten(strongroom: Run, tmp_path: Path) -> None:
+    """Lost: the key of every backup, to a reader of the disk or to a second call."""
+    file = tmp_path / "key"
+    assert strongroom("keys", "generate", "--out", file).code == 0
+    key = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert strongroom("keys", "generate", "--out", file).code == 6
+    assert file.read_text() == key
+    assert strongroom("keys", "writer", "--key-file", file).out.startswith("swk1-")
