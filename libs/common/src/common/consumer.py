@@ -11,8 +11,8 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from common.bus.transport import Delivery
-from common.db import Connection, Pool, is_transient, retrying
-from common.errors import Error, Permanent
+from common.db import Connection, Pool, is_open, is_transient, retrying
+from common.errors import Error, Permanent, Unavailable
 from common.messages import Envelope, Event, Failure, Message, Question, QuestionFailed, seal
 from common.observability import bound, current_traceparent, metrics, span
 from common.outbox import Context, unit_of_work
@@ -24,6 +24,10 @@ _PATIENCE_SECONDS = 60.0
 _INBOX_DAYS = 14
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class _Elsewhere(Exception):
+    """What the handler needs is away, and it is not the service's own database."""
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -82,7 +86,7 @@ class Consumer:
             return "dead"
         except Exception as error:
             log.exception("handling failed", type=delivery.envelope.type, attempt=delivery.attempt)
-            failure = failure_of(error)
+            failure = failure_of((isinstance(error, _Elsewhere) and error.__cause__) or error)
             await delivery.retry(f"{failure.code}: {failure.message}")
             return "retried"
         await delivery.ack()
@@ -108,7 +112,12 @@ class Consumer:
         async with unit_of_work(self.pool, self.name, actor=actor, envelope=envelope) as context:
             if not await remember(context.conn, self.queue, envelope):
                 return False
-            await handler(context, envelope.data)
+            try:
+                await handler(context, envelope.data)
+            except (OSError, TimeoutError, Unavailable) as error:
+                if is_open(context.conn):
+                    raise _Elsewhere from error
+                raise
         return True
 
 

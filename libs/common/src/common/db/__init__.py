@@ -3,7 +3,7 @@
 from common.db.listener import Listener
 from common.db.migrations import Source, migrate
 from common.db.pool import Connection, Pool, connect, transaction
-from common.db.transient import is_transient, retrying
+from common.db.transient import is_open, is_transient, retrying
 
 __all__ = [
     "Connection",
@@ -11,6 +11,7 @@ __all__ = [
     "Pool",
     "Source",
     "connect",
+    "is_open",
     "is_transient",
     "migrate",
     "retrying",

@@ -41,6 +41,14 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _TRANSIENT)
 
 
+def is_open(connection: Connection) -> bool:
+    """Whether the connection still stands, as far as is known here."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # it was taken back when it broke
+        return False
+
+
 async def retrying(
     pool: Pool,
     work: Callable[[Connection], Awaitable[T]],
