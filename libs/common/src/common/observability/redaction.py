@@ -42,12 +42,11 @@ def redact(value: Any, *, key: str = "", depth: int = _DEPTH) -> Any:
     """A copy of ``value`` in which secrets are hidden, by their key or by their shape."""
     if isinstance(value, SecretStr | SecretBytes) or (key and _SECRET_KEY.search(key)):
         return HIDDEN if value not in (None, "", 0) else value
-    if isinstance(value, str):
-        return scrub(value)
-    if depth == 0:
+    if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Mapping):
-        return {name: redact(v, key=str(name), depth=depth - 1) for name, v in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Mapping) and depth:
+        return {str(name): redact(v, key=str(name), depth=depth - 1) for name, v in value.items()}
+    if isinstance(value, list | tuple) and depth:
         return [redact(each, depth=depth - 1) for each in value]
-    return value
+    # Anything else is logged as its text, an error above all.
+    return scrub(str(value))
