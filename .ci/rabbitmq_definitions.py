@@ -85,7 +85,7 @@ def _service_permissions(service: Service) -> tuple[dict[str, str], list[dict[st
     )
     ladder = [topology.retry_name(delay) for delay in Policy().retry_delays]
     keys = [
-        _keys(service.name, topology.COMMANDS, _any(service.sends), f"^{own}"),
+        _keys(service.name, topology.COMMANDS, _any((service.name, *service.sends)), f"^{own}"),
         _keys(service.name, topology.EVENTS, _any(service.tells), _any(service.hears)),
         *(_keys(service.name, step, f"^{own}", NOTHING) for step in ladder),
     ]

@@ -36,9 +36,24 @@ def decode(raw: bytes) -> Envelope:
     Raises:
         Unreadable: not JSON, not an envelope, of an unknown type, or with unacceptable fields.
     """
+    # No cause is kept: its text would show the content wherever a traceback is logged.
     try:
         document: dict[str, Any] = json.loads(raw)
         cls = types()[document["type"]]
         return Envelope(**{**document, "data": cls.model_validate(document["data"])})
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise Unreadable(f"A message cannot be read: {type(error).__name__}.") from error
+    except ValidationError as error:
+        raise _unreadable(f"unacceptable fields {_fields(error)}") from None
+    except KeyError:
+        raise _unreadable("no data, or of a type that is not known here") from None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise _unreadable("not an envelope in JSON") from None
+
+
+def _unreadable(why: str) -> Unreadable:
+    return Unreadable(f"A message cannot be read: {why}.")
+
+
+def _fields(error: ValidationError) -> str:
+    """Which fields, and what is wrong with them, without their values."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return ", ".join(f"{'.'.join(map(str, one['loc']))} ({one['type']})" for one in found)
