@@ -213,3 +213,19 @@ async def test_a_deletion_is_mirrored_only_where_asked_for(
         await reconcile(uploader)
     extra = set() if mirrored else {f"snapshots/{backup.snapshot_id}"}
     assert set(station.names()) == set(station.repository.names()) | extra
+
+
+async def test_a_place_that_lost_a_first_upload_gets_all_of_it(station: Station) -> None:
+    """The rest would be sent to another disk, and its snapshots listed without their packs."""
+    async with station.uploader() as uploader:
+        first = await station.back_up()
+        await station.hear(UploadCompleted, 2, backup_id=first.backup_id)
+        await uploader.pool.execute(
+            "UPDATE objects SET proven_at = NULL WHERE name = 'config' OR name LIKE 'snapshots/%'"
+        )
+        for path in station.place().rglob("*"):
+            if path.is_file():
+                path.unlink()
+        backup = await station.back_up()
+        await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
+    assert station.names() == station.repository.names()

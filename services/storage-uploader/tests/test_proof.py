@@ -75,21 +75,21 @@ async def test_a_place_of_another_repository_is_refused(tmp_path: Path) -> None:
     ours, other = SealedRepository(tmp_path / "ours"), SealedRepository(tmp_path / "other")
     store = MemoryStore()
     place = Place("second", store)
-    await check_identity(place, ours.id, used=False)
+    assert not await check_identity(place, ours.id, had_config=False)
     await store.put("config", other.directory.read("config"))
     with pytest.raises(Conflict, match="another repository"):
-        await check_identity(place, ours.id, used=False)
+        await check_identity(place, ours.id, had_config=False)
     await store.put("config", b"something else")
     with pytest.raises(Conflict, match="cannot be read"):
-        await check_identity(place, ours.id, used=False)
+        await check_identity(place, ours.id, had_config=False)
     await store.put("config", ours.directory.read("config"))
-    await check_identity(place, ours.id, used=True)
+    assert await check_identity(place, ours.id, had_config=True)
 
 
 async def test_an_emptied_place_is_refused() -> None:
     """With its disk not mounted, all backups would be sent to the system's own disk."""
     with pytest.raises(Conflict, match="Mount its disk"):
-        await check_identity(Place("second", MemoryStore()), "ab" * 16, used=True)
+        await check_identity(Place("second", MemoryStore()), "ab" * 16, had_config=True)
 
 
 def test_a_vanished_object_is_told_from_a_damaged_one(repository: SealedRepository) -> None:

@@ -31,11 +31,11 @@ def has_repository(directory: LocalDirectory) -> bool:
     return directory.path.is_dir() and directory.exists(CONFIG)
 
 
-async def check_identity(place: Place, repository: str, *, used: bool) -> None:
-    """Make sure that the destination holds this repository, or nothing yet.
+async def check_identity(place: Place, repository: str, *, had_config: bool) -> bool:
+    """Make sure that the destination holds this repository; False when it has no ``config`` yet.
 
-    ``used``: something was proven to be there before. Then an empty place is refused: it is more
-    likely a disk that is not mounted, or another bucket, than a loss of everything at once.
+    ``had_config``: it was proven to have one. Then a place without is refused: it is more likely a
+    disk that is not mounted, or another bucket, than a loss of everything at once.
 
     Raises:
         Conflict: it does not.
@@ -43,8 +43,8 @@ async def check_identity(place: Place, repository: str, *, used: bool) -> None:
     try:
         found = repository_of(await place.store.get(CONFIG, 0, MAX_SIZE + 1))
     except NotFound:
-        if not used:
-            return
+        if not had_config:
+            return False
         raise Conflict(
             f"The destination {place.name} has lost its config: this may be another place.",
             remedy="Mount its disk or correct its address. If it was emptied on purpose, copy the "
@@ -60,3 +60,4 @@ async def check_identity(place: Place, repository: str, *, used: bool) -> None:
             f"The destination {place.name} holds another repository.",
             remedy="Give each repository a folder or bucket of its own.",
         )
+    return True

@@ -81,8 +81,8 @@ class UploadJobs:
 
     async def _bring_up_to_date(self, job: Job[RunUpload], upload: Upload) -> Amount:
         place = self._places[upload.destination]
-        await self._prepare(job, upload, place)
-        if upload.purpose == "reconcile":
+        complete = await self._prepare(job, upload, place)
+        if upload.purpose == "reconcile" or not complete:
             await reconcile(job, upload, place)
         brought = await Copier(job, upload, self._directory, place).copy()
         if upload.purpose == "backup":
@@ -91,16 +91,18 @@ class UploadJobs:
             await self._remove_snapshot(job, upload, place)
         return brought
 
-    async def _prepare(self, job: Job[RunUpload], upload: Upload, place: Place) -> None:
-        content = await asyncio.to_thread(self._directory.read, CONFIG)
+    async def _prepare(self, job: Job[RunUpload], upload: Upload, place: Place) -> bool:
+        """Whether an earlier round got as far as the config: then what was proven is there."""
+        repository = repository_of(await asyncio.to_thread(self._directory.read, CONFIG))
         if not upload.prepared:
             await place.store.prepare()
         async with job.transaction() as context:
-            used = await objects.holds_anything(context.conn, upload.destination_id)
-        await check_identity(place, repository_of(content), used=used)
+            had_config = await objects.is_there(context.conn, upload.destination_id, CONFIG)
+        has_config = await check_identity(place, repository, had_config=had_config)
         if not upload.prepared:
             async with job.transaction() as context:
                 await destinations.mark_prepared(context.conn, upload.destination_id)
+        return has_config
 
     async def _require_snapshot(self, upload: Upload) -> None:
         name = snapshot_name(upload.snapshot_id)

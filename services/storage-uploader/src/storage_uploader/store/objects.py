@@ -94,13 +94,15 @@ async def prove(connection: Connection, destination_id: int, item: Item) -> None
     )
 
 
-async def holds_anything(connection: Connection, destination_id: int) -> bool:
-    """Whether anything was ever proven to be there."""
+async def is_there(connection: Connection, destination_id: int, name: str) -> bool:
+    """Whether the object was proven to be there."""
     found: bool = await connection.fetchval(
         """
-        SELECT EXISTS (SELECT FROM objects WHERE destination_id = $1 AND proven_at IS NOT NULL)
+        SELECT EXISTS (SELECT FROM objects
+            WHERE destination_id = $1 AND name = $2 AND proven_at IS NOT NULL)
         """,
         destination_id,
+        name,
     )
     return found
 
