@@ -21,6 +21,7 @@ from common.repository.unlisted import UnlistedPacks
 
 _THREADS = 2
 _AHEAD = 3
+_SPARED = "no file, as long as the index is whole"
 
 
 class Checker:
@@ -148,7 +149,8 @@ class Checker:
             self._tell("packs", self._read, total if self._read_data else None, verdict.name)
             if verdict.error is not None:
                 error = verdict.error
-                self._findings.add(error.name, _kind(error), error.message)
+                spared = [_SPARED] if verdict.records == set() else []
+                self._findings.add(error.name, _kind(error), error.message, spared)
                 watch.damaged[number] = (error, verdict.records)
         return watch
 

@@ -4,11 +4,12 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from common.repository.chunker import WINDOW, Chunker, Fill
+from common.repository.chunker import Chunker, Fill
 from common.repository.entry import Entry
 from common.repository.format.block import MAX_EXTENTS
 from common.repository.format.chunklist import ChunkList
@@ -16,6 +17,9 @@ from common.repository.listing import ListWriter
 from common.repository.storing import ChunkStore
 
 _BLOCK = 512
+_PROBABLY = 64 * 1024
+"""How long a stream is, until it turns out longer."""
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 Extents = list[tuple[int, int]]
@@ -51,7 +55,7 @@ class Ingest:
 
     def stream(self, entry: Entry, stream: BinaryIO) -> Read:
         """Read a stream to its end."""
-        content = self._content(_filler(stream), WINDOW)
+        content = self._content(_filler(stream), _PROBABLY)
         return Read(replace(entry, size=content.size, extents=None), content)
 
     def file(self, entry: Entry, path: bytes | Path) -> Read:
@@ -60,22 +64,19 @@ class Ingest:
         Raises:
             NotReadable: it is gone, something else, or may not or cannot be read.
         """
-        try:
+        with _reading():
             descriptor = os.open(path, _FLAGS)
-        except OSError as error:
-            raise NotReadable(_why(error)) from error
         try:
             return self._file(entry, descriptor)
-        except OSError as error:
-            raise NotReadable(_why(error)) from error
         finally:
             os.close(descriptor)
 
     def _file(self, entry: Entry, descriptor: int) -> Read:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise NotReadable("it is not a regular file any more")
-        extents = _extents(descriptor, before)
+        with _reading():
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise NotReadable("it is not a regular file any more")
+            extents = _extents(descriptor, before)
         reader = _ExtentReader(descriptor, extents)
         content = self._content(reader.fill, before.st_size)
         after = os.fstat(descriptor)
@@ -116,11 +117,21 @@ class _ExtentReader:
         if self.short:
             return 0
         wanted = min(len(view), self._end - self._place)
-        count = os.preadv(self._descriptor, [view[:wanted]], self._place)
+        with _reading():
+            count = os.preadv(self._descriptor, [view[:wanted]], self._place)
         self._place += count
         self.end = self._place
         self.short = not count
         return count
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Errors of the file that is read, apart from those of the repository and of listeners."""
+    try:
+        yield
+    except OSError as error:
+        raise NotReadable(_why(error)) from error
 
 
 def _state(found: os.stat_result) -> tuple[int, int, int]:

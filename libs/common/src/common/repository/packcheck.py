@@ -91,8 +91,8 @@ def _read_all(
     if len(data) != entry.size:
         verdict.blame(Corrupt(f"{entry.name} has another size than the index says."))
         return
-    start, length = directory_place(data[-TRAILER_SIZE:], len(data), entry.name)
     try:
+        start, length = directory_place(data[-TRAILER_SIZE:], len(data), entry.name)
         _same_directory(seal, data[start : start + length], entry.directory, entry.name)
     except Corrupt as error:
         verdict.blame(error)

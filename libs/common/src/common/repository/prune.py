@@ -154,7 +154,8 @@ class Pruner:
     def _remove(self) -> None:
         """Delete packs retired long enough ago, unless a run or a backup may need them."""
         # Keys, then snapshots: a run that ends in between is known by its snapshot.
-        running = [key for key in self._alive() if key.purpose == "backup"]
+        keys = self._session.wrapped_keys()
+        running = [key for key in self._alive(keys) if key.purpose == "backup"]
         fetcher = self._fetcher()
         candidates = {
             number
@@ -189,9 +190,8 @@ class Pruner:
             return False
         return True
 
-    def _alive(self) -> list[WrappedKey]:
-        """The keys of runs in progress."""
-        keys = self._session.wrapped_keys()
+    def _alive(self, keys: list[WrappedKey]) -> list[WrappedKey]:
+        """Of these keys, which were read before, those of runs in progress."""
         ended = self._session.history.runs() | {self._run}
         oldest = datetime.now(UTC) - self._settings.dead_after
         return [key for key in keys if key.run not in ended and key.created > oldest]
@@ -201,7 +201,8 @@ class Pruner:
         session = self._session
         # Packs, then runs, then segments: whatever a run that has ended wrote is listed by then.
         present = session.present()
-        alive = {key.key_id for key in self._alive()}
+        keys = session.wrapped_keys()
+        alive = {key.key_id for key in self._alive(keys)}
         listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
         used = {entry.key_id for entry in listed.values()}
         for pack_id in present - listed.keys():
@@ -212,7 +213,7 @@ class Pruner:
             self._report.removed_bytes += session.directory.stat(pack_name(pack_id)).size
             session.directory.delete(pack_name(pack_id))
             self._report.removed_packs += 1
-        for key in session.wrapped_keys():
+        for key in keys:  # none that was written since: it belongs to a run that has just begun
             if key.key_id not in used | alive:
                 session.directory.delete(key.name)
                 self._report.removed_keys += 1

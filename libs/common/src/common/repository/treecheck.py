@@ -45,11 +45,16 @@ class TreeChecker:
             self._component(f"{info.backup_name or info.id[:16]}, {component.name}", component)
 
     def _component(self, where: str, component: StoredComponent) -> None:
-        for item in items(self._fetcher, component.tree, self._use):
+        def use(chunk_id: bytes, length: int) -> None:
+            trouble = self._use(chunk_id, length)
+            if trouble is not None:
+                self._on_trouble(trouble, where, None)
+
+        for item in items(self._fetcher, component.tree, use):
             if isinstance(item, Damaged):
                 self._on_trouble(item, where, None)
             elif item[0] not in self._good:
-                self._use(*item)
+                use(*item)
                 self._block(where, *item)
 
     def _block(self, where: str, chunk_id: bytes, length: int) -> None:
@@ -74,10 +79,12 @@ class TreeChecker:
             raise Damaged.because(name, error) from error
 
     def _troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
-        for item in items(self._fetcher, entry.content, self._use):
+        lists: list[tuple[bytes, int]] = []
+        for item in items(self._fetcher, entry.content, lambda *chunk: lists.append(chunk)):
             trouble = item if isinstance(item, Damaged) else self._use(*item)
             if trouble is not None:
                 yield trouble
+        yield from (trouble for chunk in lists if (trouble := self._use(*chunk)) is not None)
 
     def _use(self, chunk_id: bytes, length: int) -> Damaged | None:
         try:
