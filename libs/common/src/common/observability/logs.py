@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -46,14 +46,16 @@ def processors() -> list[Processor]:
     ]
 
 
-def configure_logging(level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO") -> None:
-    """Send all logs of this process to standard error as redacted JSON lines."""
+def configure_logging(
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO", stream: TextIO | None = None
+) -> None:
+    """Send all logs of this process to ``stream``, by default standard error, as redacted JSON."""
     structlog.configure(
         processors=[*processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors(),
