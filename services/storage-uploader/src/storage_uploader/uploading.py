@@ -86,7 +86,7 @@ class UploadJobs:
             await reconcile(job, upload, place)
         brought = await Copier(job, upload, self._directory, place).copy()
         if upload.purpose == "backup":
-            await self._require_snapshot(upload)
+            await self._require_snapshot(job, upload)
         elif upload.purpose == "deletion":
             await self._remove_snapshot(job, upload, place)
         return brought
@@ -104,11 +104,14 @@ class UploadJobs:
                 await destinations.mark_prepared(context.conn, upload.destination_id)
         return has_config
 
-    async def _require_snapshot(self, upload: Upload) -> None:
+    async def _require_snapshot(self, job: Job[RunUpload], upload: Upload) -> None:
         name = snapshot_name(upload.snapshot_id)
-        if not await asyncio.to_thread(self._directory.exists, name):
+        async with job.transaction() as context:
+            there = await objects.is_there(context.conn, upload.destination_id, name)
+        if not there:
             raise NotFound(
-                f"The snapshot of backup {upload.backup_id} is not in the repository any more."
+                f"The snapshot of backup {upload.backup_id} is not in the repository.",
+                remedy="Check BACKUP_LOCAL_DIR, and whether the backup was deleted.",
             )
 
     async def _remove_snapshot(self, job: Job[RunUpload], upload: Upload, place: Place) -> None:
