@@ -120,10 +120,8 @@ class Channel:
     def listen(self) -> None:
         """Hear the parent until it is gone; the thread beside the work."""
         with contextlib.suppress(EOFError, BrokenTalk, OSError):
-            while (left := self._deadline - _now()) > 0:
-                line = self._lines.next(left)
-                if line is None:
-                    continue
+            # A word that waits is heard first: it may be this process that slept.
+            while line := self._next_line():
                 message = decode(line)
                 if message["kind"] == "alive":
                     self._deadline = _now() + self._leash
@@ -131,6 +129,14 @@ class Channel:
                 else:
                     self._inbox.put(message)
         _end_everything()
+
+    def _next_line(self) -> bytes | None:
+        """The parent's next line; None when the leash has run out without one."""
+        while True:
+            left = self._deadline - _now()
+            line = self._lines.next(left)
+            if line is not None or left <= 0:
+                return line
 
     def _answer(self) -> None:
         """Alive too. Not into a full pipe: this thread must never wait for the parent."""

@@ -3,6 +3,7 @@
 import errno
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,13 +28,15 @@ def _plain(value: object) -> object:
         return value.get_secret_value()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, Path | UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def encode(kind: str, fields: Mapping[str, Any]) -> bytes:
-    """One message as one line; SecretStr, Path, UUID and pydantic models are understood."""
+    """One message as one line. SecretStr, Path, UUID, datetime, pydantic models are understood."""
     return json.dumps({**fields, "kind": kind}, default=_plain).encode() + b"\n"
 
 
