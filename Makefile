@@ -63,6 +63,11 @@ format: setup ## let ruff put the sources into shape
 	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
 	$(BIN)/ruff format $(PYTHON_SOURCES)
 
+.PHONY: docs
+docs: setup ## write what is made from the code: the AsyncAPI document, the RabbitMQ definitions
+	$(BIN)/python .ci/asyncapi.py
+	$(BIN)/python .ci/rabbitmq_definitions.py
+
 .PHONY: clean
 clean: ## remove what the targets made, the demonstration's data included
 	rm -rf .venv .tools .run .coverage .mypy_cache .pytest_cache .ruff_cache
