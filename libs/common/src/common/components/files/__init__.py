@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -45,7 +45,7 @@ class FilesComponent:
     """Files below one or more paths; in the backup each has its whole path from the root."""
 
     kind = "files"
-    options = FilesOptions
+    options: ClassVar[type[BaseModel]] = FilesOptions
 
     def __init__(self, name: str, options: FilesOptions) -> None:
         self.name = name

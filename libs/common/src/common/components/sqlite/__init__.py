@@ -4,7 +4,7 @@ import io
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +35,7 @@ class SqliteComponent:
     """One database file; in the backup it is one file of the same name."""
 
     kind = "sqlite"
-    options = SqliteOptions
+    options: ClassVar[type[BaseModel]] = SqliteOptions
 
     def __init__(self, name: str, options: SqliteOptions) -> None:
         self.name = name

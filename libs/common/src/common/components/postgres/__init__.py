@@ -1,0 +1,149 @@
+"""PostgreSQL databases, by pg_dump and pg_restore."""
+
+import io
+import os
+import time
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from common.components.component import RestoreOutcome, Select, Target
+from common.components.files import FilesComponent
+from common.components.files.metadata import group_name, user_name
+from common.components.postgres.address import Address, check_name, read_password
+from common.components.postgres.facts import Facts, look
+from common.components.postgres.placing import Placing
+from common.components.postgres.program import feed, reading
+from common.components.postgres.session import ask
+from common.components.postgres.tools import Tools, newest
+from common.errors import CaptureFailed, Conflict, Corrupt, NotFound, RestoreFailed
+from common.repository.entry import Entry, EntryType
+from common.repository.tree import Sink, Source
+
+FACTS, GLOBALS, DUMP = b"database.json", b"globals.sql", b"database.dump"
+LOCK_WAIT_MILLISECONDS = 60_000
+
+
+class PostgresOptions(BaseModel):
+    """What a ``kind = "postgres"`` table of components.toml may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: Literal["postgres"] = "postgres"
+    dsn: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    role_passwords: bool = False
+
+
+class PostgresComponent:
+    """One database of a server, with the server's roles beside it.
+
+    In the backup it is three files: the dump, the roles and other globals as SQL, and what is
+    needed to make the database again.
+    """
+
+    kind = "postgres"
+    options: ClassVar[type[BaseModel]] = PostgresOptions
+
+    def __init__(self, name: str, options: PostgresOptions) -> None:
+        self.name = name
+        self._options = options
+        self._address: Address | None = None
+        self._in_address = ""
+        if options.dsn.get_secret_value():
+            self._address, self._in_address = Address.parse(options.dsn.get_secret_value())
+
+    def capture(self, sink: Sink) -> dict[str, Any]:
+        """Dump one consistent state of the database, while others use it.
+
+        Raises:
+            CaptureFailed: the server, the account or the dump fails, at its last byte even.
+        """
+        if self._address is None:
+            raise CaptureFailed(f"Component {self.name} names no database.")
+        address, password = self._address, self._password()
+        facts, details = ask(address, password, CaptureFailed, look)
+        tools = newest(_major(facts), CaptureFailed)
+        sink.add_stream(_entry(FACTS), io.BytesIO(facts.to_json()))
+        everything = ["--globals-only", f"--database={address.database}"]
+        if not self._options.role_passwords:
+            everything.append("--no-role-passwords")
+        dump = ["--format=custom", "--compress=0", f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}"]
+        for path, program, arguments in (
+            (GLOBALS, "pg_dumpall", everything),
+            (DUMP, "pg_dump", dump),
+        ):
+            command = [*_command(tools, program, address), *arguments]
+            with reading(command, password, CaptureFailed) as (stream, output):
+                sink.add_stream(_entry(path), stream)
+                for warning in output.warnings:
+                    sink.warn(warning)
+        return {**details, "pg_dump_version": str(tools)}
+
+    def restore(
+        self, source: Source, target: Target, select: Select | None = None
+    ) -> RestoreOutcome:
+        """Restore into the database ``target.database``, or over this component's own.
+
+        Without a database the files of the backup go into ``target.directory``, for pg_restore.
+
+        Raises:
+            Conflict: the database exists and is not to be replaced, or its users do not let go.
+            RestoreFailed: no database has changed.
+        """
+        if not target.in_place and target.database is None:
+            return FilesComponent.of(self.name, []).restore(source, target, select)
+        if select is not None and not select(DUMP):
+            raise NotFound("Nothing in the backup has that name.")
+        if self._address is None:
+            raise Conflict(
+                f"Component {self.name} has no database server on this station.",
+                remedy="Restore it into a folder, or name its dsn in components.toml.",
+            )
+        name = check_name(target.database or self._address.database)
+        facts, dump = _find(source)
+        tools = newest(_major(facts), RestoreFailed)
+        password = self._password()
+
+        def fill(address: Address, arguments: list[str]) -> list[str]:
+            command = [*_command(tools, "pg_restore", address), "--exit-on-error", *arguments]
+            return feed(command, password, RestoreFailed, source.stream(dump))
+
+        placing = Placing(self._address, password, facts, name)
+        warnings = placing.restore(fill, in_place=target.in_place)
+        details = {"database": name, "tables": facts.tables, "pg_restore_version": str(tools)}
+        return RestoreOutcome(1, dump.size, tuple(warnings), details)
+
+    def _password(self) -> SecretStr:
+        if self._options.password_file is not None:
+            return read_password(self._options.password_file)
+        return SecretStr(self._in_address)
+
+
+def _command(tools: Tools, program: str, address: Address) -> list[str]:
+    return [tools.program(program), "--no-password", f"--dbname={address.conninfo()}"]
+
+
+def _major(facts: Facts) -> int:
+    return int(facts.server.partition(".")[0].partition(" ")[0])
+
+
+def _entry(path: bytes) -> Entry:
+    uid, gid = os.geteuid(), os.getegid()
+    return Entry(
+        path=path,
+        type=EntryType.FILE,
+        uid=uid,
+        gid=gid,
+        user=user_name(uid),
+        group=group_name(gid),
+        mtime_ns=time.time_ns(),
+    )
+
+
+def _find(source: Source) -> tuple[Facts, Entry]:
+    found = {entry.path: entry for entry in source.entries()}
+    if FACTS not in found or DUMP not in found:
+        raise Corrupt("The backup of this component holds no database.")
+    return Facts.from_json(b"".join(source.stream(found[FACTS]))), found[DUMP]
