@@ -164,6 +164,20 @@ async def test_a_rewrapped_key_is_sent_again(station: Station) -> None:
     assert (station.place() / key).read_bytes() == station.repository.directory.read(key) != former
 
 
+async def test_a_key_that_rots_here_stays_good_there(station: Station) -> None:
+    """The last good copy of a key would be overwritten, or nothing more would be copied."""
+    async with station.uploader():
+        backup = await station.back_up()
+        await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
+        (key,) = station.repository.names("keys/")
+        good = (station.place() / key).read_bytes()
+        (station.repository.path / key).write_bytes(good[:-1])
+        backup = await station.back_up()
+        await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
+    assert station.names() == station.repository.names()
+    assert (station.place() / key).read_bytes() == good
+
+
 async def test_an_emptied_destination_is_asked_about(station: Station) -> None:
     """With its disk not mounted, all backups would go to the system's own disk."""
     async with station.uploader():

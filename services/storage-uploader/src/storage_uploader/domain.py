@@ -9,6 +9,9 @@ from common.repository.format.names import Kind, kind_of
 
 _ORDER = (Kind.PACK, Kind.INDEX, Kind.KEY, Kind.CONFIG, Kind.SNAPSHOT)
 
+UNKNOWN = b""
+"""The digest of an object that is damaged here and whose name does not tell its hash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

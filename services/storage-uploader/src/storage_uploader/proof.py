@@ -11,7 +11,7 @@ from common.repository.format.frame import parse_frame
 from common.repository.format.names import CONFIG, Kind, content_hash, kind_of
 from common.storage.local import LocalDirectory
 from common.storage.store import ObjectStore
-from storage_uploader.domain import Item
+from storage_uploader.domain import UNKNOWN, Item
 
 _PIECE = 1024 * 1024
 _PREFIXES = ("packs/", "index/", "keys/", CONFIG)
@@ -27,10 +27,8 @@ def survey(directory: LocalDirectory) -> Iterator[Item]:
     """Every object of the repository. Blocking.
 
     Snapshots are listed first: whatever a snapshot in the answer needs was there before it, and
-    so is in the answer too.
-
-    Raises:
-        Corrupt: ``config`` or a key is damaged.
+    so is in the answer too. A damaged key has no digest: one that is at a destination is as good
+    as any, and ``check_source`` refuses to send this one.
     """
     snapshots = list(directory.list("snapshots/"))
     rest = chain.from_iterable(directory.list(prefix) for prefix in _PREFIXES)
@@ -46,9 +44,11 @@ def survey(directory: LocalDirectory) -> Iterator[Item]:
 def _digest_of_frame(directory: LocalDirectory, kind: Kind, name: str) -> bytes | None:
     try:
         content = directory.read(name)
+        parse_frame(kind, content, name)
     except NotFound:
         return None  # deleted since it was listed
-    parse_frame(kind, content, name)
+    except Corrupt:
+        return UNKNOWN
     return blake3(content).digest()
 
 

@@ -16,14 +16,14 @@ class Claim:
 
 
 async def missing(connection: Connection, destination_id: int, items: Sequence[Item]) -> list[Item]:
-    """Those that are not proven to be there with these very bytes."""
+    """Those that are not proven to be there with these very bytes; ``UNKNOWN`` means any."""
     rows = await connection.fetch(
         """
         SELECT wanted.place FROM unnest($2::text[], $3::bytea[])
             WITH ORDINALITY AS wanted (name, digest, place)
         WHERE NOT EXISTS (
             SELECT FROM objects WHERE destination_id = $1 AND objects.name = wanted.name
-            AND objects.digest = wanted.digest AND proven_at IS NOT NULL)
+            AND wanted.digest IN (objects.digest, '') AND proven_at IS NOT NULL)
         """,
         destination_id,
         [item.name for item in items],
