@@ -1,16 +1,22 @@
 """Real servers for the integration tests: private, on this machine, gone when the session ends."""
 
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from yarl import URL
 
 from integration import buses, rabbitmq_node
 from integration.station import Station, open_station
 from standalone.postgres import Cluster
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "rabbitmq"
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +47,28 @@ def rabbitmq() -> Iterator[rabbitmq_node.Broker]:
     """A broker: the one that AMQP_URL names, else a private one."""
     with rabbitmq_node.broker() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def broker_login(
+    rabbitmq: rabbitmq_node.Broker, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """The address of a service's own login, on a broker that has deploy/rabbitmq's definitions."""
+    if not isinstance(rabbitmq, rabbitmq_node.Node):
+        pytest.skip("the broker's logins are not the tests' own")
+    definitions = json.loads((DEPLOY / "definitions.json").read_text())
+    names = [user["name"] for user in definitions["users"]]
+    filled = subprocess.run(
+        [sys.executable, str(DEPLOY / "with_passwords.py")],
+        input=json.dumps({name: f"password of {name}" for name in names}),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    path = tmp_path_factory.mktemp("definitions") / "definitions.json"
+    path.write_text(filled.stdout)
+    rabbitmq.control("import_definitions", str(path))
+    return lambda name: str(URL(rabbitmq.url).with_user(name).with_password(f"password of {name}"))
 
 
 def _bus(kind: str, request: pytest.FixtureRequest) -> buses.Bus:

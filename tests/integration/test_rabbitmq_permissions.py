@@ -1,9 +1,6 @@
 """deploy/rabbitmq: what each login can do on the broker, and what it cannot."""
 
-import json
 import runpy
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -11,7 +8,6 @@ import aio_pika
 import pytest
 from aiormq.exceptions import ChannelAccessRefused
 from pydantic import SecretStr
-from yarl import URL
 
 from common.bus.amqp import AmqpTransport
 from common.bus.transport import Policy
@@ -26,7 +22,6 @@ from common.messages import (
     UploadCompleted,
     seal,
 )
-from integration.rabbitmq_node import Broker, Node
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "rabbitmq"
@@ -44,35 +39,14 @@ UPLOADED = seal(
 )
 
 
-@pytest.fixture(scope="module")
-def login(rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The address of a login, on a broker that has the definitions."""
-    if not isinstance(rabbitmq, Node):
-        pytest.skip("the broker's logins are not the tests' own")
-    names = [
-        user["name"] for user in json.loads((DEPLOY / "definitions.json").read_text())["users"]
-    ]
-    filled = subprocess.run(
-        [sys.executable, str(DEPLOY / "with_passwords.py")],
-        input=json.dumps({name: f"password of {name}" for name in names}),
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    path = tmp_path_factory.mktemp("definitions") / "definitions.json"
-    path.write_text(filled.stdout)
-    rabbitmq.control("import_definitions", str(path))
-    return lambda name: str(URL(rabbitmq.url).with_user(name).with_password(f"password of {name}"))
-
-
 @pytest.fixture
-async def as_(login: Callable[[str], str]) -> AsyncIterator[Open]:
+async def as_(broker_login: Callable[[str], str]) -> AsyncIterator[Open]:
     """``as_(name)`` is that login's transport, not yet started."""
     opened: list[AmqpTransport] = []
 
     def open_as(name: str) -> AmqpTransport:
         policy = Policy(publish_timeout=10, connect_timeout=10)
-        opened.append(AmqpTransport(SecretStr(login(name)), name=name, policy=policy))
+        opened.append(AmqpTransport(SecretStr(broker_login(name)), name=name, policy=policy))
         return opened[-1]
 
     yield open_as
@@ -153,9 +127,9 @@ async def test_a_service_tells_and_hears_no_others_events(as_: Open) -> None:
         await worker.declare("gateway.stolen")
 
 
-async def test_a_subscriber_from_outside_only_listens(login: Callable[[str], str]) -> None:
+async def test_a_subscriber_from_outside_only_listens(broker_login: Callable[[str], str]) -> None:
     """Lost: the promise that a dashboard's login cannot start a restore or read the audit log."""
-    async with await aio_pika.connect(login("subscriber")) as connection:
+    async with await aio_pika.connect(broker_login("subscriber")) as connection:
         channel = await connection.channel()
         queue = await channel.declare_queue("subscriber.dashboard", exclusive=True)
         await queue.bind("strongroom.events", "backup.*")

@@ -1,0 +1,172 @@
+"""The main job as its users meet it: six processes, the HTTP API, a real folder and database."""
+
+import hashlib
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from integration.deployment import Deployment, deployed
+from nasty_tree import make_nasty_tree
+from standalone.postgres import BACKUP_ROLE, Cluster
+from trees import compare
+
+Url = Callable[[str], str]
+SHOP = "e2e_shop"
+TILL_SQL = """
+CREATE SCHEMA till;
+CREATE TYPE till.state AS ENUM ('open', 'paid');
+CREATE TABLE till.sale (id bigserial PRIMARY KEY, state till.state NOT NULL, total numeric(9, 2),
+                        note text DEFAULT 'żółć 🧾');
+INSERT INTO till.sale (state, total)
+  SELECT (ARRAY['open', 'paid'])[i % 2 + 1]::till.state, i * 1.5 FROM generate_series(1, 5000) AS i;
+CREATE VIEW till.paid AS SELECT * FROM till.sale WHERE state = 'paid';
+CREATE INDEX ON till.sale (total);
+"""
+DIGEST = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM till.sale AS s"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    make_nasty_tree(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def six(
+    postgres_server: Cluster, database_url: Url, broker_login: Url, source: Path
+) -> Iterator[Deployment]:
+    postgres_server.create_database(SHOP)
+    postgres_server.sql(TILL_SQL, database=SHOP)
+    components = (
+        f'[components.files]\nkind = "files"\npaths = ["{source}"]\n'
+        f'[components.database]\nkind = "postgres"\n'
+        f'dsn = "{postgres_server.url(BACKUP_ROLE, SHOP)}"\n'
+    )
+    with deployed(database_url, broker_login, components) as deployment:
+        yield deployment
+    for name in (SHOP, f"{SHOP}_restored"):
+        postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def backup(six: Deployment) -> str:
+    """The id of a first backup of everything."""
+    outcome = six.done("POST", "/api/backups", backup_name="first", components=[])
+    return str(outcome["id"])
+
+
+def test_files_come_back_as_they_were(six: Deployment, backup: str, source: Path) -> None:
+    """Lost: the product."""
+    six.done("POST", f"/api/backups/{backup}/restore", components=["files"], target="drill")
+    restored = six.restores / "drill" / "files" / source.relative_to("/")
+    assert compare(source, restored) == []
+
+
+def test_a_database_comes_back_as_it_was(
+    six: Deployment, backup: str, postgres_server: Cluster
+) -> None:
+    """Lost: the product, for whoever keeps the business in PostgreSQL."""
+    six.done(
+        "POST",
+        f"/api/backups/{backup}/restore",
+        components=["database"],
+        databases={"database": f"{SHOP}_restored"},
+    )
+    answers = {postgres_server.sql(DIGEST, database=name) for name in (SHOP, f"{SHOP}_restored")}
+    assert len(answers) == 1
+    assert (
+        postgres_server.sql("SELECT count(*) FROM till.paid", database=SHOP).split()[-1] == "2500"
+    )
+
+
+def test_a_backup_is_verified_to_its_last_byte(six: Deployment, backup: str) -> None:
+    """Lost: knowing before the fire that it can be restored."""
+    outcome = six.done("POST", f"/api/backups/{backup}/verify", read_data=True)
+    assert outcome["result"]["ok"]
+    assert outcome["result"]["read_bytes"] > 0
+
+
+def test_the_second_destination_holds_the_same_objects(six: Deployment, backup: str) -> None:
+    """Lost: the copy for the day when the first disk dies."""
+    six.eventually(lambda: _copies(six, backup) == {"mirror": "completed"})
+    assert _objects(six.mirror) == _objects(six.repository)
+
+
+def test_nothing_on_disk_is_open_to_others(six: Deployment, backup: str) -> None:
+    """Lost: every archive, key and log file 0600 and every folder 0700."""
+    del backup
+    for root in (six.repository, six.mirror, six.audit_log.parent, six.restores):
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700, root
+    for root in (six.repository, six.mirror, six.audit_log.parent):
+        for path in root.rglob("*"):
+            wanted = 0o700 if path.is_dir() else 0o600
+            assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+def test_what_was_done_stands_in_the_audit_log(six: Deployment, backup: str) -> None:
+    """Lost: who did what, in the table, in the file and over the API."""
+
+    def recorded() -> set[str]:
+        lines = [json.loads(line) for line in six.audit_log.read_text().splitlines()]
+        return {line["action"] for line in lines if line["entity_id"] == backup}
+
+    six.eventually(lambda: recorded() >= {"create"})
+    page = six.api.get("/api/v2/security/audit-logs", params={"limit": 1000}).raise_for_status()
+    text = json.dumps(page.json())
+    assert backup in text
+
+
+def test_no_secret_is_told(six: Deployment, backup: str) -> None:
+    """Lost: the secrets, to whoever reads a log, an audit entry or the process list."""
+    del backup
+    told = [process.log.read_text(errors="replace") for process in six.processes.values()]
+    told.append(six.audit_log.read_text())
+    for process in six.processes.values():
+        told.append(Path(f"/proc/{process.process.pid}/cmdline").read_text())
+    for secret in six.secrets():
+        assert not any(secret in text for text in told)
+
+
+def test_who_is_not_logged_in_sees_nothing(six: Deployment, backup: str) -> None:
+    """Lost: every backup, to anybody who can reach the port."""
+    anonymous = httpx.Client(base_url=six.api.base_url)
+    for method, path in (
+        ("GET", "/api/backups"),
+        ("POST", "/api/backups"),
+        ("GET", f"/api/backups/{backup}"),
+        ("POST", f"/api/backups/{backup}/restore"),
+        ("DELETE", f"/api/backups/{backup}"),
+    ):
+        assert anonymous.request(method, path).status_code == 401
+    anonymous.close()
+
+
+def test_a_deleted_backup_is_gone_and_the_next_one_is_whole(six: Deployment, source: Path) -> None:
+    """Lost: the rest of the repository, with the first deletion."""
+    doomed = six.done("POST", "/api/backups", backup_name="doomed")["id"]
+    six.done("DELETE", f"/api/backups/{doomed}")
+    listed = six.api.get("/api/backups").raise_for_status().json()["backups"]
+    assert doomed not in [each["id"] for each in listed]
+    kept = six.done("POST", "/api/backups", backup_name="kept", components=["files"])["id"]
+    assert six.done("POST", f"/api/backups/{kept}/verify")["result"]["ok"]
+    six.done("POST", f"/api/backups/{kept}/restore", target="after-delete")
+    restored = six.restores / "after-delete" / "files" / source.relative_to("/")
+    assert compare(source, restored) == []
+
+
+def _copies(six: Deployment, backup: str) -> dict[str, str]:
+    answer = six.api.get(f"/api/backups/{backup}").raise_for_status().json()
+    return {copy["destination"]: copy["state"] for copy in answer["copies"]}
+
+
+def _objects(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).parts[0] != "tmp"
+    }
