@@ -13,6 +13,7 @@ import httpx
 
 from common.bus.memory import Broker, MemoryTransport
 from common.crypto.passwords import Passwords
+from common.db import borrowed
 from common.messages import (
     AuditRecorded,
     BackupCompleted,
@@ -32,12 +33,10 @@ from gateway.main import service
 from gateway.settings import GatewaySettings
 
 PASSWORD = "right-horse-battery"
-QUEUES = (
-    "backup-worker.commands.main",
-    "backup-worker.control",
-    "restore-worker.commands.main",
-    "restore-worker.control",
-)
+STORED = Passwords(10).hash(PASSWORD)
+BACKUPS = "backup-worker.commands.main"
+RESTORES = "restore-worker.commands.main"
+QUEUES = (BACKUPS, RESTORES, "backup-worker.control", "restore-worker.control")
 
 
 def free_port() -> int:
@@ -91,14 +90,13 @@ class Site:
     async def add_user(self, roles: Sequence[str], permissions: Sequence[str] = ()) -> str:
         """A user with these roles, and one role of exactly these permissions if there are any."""
         name = f"user-{uuid4().hex[:8]}"
-        stored = await asyncio.to_thread(Passwords(10).hash, PASSWORD)
         async with self.runtime.transaction() as context:
             own = [f"role-{name}"] if permissions else []
             if permissions:
                 await context.conn.execute(
                     "INSERT INTO roles VALUES ($1, $2)", own[0], list(permissions)
                 )
-            user = store.User(str(uuid7()), name, stored)
+            user = store.User(str(uuid7()), name, STORED)
             await store.add_user(context.conn, user, name_key(name), [*roles, *own])
         return name
 
@@ -128,6 +126,12 @@ class Site:
         await delivery.ack()
         return delivery.envelope.data
 
+    async def quiet(self) -> None:
+        """Forget commands and audit entries that nobody has asked for."""
+        for queue in (*QUEUES, "audit-sink.events"):
+            while delivery := await self.workers.take(queue, 0.05):
+                await delivery.ack()
+
     async def audited(self) -> list[AuditRecorded]:
         """What has come to the audit log since the last time."""
         found = []
@@ -148,7 +152,8 @@ class Site:
 
     async def state(self, backup_id: str) -> str:
         """The state of a backup in the lists; empty if it is not there."""
-        found = await backups.find(self.runtime.pool, backup_id)
+        async with borrowed(self.runtime.pool) as connection:
+            found = await backups.find(connection, backup_id)
         return found.state.value if found else ""
 
 

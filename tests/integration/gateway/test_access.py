@@ -83,6 +83,15 @@ def on_restore(path: str, status: int = 200) -> Prepare:
     return prepare
 
 
+def on_verification(path: str, status: int = 200) -> Prepare:
+    async def prepare(site: Site) -> Sample:
+        backup_id = await site.backup()
+        answer = await (await site.log_in()).post(f"/api/backups/{backup_id}/verify")
+        return Sample(path.format(answer.json()["id"]), None, status)
+
+    return prepare
+
+
 def on_waiting(path: str, status: int = 200) -> Prepare:
     async def prepare(site: Site) -> Sample:
         return Sample(path.format(await waiting_backup(site)), None, status)
@@ -115,6 +124,9 @@ SAMPLES: dict[str, Prepare] = {
     "GET /api/restores": fixed("/api/restores"),
     "GET /api/restores/{restore_id}": on_restore("/api/restores/{}"),
     "POST /api/restores/{restore_id}/cancel": on_restore("/api/restores/{}/cancel", 202),
+    "POST /api/verifications/{verification_id}/cancel": on_verification(
+        "/api/verifications/{}/cancel", 202
+    ),
     "GET /api/operations/{operation_id}": on_restore("/api/operations/{}"),
     "GET /api/events/stream": fixed("/api/events/stream"),
     "POST /api/v2/enhanced-backup/create": fixed("/api/v2/enhanced-backup/create", {}, 202),

@@ -19,12 +19,6 @@ HEADERS = {
 V2 = "/api/v2/enhanced-backup"
 
 
-@pytest.fixture(scope="module")
-async def admin(site: Site) -> httpx.AsyncClient:
-    """The administrator."""
-    return await site.log_in()
-
-
 async def test_the_documented_way_from_backup_to_restore(
     site: Site, admin: httpx.AsyncClient
 ) -> None:

@@ -154,6 +154,23 @@ async def test_an_operation_that_ends_badly_says_why(
         assert operation["failure"]["remedy"] == "Make room."
 
 
+async def test_text_that_cannot_be_stored_is_refused_or_replaced(
+    site: Site, admin: httpx.AsyncClient
+) -> None:
+    """Otherwise a NUL in a request is a server error, and one in an event a dead letter."""
+    backup_id, restore_id = await site.backup(), str(uuid7())
+    deleting = await admin.delete(f"/api/backups/{backup_id}", params={"reason": "a\0b"})
+    assert deleting.status_code == 422
+    login = {"name": "a\0b", "password": "x"}
+    assert (await site.anonymous().post("/api/auth/login", json=login)).status_code == 422
+    assert (await site.anonymous().get("/api/backups/%00")).status_code == 401
+    failure = Failure(code="restore_failed", message="a\0b cannot be written.")
+    await site.tell(RestoreFailed(restore_id=restore_id, backup_id=backup_id, failure=failure))
+    await site.settled()
+    shown = (await admin.get(f"/api/operations/{restore_id}")).json()
+    assert shown["failure"]["message"] == "a\ufffdb cannot be written."
+
+
 async def test_lists_are_paged_and_filtered(site: Site, viewer: httpx.AsyncClient) -> None:
     """Otherwise a console with a thousand backups shows the first fifty."""
     for number in range(5):

@@ -2,7 +2,7 @@
 
 from common.db.listener import Listener
 from common.db.migrations import Source, migrate
-from common.db.pool import Connection, Pool, connect, transaction
+from common.db.pool import Connection, Pool, borrowed, connect, transaction
 from common.db.transient import is_open, is_transient, retrying
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Listener",
     "Pool",
     "Source",
+    "borrowed",
     "connect",
     "is_open",
     "is_transient",

@@ -122,10 +122,7 @@ async def transaction(pool: Pool, *, wait: float = _ACQUIRE_SECONDS) -> AsyncIte
     Raises:
         Unavailable: no connection became free within ``wait`` seconds.
     """
-    try:
-        connection = await pool.acquire(timeout=wait)
-    except TimeoutError as error:
-        raise Unavailable("No database connection became free in time.") from error
+    connection = await _take(pool, wait)
     failure: BaseException | None = None
     try:
         async with connection.transaction():
@@ -142,6 +139,27 @@ async def transaction(pool: Pool, *, wait: float = _ACQUIRE_SECONDS) -> AsyncIte
         raise
     finally:
         await _give_back(pool, connection)
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool, *, wait: float = _ACQUIRE_SECONDS) -> AsyncIterator[Connection]:
+    """A connection on which every statement is a transaction of its own.
+
+    Raises:
+        Unavailable: no connection became free within ``wait`` seconds.
+    """
+    connection = await _take(pool, wait)
+    try:
+        yield connection
+    finally:
+        await _give_back(pool, connection)
+
+
+async def _take(pool: Pool, wait: float) -> Connection:
+    try:
+        return await pool.acquire(timeout=wait)
+    except TimeoutError as error:
+        raise Unavailable("No database connection became free in time.") from error
 
 
 async def _give_back(pool: Pool, connection: Connection) -> None:

@@ -54,6 +54,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 5.0) -> 
         app,
         log_config=None,
         access_log=False,
+        # The address in a header is whatever the client says: audit and limits need the real one.
+        proxy_headers=False,
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=max(int(grace), 1),

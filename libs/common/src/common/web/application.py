@@ -51,6 +51,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # A redirect would repeat the Host header, which anybody may set.
+        redirect_slashes=False,
         # Its spans would carry query strings and its logs request bodies; RequestLog has a span.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         **documentation,

@@ -12,6 +12,7 @@ from gateway.envelope import Enveloped
 from gateway.identity.access import TheCaller, guarded_router, needs
 from gateway.identity.domain import Permission
 from gateway.platform import ThePlatform
+from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/v2/security", tags=["security"])
 
@@ -25,7 +26,9 @@ class AuditFilter(BaseModel):
 
     start_date: date | None = Field(default=None, examples=["2026-11-01"])
     end_date: date | None = Field(default=None, examples=["2026-11-30"])
-    event_type: str | None = Field(default=None, max_length=100, examples=["login_attempt"])
+    event_type: str | None = Field(
+        default=None, max_length=100, pattern=PRINTABLE, examples=["login_attempt"]
+    )
     risk_level: Literal["low", "medium", "high", "critical"] | None = None
     limit: int = Field(default=100, ge=1, le=1000)
     offset: int = Field(default=0, ge=0, le=1_000_000)

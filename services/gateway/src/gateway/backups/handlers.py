@@ -48,19 +48,7 @@ async def begin_backup(context: Context, caller: Caller, wish: Wish) -> Operatio
     name = wish.name or generated_name(wish.backup_type, backup_id, now)
     if await store.name_taken(context.conn, name):
         raise NameTaken
-    backup = await store.first_heard(context.conn, backup_id, now)
-    await store.save(
-        context.conn,
-        replace(
-            backup,
-            name=name,
-            station=wish.station,
-            plan="manual",
-            backup_type=wish.backup_type,
-            components=list(wish.components),
-            upload_to_cloud=wish.upload_to_cloud,
-        ),
-    )
+    await _list(context, replace(wish, name=name), backup_id, now)
     await context.send(
         RunBackup(
             backup_id=backup_id,
@@ -88,6 +76,21 @@ async def begin_backup(context: Context, caller: Caller, wish: Wish) -> Operatio
         request=data,
         requested_by=caller.user_id,
     )
+
+
+async def _list(context: Context, wish: Wish, backup_id: str, now: datetime) -> None:
+    """Show the backup in the lists before any worker has heard of it."""
+    backup = await store.first_heard(context.conn, backup_id, now)
+    backup = replace(
+        backup,
+        name=wish.name,
+        station=wish.station,
+        plan="manual",
+        backup_type=wish.backup_type,
+        components=list(wish.components),
+        upload_to_cloud=wish.upload_to_cloud,
+    )
+    await store.save(context.conn, backup)
 
 
 async def begin_verification(

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from common.db import transaction
+from common.db import borrowed
 from common.errors import NotFound
 from common.web import error_answers
 from gateway.backups import handlers, store
@@ -24,9 +24,11 @@ from gateway.identity.domain import Permission
 from gateway.operations.handlers import submit
 from gateway.operations.routes import ACCEPTED, ACCEPTED_FOR_ONE, TheKey, TheWait, accepted
 from gateway.platform import ThePlatform
+from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/backups", tags=["backups"])
 
+Reason = Annotated[str, Query(max_length=500, pattern=PRINTABLE, description="For the audit log.")]
 SHOWN = [state for state in BackupState if state is not BackupState.DELETED]
 
 
@@ -56,12 +58,11 @@ async def list_backups(
     platform: ThePlatform, wanted: Annotated[BackupFilter, Query()]
 ) -> BackupPage:
     """List backups, newest first. What a worker has just done is here a moment later."""
-    found, total = await store.page(
-        platform.pool,
-        store.Wanted(
-            wanted.state or SHOWN, wanted.station, wanted.name, wanted.limit, wanted.offset
-        ),
+    chosen = store.Wanted(
+        wanted.state or SHOWN, wanted.station, wanted.name, wanted.limit, wanted.offset
     )
+    async with borrowed(platform.pool) as connection:
+        found, total = await store.page(connection, chosen)
     return BackupPage(
         backups=[BackupAnswer.of(listed) for listed in found],
         total=total,
@@ -74,7 +75,7 @@ async def list_backups(
 @needs(Permission.BACKUPS_READ)
 async def show_overview(platform: ThePlatform) -> OverviewAnswer:
     """Am I safe: the last good backup, the last proof that one comes back, and the sizes."""
-    async with transaction(platform.pool) as connection:
+    async with borrowed(platform.pool) as connection:
         return OverviewAnswer.of(await store.statistics(connection))
 
 
@@ -82,7 +83,8 @@ async def show_overview(platform: ThePlatform) -> OverviewAnswer:
 @needs(Permission.BACKUPS_READ)
 async def show_backup(backup_id: UUID, platform: ThePlatform) -> BackupAnswer:
     """Show a backup, deleted ones included."""
-    listed = await store.show(platform.pool, str(backup_id))
+    async with borrowed(platform.pool) as connection:
+        listed = await store.show(connection, str(backup_id))
     if listed is None:
         raise NotFound("There is no such backup.")
     return BackupAnswer.of(listed)
@@ -130,7 +132,7 @@ async def delete_backup(
     platform: ThePlatform,
     key: TheKey,
     wait: TheWait,
-    reason: Annotated[str, Query(max_length=500, description="For the audit log.")] = "",
+    reason: Reason = "",
 ) -> Response:
     """Delete a backup from the repository. Its space comes back with the next prune."""
     operation = await submit(

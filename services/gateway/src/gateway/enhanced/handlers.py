@@ -1,6 +1,6 @@
 """What the enhanced-backup family decides beyond the operations that it shares."""
 
-from common.db import Pool
+from common.db import Pool, borrowed
 from common.errors import Invalid, NotFound
 from common.health import Health
 from gateway.backups import store
@@ -32,7 +32,8 @@ async def backup_named(pool: Pool, name: str) -> str:
     Raises:
         NotFound: no backup ever had it.
     """
-    found = await store.find_by_name(pool, name)
+    async with borrowed(pool) as connection:
+        found = await store.find_by_name(connection, name)
     if found is None:
         raise NotFound(f"There is no backup named {name}.")
     return found

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from common.db import transaction
+from common.db import borrowed
 from common.web import error_answers
 from gateway.backups import handlers as backups
 from gateway.backups import store
@@ -81,9 +81,10 @@ async def list_all(
     platform: ThePlatform, wanted: Annotated[Limits, Query()]
 ) -> Enveloped[BackupPage]:
     """List all backups with their metadata, newest first."""
-    found, total = await store.page(
-        platform.pool, store.Wanted(SHOWN, limit=wanted.limit, offset=wanted.offset)
-    )
+    async with borrowed(platform.pool) as connection:
+        found, total = await store.page(
+            connection, store.Wanted(SHOWN, limit=wanted.limit, offset=wanted.offset)
+        )
     page = BackupPage(
         backups=[BackupAnswer.of(listed) for listed in found],
         total=total,
@@ -134,7 +135,7 @@ async def verify(
 @needs(Permission.BACKUPS_READ)
 async def show_statistics(platform: ThePlatform) -> Enveloped[OverviewAnswer]:
     """Show numbers over all backups."""
-    async with transaction(platform.pool) as connection:
+    async with borrowed(platform.pool) as connection:
         numbers = OverviewAnswer.of(await store.statistics(connection))
     return Enveloped(message="Backup statistics retrieved successfully", data=numbers)
 
@@ -158,7 +159,7 @@ async def show_configuration(platform: ThePlatform) -> Enveloped[Configuration]:
 @needs(Permission.BACKUPS_READ)
 async def show_health(platform: ThePlatform) -> Enveloped[HealthAnswer]:
     """Show whether backups can be taken, and whether what is there is well."""
-    async with transaction(platform.pool) as connection:
+    async with borrowed(platform.pool) as connection:
         numbers = await store.statistics(connection)
     health = await health_of(platform.health, numbers)
     return Enveloped(message=f"Backups are {health.status}", data=health)

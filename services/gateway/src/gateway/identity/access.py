@@ -7,6 +7,7 @@ endpoint without one when the module is imported, and admits nobody before the b
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
@@ -19,6 +20,7 @@ from gateway.identity.handlers import Identity
 
 F = TypeVar("F", bound=Callable[..., Any])
 LONGEST_USER_AGENT = 512
+LONGEST_RESOURCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def client_of(request: Request) -> Client:
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", "")[:LONGEST_USER_AGENT],
         method=request.method,
-        resource=request.url.path,
+        resource=quote(request.url.path)[:LONGEST_RESOURCE],
     )
 
 

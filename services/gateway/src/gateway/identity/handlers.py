@@ -2,19 +2,19 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+import structlog
 
 from common.crypto.passwords import Passwords
 from common.crypto.tokens import digest, new_token
-from common.db import transaction
+from common.db import borrowed, is_transient, transaction
 from common.errors import Forbidden, Unauthorized
 from common.messages import Actor, uuid7
-from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import store
 from gateway.identity.domain import (
@@ -23,13 +23,12 @@ from gateway.identity.domain import (
     Client,
     Permission,
     RateLimited,
-    Refusal,
-    RefusalQuota,
     WrongCredentials,
     locked_for,
     name_key,
     over_limit,
 )
+from gateway.identity.refusals import Refusals, audit
 from gateway.settings import IdentitySettings
 
 T = TypeVar("T")
@@ -38,6 +37,8 @@ Ts = TypeVarTuple("Ts")
 # Hashing takes a processor for a third of a second: more at once would starve everything else.
 HASHING_THREADS = 2
 LONGEST_QUEUE = 64
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ class Identity:
     def __init__(self, runtime: Runtime[Any], settings: IdentitySettings) -> None:
         self._runtime = runtime
         self._settings = settings
+        self._refusals = Refusals(runtime)
         self._passwords = Passwords(settings.security_bcrypt_rounds)
         self._threads = ThreadPoolExecutor(HASHING_THREADS, "passwords")
         self._hashing = 0
-        self._quota = RefusalQuota()
         self._idle = timedelta(minutes=settings.security_session_timeout)
         self._lockout = timedelta(minutes=settings.security_lockout_duration)
 
@@ -88,9 +89,10 @@ class Identity:
             WrongCredentials: an unknown name or a wrong password; which of them stays unsaid.
         """
         await self._limit_rate(client)
-        account = hashlib.sha256(name_key(name).encode("utf-8", "surrogatepass")).digest()
+        account = hashlib.sha256(name_key(name).encode()).digest()
         await self._claim_attempt(account, client)
-        user = await store.find_user(self._runtime.pool, name_key(name))
+        async with borrowed(self._runtime.pool) as connection:
+            user = await store.find_user(connection, name_key(name))
         stored = user.password_hash if user else None
         right = await self._in_thread(self._passwords.verify, password, stored)
         if user is None or not right:
@@ -107,9 +109,10 @@ class Identity:
             60: self._settings.security_max_requests_per_minute,
             3600: self._settings.security_max_requests_per_hour,
         }
-        windows = await store.count_hit(self._runtime.pool, f"login {client.address}", list(limits))
+        async with borrowed(self._runtime.pool) as connection:
+            windows = await store.count_hit(connection, f"login {client.address}", list(limits))
         if wait := over_limit(windows, limits):
-            await self._record_refusal("rate_limited", client)
+            await self._refusals.record("rate_limited", client)
             raise RateLimited(wait)
 
     async def _claim_attempt(self, account: bytes, client: Client) -> None:
@@ -124,14 +127,14 @@ class Identity:
             if not wait:
                 await store.add_failure(connection, account, client.address)
         if wait:
-            await self._record_refusal("account_locked", client)
+            await self._refusals.record("account_locked", client)
             raise AccountLocked(wait)
 
     async def _record_failure(self, user: store.User | None, client: Client) -> None:
         # Not the name that was given: people type their password there.
         actor = Actor(user=user.id if user else "", address=client.address)
         async with self._runtime.transaction(actor) as context:
-            await _audit(context, "login_attempt", client, success=False, risk_level="medium")
+            await audit(context, "login_attempt", client, success=False, risk_level="medium")
 
     async def _begin_session(self, user: store.User, account: bytes, client: Client) -> NewSession:
         token = new_token()
@@ -143,7 +146,8 @@ class Identity:
             await store.add_session(connection, str(uuid7()), user.id, digest(token), client)
             await store.end_oldest_sessions(connection, user.id, self._idle, keep)
             caller = await store.find_caller(connection, digest(token), self._idle, client)
-            await _audit(context, "login_attempt", client, data={"login_method": "password"})
+            data = {"login_method": "password", "user_name": user.name}
+            await audit(context, "login_attempt", client, data=data)
         if caller is None:
             raise WrongCredentials
         return NewSession(token, caller, int(self._idle.total_seconds()))
@@ -152,7 +156,7 @@ class Identity:
         """End the session of this request."""
         async with self._runtime.transaction(caller.actor()) as context:
             await store.end_session(context.conn, caller.session_id)
-            await _audit(context, "logout", caller.client)
+            await audit(context, "logout", caller.client)
 
     async def admit(self, token: str, needed: Permission | None, client: Client) -> Caller:
         """Who is asking, if it is a live session with the permission; None asks for any user.
@@ -163,47 +167,45 @@ class Identity:
         """
         caller = None
         if token:
-            caller = await store.find_caller(self._runtime.pool, digest(token), self._idle, client)
+            async with borrowed(self._runtime.pool) as connection:
+                caller = await store.find_caller(connection, digest(token), self._idle, client)
         if caller is None:
-            await self._refuse_unknown(client)
-        if needed is not None and not caller.may(needed):
-            await self._record_refusal("permission_denied", client, caller, needed=needed.value)
-            raise Forbidden(f"This needs the permission {needed.value}.")
+            await self._refusals.record("authentication_failed", client)
+            raise Unauthorized
+        if needed is not None:
+            await self.require(caller, needed)
         return caller
 
-    async def _refuse_unknown(self, client: Client) -> NoReturn:
-        await self._record_refusal("authentication_failed", client)
-        raise Unauthorized
+    async def require(self, caller: Caller, needed: Permission) -> None:
+        """Refuse a caller without the permission.
+
+        Raises:
+            Forbidden: naming the permission.
+        """
+        if not caller.may(needed):
+            await self._refusals.record(
+                "permission_denied", caller.client, caller, needed=needed.value
+            )
+            raise Forbidden(f"This needs the permission {needed.value}.")
 
     async def still_here(self, caller: Caller) -> bool:
-        """Whether the caller's session lives, for answers that go on for long."""
-        return await store.session_lives(self._runtime.pool, caller.session_id, self._idle)
-
-    async def _record_refusal(
-        self, refusal: Refusal, client: Client, caller: Caller | None = None, **data: str
-    ) -> None:
-        suppressed = self._quota.take(f"{refusal} {client.address}", time.monotonic())
-        if suppressed is None:
-            return
-        actor = caller.actor() if caller else Actor(address=client.address)
-        details: dict[str, Any] = {**data}
-        if suppressed:
-            details["suppressed_before"] = suppressed
-        async with self._runtime.transaction(actor) as context:
-            await _audit(context, refusal, client, success=False, risk_level="medium", data=details)
+        """Whether the caller's session is known to live, for answers that go on for long."""
+        try:
+            async with borrowed(self._runtime.pool) as connection:
+                return await store.session_lives(connection, caller.session_id, self._idle)
+        except Exception as error:
+            if is_transient(error):
+                return False
+            raise
 
     async def keep_house(self, every: float = 600.0) -> None:
         """Remove now and then what no longer counts."""
         while True:
             await asyncio.sleep(every)
-            await store.purge(self._runtime.pool, self._idle, self._lockout)
-
-
-async def _audit(context: Context, event_type: str, client: Client, **fields: Any) -> None:
-    await context.audit(
-        client.method,
-        event_type=event_type,
-        resource=client.resource,
-        user_agent=client.user_agent,
-        **fields,
-    )
+            try:
+                async with transaction(self._runtime.pool) as connection:
+                    await store.purge(connection, self._idle, self._lockout)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("the database is away, cleaning later")

@@ -16,6 +16,7 @@ from gateway.identity.access import (
     public,
 )
 from gateway.identity.domain import Caller, Client
+from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/auth", tags=["auth"])
 
@@ -27,7 +28,7 @@ class Login(BaseModel):
         json_schema_extra={"examples": [{"name": "admin", "password": "correct-horse-battery"}]}
     )
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     password: SecretStr = Field(min_length=1, max_length=LONGEST)
 
 

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
-from common.db import Connection, Pool
+from common.db import Connection
 from gateway.identity.domain import Caller, Client, Window
-
-Executor: TypeAlias = "Connection | Pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +39,9 @@ async def add_user(connection: Connection, user: User, key: str, roles: Sequence
     )
 
 
-async def find_user(executor: Executor, key: str) -> User | None:
+async def find_user(connection: Connection, key: str) -> User | None:
     """The user whose name is compared as ``key``."""
-    row = await executor.fetchrow(
+    row = await connection.fetchrow(
         "SELECT id::text, name, password_hash FROM users WHERE name_key = $1", key
     )
     return User(**dict(row)) if row else None
@@ -105,9 +102,9 @@ async def forgive(connection: Connection, account: bytes) -> None:
     await connection.execute("DELETE FROM login_failures WHERE account = $1", account)
 
 
-async def count_hit(executor: Executor, bucket: str, seconds: Sequence[int]) -> list[Window]:
+async def count_hit(connection: Connection, bucket: str, seconds: Sequence[int]) -> list[Window]:
     """Count one more in the current window of each length, and say how it stands."""
-    rows = await executor.fetch(
+    rows = await connection.fetch(
         """
         INSERT INTO rate_windows AS w (bucket, seconds, starts_at, hits)
         SELECT $1, length, to_timestamp(floor(extract(epoch FROM now()) / length) * length), 1
@@ -162,13 +159,13 @@ async def end_session(connection: Connection, session_id: str) -> None:
 
 
 async def find_caller(
-    executor: Executor, token_digest: bytes, idle: timedelta, client: Client
+    connection: Connection, token_digest: bytes, idle: timedelta, client: Client
 ) -> Caller | None:
     """Who is in the live session with this token. Being asked for keeps a session alive.
 
     One round trip; the time of last use is written only when a twentieth of the timeout is over.
     """
-    row = await executor.fetchrow(
+    row = await connection.fetchrow(
         """
         WITH touched AS (
             UPDATE sessions SET last_seen_at = now() WHERE token_digest = $1
@@ -194,9 +191,9 @@ async def find_caller(
     )
 
 
-async def session_lives(executor: Executor, session_id: str, idle: timedelta) -> bool:
+async def session_lives(connection: Connection, session_id: str, idle: timedelta) -> bool:
     """Whether the session has neither ended nor idled out; asking does not keep it alive."""
-    found = await executor.fetchval(
+    found = await connection.fetchval(
         """
         SELECT EXISTS (
             SELECT FROM sessions WHERE id = $1 AND last_seen_at > now() - $2::interval)
@@ -207,10 +204,14 @@ async def session_lives(executor: Executor, session_id: str, idle: timedelta) ->
     return bool(found)
 
 
-async def purge(executor: Executor, idle: timedelta, lockout: timedelta) -> None:
+async def purge(connection: Connection, idle: timedelta, lockout: timedelta) -> None:
     """Remove what no longer counts: idle sessions, old failures, past windows."""
-    await executor.execute("DELETE FROM sessions WHERE last_seen_at <= now() - $1::interval", idle)
-    await executor.execute(
+    await connection.execute(
+        "DELETE FROM sessions WHERE last_seen_at <= now() - $1::interval", idle
+    )
+    await connection.execute(
         "DELETE FROM login_failures WHERE failed_at <= now() - $1::interval", lockout
     )
-    await executor.execute("DELETE FROM rate_windows WHERE starts_at < now() - interval '2 hours'")
+    await connection.execute(
+        "DELETE FROM rate_windows WHERE starts_at < now() - interval '2 hours'"
+    )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from common.db import Pool
+from common.db import Pool, borrowed
 from common.errors import Conflict, NotFound
 from common.outbox import Context
 from common.service import Runtime
@@ -55,7 +55,8 @@ async def find(pool: Pool, operation_id: str) -> Operation:
     Raises:
         NotFound: there is none.
     """
-    operation = await store.find(pool, operation_id)
+    async with borrowed(pool) as connection:
+        operation = await store.find(connection, operation_id)
     if operation is None:
         raise NotFound("There is no such operation.")
     return operation

@@ -1,12 +1,11 @@
 """All SQL about operations."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from common.db import Connection, Pool
+from common.db import Connection
 from gateway.operations.domain import Kind, Operation, State
-
-Executor: TypeAlias = "Connection | Pool"
+from gateway.text import storable
 
 _SELECT = """
     SELECT id::text, kind, state, backup_id::text, station, request, result, failure, worker,
@@ -45,9 +44,9 @@ def _operation(row: Any) -> Operation:
     return Operation(**fields)
 
 
-async def find(executor: Executor, operation_id: str) -> Operation | None:
+async def find(connection: Connection, operation_id: str) -> Operation | None:
     """The operation with that id."""
-    row = await executor.fetchrow(_SELECT + "WHERE id = $1", operation_id)
+    row = await connection.fetchrow(_SELECT + "WHERE id = $1", operation_id)
     return _operation(row) if row else None
 
 
@@ -96,7 +95,7 @@ async def add(connection: Connection, operation: Operation, key: Key | None = No
         operation.state,
         operation.backup_id,
         operation.station,
-        operation.request,
+        storable(operation.request),
         operation.requested_by,
         operation.created_at,
         key.key if key else None,
@@ -114,9 +113,9 @@ async def save(connection: Connection, operation: Operation) -> None:
         """,
         operation.id,
         operation.state,
-        operation.result,
-        operation.failure,
-        operation.worker,
+        storable(operation.result),
+        storable(operation.failure),
+        storable(operation.worker),
         operation.attempt,
         operation.started_at,
         operation.finished_at,
@@ -135,14 +134,14 @@ async def active_kinds(connection: Connection, backup_id: str) -> set[Kind]:
     return {Kind(row["kind"]) for row in rows}
 
 
-async def page(executor: Executor, wanted: Wanted) -> tuple[list[Operation], int]:
+async def page(connection: Connection, wanted: Wanted) -> tuple[list[Operation], int]:
     """Operations, newest first, and how many match in all."""
     matching = (wanted.kind, wanted.state, wanted.backup_id)
-    rows = await executor.fetch(
+    rows = await connection.fetch(
         _SELECT + _MATCHING + "ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5",
         *matching,
         wanted.limit,
         wanted.offset,
     )
-    total: int = await executor.fetchval(_COUNT, *matching)
+    total: int = await connection.fetchval(_COUNT, *matching)
     return [_operation(row) for row in rows], total

@@ -1,5 +1,6 @@
 """Where a restore may go."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,22 +23,33 @@ class Wish:
     in_place: bool = False
 
 
-def check_relative(path: str) -> str:
+def check_path(path: str) -> str:
     """Refuse a path that could lead out of the folder that it is relative to.
 
     Raises:
         ValueError: saying what is wrong.
     """
-    if not path or len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
+    if not path or len(path.encode()) > LONGEST_PATH:
         raise ValueError(f"must have between 1 and {LONGEST_PATH} bytes")
-    if not path.isprintable() or "\\" in path:
-        raise ValueError("must have neither control characters nor backslashes")
+    if "\0" in path:
+        raise ValueError("must have no NUL")
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts):
         raise ValueError("must be relative, without empty parts, '.' and '..'")
-    if any(len(part.encode("utf-8", "surrogatepass")) > LONGEST_PART for part in parts):
+    if any(len(part.encode()) > LONGEST_PART for part in parts):
         raise ValueError(f"must have no part of more than {LONGEST_PART} bytes")
     return path
+
+
+def check_target(path: str) -> str:
+    """The same for a folder that is going to be made: it gets a name that is easy to type.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    if re.search(r"[\x00-\x1f\x7f\\]", path):
+        raise ValueError("must have neither control characters nor backslashes")
+    return check_path(path)
 
 
 def check_consistent(wish: Wish) -> None:

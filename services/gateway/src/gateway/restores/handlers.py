@@ -68,9 +68,25 @@ async def cancel_restore(context: Context, caller: Caller, restore_id: str) -> O
     operation = await operations.lock(context.conn, restore_id)
     if operation is None or operation.kind is not Kind.RESTORE:
         raise NotFound("There is no such restore.")
+    return await _cancel(context, caller, operation)
+
+
+async def cancel_verification(context: Context, caller: Caller, verification_id: str) -> Operation:
+    """Ask for the end of a verification that waits or runs.
+
+    Raises:
+        Conflict: it has ended already.
+    """
+    operation = await operations.lock(context.conn, verification_id)
+    if operation is None or operation.kind is not Kind.VERIFICATION:
+        raise NotFound("There is no such verification.")
+    return await _cancel(context, caller, operation)
+
+
+async def _cancel(context: Context, caller: Caller, operation: Operation) -> Operation:
     check_cancellable(operation)
     context = replace(context, actor=caller.actor(operation.station))
     await context.send(CancelRestore(operation_id=operation.id))
     data = {"backup_id": operation.backup_id}
-    await audit(context, caller, "cancel", "restore", operation.id, data)
+    await audit(context, caller, "cancel", operation.kind, operation.id, data)
     return operation

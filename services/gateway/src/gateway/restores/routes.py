@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from common.db import borrowed
 from common.errors import NotFound
 from common.web import error_answers
 from gateway.identity.access import TheCaller, guarded_router, needs
@@ -19,7 +20,7 @@ from gateway.platform import ThePlatform
 from gateway.restores import handlers
 from gateway.restores.schemas import RestoreFilter, RestoreRequest
 
-router = guarded_router(tags=["restores"])
+router = guarded_router()
 
 
 class RestorePage(BaseModel):
@@ -31,7 +32,12 @@ class RestorePage(BaseModel):
     offset: int = Field(examples=[0])
 
 
-@router.post("/api/backups/{backup_id}/restore", status_code=202, responses=ACCEPTED_FOR_ONE)
+@router.post(
+    "/api/backups/{backup_id}/restore",
+    tags=["restores"],
+    status_code=202,
+    responses=ACCEPTED_FOR_ONE,
+)
 @needs(Permission.BACKUPS_RESTORE)
 async def restore_backup(
     backup_id: UUID,
@@ -52,16 +58,15 @@ async def restore_backup(
     return await accepted(platform, operation, wait)
 
 
-@router.get("/api/restores")
+@router.get("/api/restores", tags=["restores"])
 @needs(Permission.BACKUPS_READ)
 async def list_restores(
     platform: ThePlatform, wanted: Annotated[RestoreFilter, Query()]
 ) -> RestorePage:
     """List restores, newest first."""
-    found, total = await store.page(
-        platform.pool,
-        store.Wanted(Kind.RESTORE, wanted.state, limit=wanted.limit, offset=wanted.offset),
-    )
+    chosen = store.Wanted(Kind.RESTORE, wanted.state, limit=wanted.limit, offset=wanted.offset)
+    async with borrowed(platform.pool) as connection:
+        found, total = await store.page(connection, chosen)
     return RestorePage(
         restores=[OperationAnswer.of(operation) for operation in found],
         total=total,
@@ -70,7 +75,7 @@ async def list_restores(
     )
 
 
-@router.get("/api/restores/{restore_id}", responses=error_answers(404))
+@router.get("/api/restores/{restore_id}", tags=["restores"], responses=error_answers(404))
 @needs(Permission.BACKUPS_READ)
 async def show_restore(restore_id: UUID, platform: ThePlatform) -> OperationAnswer:
     """Show a restore."""
@@ -80,7 +85,12 @@ async def show_restore(restore_id: UUID, platform: ThePlatform) -> OperationAnsw
     return OperationAnswer.of(operation)
 
 
-@router.post("/api/restores/{restore_id}/cancel", status_code=202, responses=ACCEPTED_FOR_ONE)
+@router.post(
+    "/api/restores/{restore_id}/cancel",
+    tags=["restores"],
+    status_code=202,
+    responses=ACCEPTED_FOR_ONE,
+)
 @needs(Permission.BACKUPS_RESTORE)
 async def cancel_restore(
     restore_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
@@ -88,4 +98,20 @@ async def cancel_restore(
     """Stop a restore that waits or runs. What it has written stays, and is named in the outcome."""
     async with platform.transaction(caller.actor()) as context:
         operation = await handlers.cancel_restore(context, caller, str(restore_id))
+    return await accepted(platform, operation, wait)
+
+
+@router.post(
+    "/api/verifications/{verification_id}/cancel",
+    status_code=202,
+    responses=ACCEPTED_FOR_ONE,
+    tags=["backups"],
+)
+@needs(Permission.BACKUPS_CREATE)
+async def cancel_verification(
+    verification_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
+) -> Response:
+    """Stop a verification that waits or runs. It then says nothing about the backup."""
+    async with platform.transaction(caller.actor()) as context:
+        operation = await handlers.cancel_verification(context, caller, str(verification_id))
     return await accepted(platform, operation, wait)

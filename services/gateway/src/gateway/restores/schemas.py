@@ -6,9 +6,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.backups.schemas import Component, Components
 from gateway.operations.domain import State
-from gateway.restores.domain import DATABASE, Wish, check_relative
+from gateway.restores.domain import DATABASE, Wish, check_path, check_target
 
-Relative = Annotated[str, AfterValidator(check_relative)]
+Path = Annotated[str, AfterValidator(check_path)]
+Target = Annotated[str, AfterValidator(check_target)]
 Database = Annotated[str, StringConstraints(pattern=DATABASE)]
 
 
@@ -32,12 +33,12 @@ class RestoreRequest(BaseModel):
     )
 
     components: Components = Field(default_factory=list, description="None means all.")
-    paths: list[Relative] = Field(
+    paths: list[Path] = Field(
         default_factory=list,
         max_length=1000,
         description="Only these, with what is below them; relative to the component.",
     )
-    target: Relative | None = Field(
+    target: Target | None = Field(
         default=None, description="A folder below the station's restore folder; else a new one."
     )
     databases: dict[Component, Database] = Field(

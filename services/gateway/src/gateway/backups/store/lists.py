@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.db import Connection
 from gateway.backups.domain import Backup, BackupState
-from gateway.backups.store.rows import COLUMNS, Executor, backup_of
+from gateway.backups.store.rows import COLUMNS, backup_of
 
 _COPIES = """
     coalesce((SELECT jsonb_agg(jsonb_build_object('destination', u.destination,
@@ -67,28 +68,28 @@ def _listed(row: Any) -> Listed:
     return Listed(backup_of(row), copies)
 
 
-async def page(executor: Executor, wanted: Wanted) -> tuple[list[Listed], int]:
+async def page(connection: Connection, wanted: Wanted) -> tuple[list[Listed], int]:
     """Backups, newest first, and how many match in all."""
     matching = (list(wanted.states), wanted.station, wanted.name)
-    rows = await executor.fetch(
+    rows = await connection.fetch(
         _SELECT + _MATCHING + "ORDER BY b.created_at DESC, b.id DESC LIMIT $4 OFFSET $5",
         *matching,
         wanted.limit,
         wanted.offset,
     )
-    total: int = await executor.fetchval(_COUNT, *matching)
+    total: int = await connection.fetchval(_COUNT, *matching)
     return [_listed(row) for row in rows], total
 
 
-async def show(executor: Executor, backup_id: str) -> Listed | None:
+async def show(connection: Connection, backup_id: str) -> Listed | None:
     """One backup with its copies."""
-    row = await executor.fetchrow(_SELECT + "WHERE b.id = $1", backup_id)
+    row = await connection.fetchrow(_SELECT + "WHERE b.id = $1", backup_id)
     return _listed(row) if row else None
 
 
-async def find_by_name(executor: Executor, name: str) -> str | None:
+async def find_by_name(connection: Connection, name: str) -> str | None:
     """The id of the backup that a name means: the newest one there, else the newest at all."""
-    found: str | None = await executor.fetchval(
+    found: str | None = await connection.fetchval(
         """
         SELECT id::text FROM backups WHERE name = $1
         ORDER BY state = 'completed' DESC, created_at DESC, id DESC LIMIT 1

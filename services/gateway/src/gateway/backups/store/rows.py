@@ -2,12 +2,11 @@
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from common.db import Connection, Pool
+from common.db import Connection
 from gateway.backups.domain import LIVE, Backup, BackupState
-
-Executor: TypeAlias = "Connection | Pool"
+from gateway.text import storable
 
 _FIELDS = [each.name for each in fields(Backup)]
 COLUMNS = ", ".join("b.id::text" if name == "id" else f"b.{name}" for name in _FIELDS)
@@ -27,9 +26,9 @@ def backup_of(row: Any) -> Backup:
     return Backup(**found)
 
 
-async def find(executor: Executor, backup_id: str) -> Backup | None:
+async def find(connection: Connection, backup_id: str) -> Backup | None:
     """The backup with that id."""
-    row = await executor.fetchrow(_SELECT + "WHERE b.id = $1", backup_id)
+    row = await connection.fetchrow(_SELECT + "WHERE b.id = $1", backup_id)
     return backup_of(row) if row else None
 
 
@@ -54,7 +53,7 @@ async def first_heard(connection: Connection, backup_id: str, at: datetime) -> B
 
 async def save(connection: Connection, backup: Backup) -> None:
     """Store a locked backup."""
-    values = asdict(backup)
+    values = storable(asdict(backup))
     await connection.execute(_UPDATE, backup.id, *(values[name] for name in _CHANGING))
 
 
@@ -107,6 +106,6 @@ async def save_upload(connection: Connection, copy: Copy) -> None:
         copy.told_at,
         copy.objects,
         copy.size_bytes,
-        copy.failure,
+        storable(copy.failure),
         copy.retry_at,
     )
