@@ -1,7 +1,6 @@
 """A running gateway, its users, and the workers' side of the bus."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,19 +38,11 @@ RESTORES = "restore-worker.commands.main"
 QUEUES = (BACKUPS, RESTORES, "backup-worker.control", "restore-worker.control")
 
 
-def free_port() -> int:
-    """A port that nothing uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def settings(database_url: str, **changes: Any) -> GatewaySettings:
     """Settings of a gateway that tests can hurry."""
     values = {
         "database_url": database_url,
-        "gateway_port": free_port(),
+        "gateway_port": 0,
         "strongroom_admin_password": PASSWORD,
         "security_bcrypt_rounds": 10,
         "security_max_sessions": 50,
@@ -194,8 +185,9 @@ async def running(database_url: str, **changes: Any) -> AsyncIterator[Site]:
     own = MemoryTransport(broker, name="gateway")
     await own.start()
     chosen = settings(database_url, **changes)
-    async with hosted(service(), chosen, transport=own) as runtime:
-        site = Site(runtime, workers, broker, f"http://127.0.0.1:{chosen.gateway_port}")
+    ports: list[int] = []
+    async with hosted(service(listening=ports.append), chosen, transport=own) as runtime:
+        site = Site(runtime, workers, broker, f"http://127.0.0.1:{ports[0]}")
         try:
             yield site
         finally:

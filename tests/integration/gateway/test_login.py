@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from common.db import borrowed
-from common.errors import Invalid
+from common.errors import Invalid, NotFound
 from gateway.identity import store
 from gateway.identity.bootstrap import FirstAdministrator, ensure_administrator
+from gateway.identity.local import begin_local_session
 from integration.gateway.site import PASSWORD, Site, running
 
 LIMITS = {
@@ -185,6 +186,17 @@ async def test_house_keeping_removes_what_no_longer_counts(strict: Site) -> None
         await store.purge(connection, timedelta(minutes=5), timedelta(minutes=15))
     for table in ("sessions", "login_failures", "rate_windows"):
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_the_host_of_the_gateway_gets_a_session_without_a_password(strict: Site) -> None:
+    """Otherwise the one-process product cannot take its first backup when it starts again."""
+    name = await strict.add_user(["viewer"])
+    client = strict.anonymous()
+    token = await begin_local_session(strict.runtime, name)
+    client.headers["Authorization"] = f"Bearer {token}"
+    assert (await client.get("/api/auth/me")).json()["name"] == name
+    with pytest.raises(NotFound):
+        await begin_local_session(strict.runtime, "nobody")
 
 
 async def test_there_is_one_first_administrator(strict: Site) -> None:

@@ -16,8 +16,12 @@ from gateway.stream.hub import Hub
 Wire = Callable[[Runtime[GatewaySettings]], AbstractAsyncContextManager[None]]
 
 
-def wire_with(announce: Announce | None) -> Wire:
-    """The wiring; ``announce`` is told the first administrator's password if one is generated."""
+def wire_with(announce: Announce | None, listening: Callable[[int], None] | None) -> Wire:
+    """The wiring.
+
+    ``announce`` is told the first administrator's password if one is generated, ``listening`` the
+    port on which the API answers.
+    """
 
     @asynccontextmanager
     async def wire(runtime: Runtime[GatewaySettings]) -> AsyncIterator[None]:
@@ -33,7 +37,9 @@ def wire_with(announce: Announce | None) -> Wire:
         runtime.on_drain(hub.close)
         app = build_app(runtime, identity, hub)
         try:
-            async with serving(app, settings.gateway_host, settings.gateway_port):
+            async with serving(app, settings.gateway_host, settings.gateway_port) as port:
+                if listening:
+                    listening(port)
                 yield
         finally:
             identity.close()
@@ -41,12 +47,14 @@ def wire_with(announce: Announce | None) -> Wire:
     return wire
 
 
-def service(announce: Announce | None = None) -> Service[GatewaySettings]:
+def service(
+    announce: Announce | None = None, listening: Callable[[int], None] | None = None
+) -> Service[GatewaySettings]:
     """The gateway. Without ``announce`` the first password has to be configured."""
     return Service(
         name="gateway",
         settings=GatewaySettings,
-        wire=wire_with(announce),
+        wire=wire_with(announce, listening),
         migrations=Path(__file__).parent / "migrations",
     )
 
