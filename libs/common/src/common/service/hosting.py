@@ -56,7 +56,7 @@ async def hosted(
             transport=transport,
             health=health or Health(),
         )
-        relay = _relay(runtime, service.schema)
+        relay = _relay(runtime)
         stack.push_async_callback(runtime.stop_tasks)
         stack.push_async_callback(relay.flush, _FLUSH_SECONDS)
         async with service.wire(runtime):
@@ -83,7 +83,7 @@ async def _database(service: Service[S], settings: S) -> Pool:
     return pool
 
 
-def _relay(runtime: Runtime[S], schema: str) -> Relay:
+def _relay(runtime: Runtime[S]) -> Relay:
     async def database() -> str | None:
         await runtime.pool.fetchval("SELECT 1")
         return None
@@ -91,8 +91,7 @@ def _relay(runtime: Runtime[S], schema: str) -> Relay:
     async def bus() -> str | None:
         return runtime.transport.healthy()
 
-    wake = runtime.listener.on(f"{schema}_outbox")
-    relay = Relay(runtime.name, runtime.pool, runtime.transport, wake)
+    relay = Relay(runtime.name, runtime.pool, runtime.transport, runtime.notified("outbox"))
     runtime.health.add_check("database", database)
     runtime.health.add_check("bus", bus)
     runtime.health.add_warning("outbox", relay.measure)

@@ -108,6 +108,13 @@ class Runtime(Generic[S]):
         )
         return unwrap(await self.transport.ask(envelope, question.queue, wait))
 
+    def notified(self, topic: str) -> asyncio.Event:
+        """Set after each ``pg_notify`` on this schema's ``<schema>_<topic>``; the waiter clears it.
+
+        A hint that may be missed: also look from time to time.
+        """
+        return self.listener.on(f"{self._schema}_{topic}")
+
     def listen(self, patterns: Sequence[str]) -> AbstractAsyncContextManager[Listening]:
         """Events as they happen, progress included, from now on; some may be missed."""
         return self.transport.listen(patterns)
@@ -127,7 +134,7 @@ class Runtime(Generic[S]):
             name=self.name,
             pool=self.pool,
             transport=self.transport,
-            wake=self.listener.on(f"{self._schema}_jobs"),
+            wake=self.notified("jobs"),
             queues=queues,
             handlers=handlers,
             slots=slots,
