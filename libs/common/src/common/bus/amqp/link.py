@@ -40,7 +40,8 @@ class Link:
         self._opening: dict[str, asyncio.Lock] = {}
         self._up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.place = f"RabbitMQ at {self._url.host}:{self._url.port or 5672}"
+        default = 5671 if self._url.scheme == "amqps" else 5672
+        self.place = f"RabbitMQ at {self._url.host}:{self._url.port or default}"
         self.fault: str | None = f"{self.place} is not connected yet."
 
     async def open(self, limit: float) -> None:

@@ -18,6 +18,9 @@ from common.messages import Unreadable, decode
 
 log = structlog.get_logger(__name__)
 
+LENGTH = 10_000
+"""So many wait on the broker: more than in the buffer, where what is missed is counted."""
+
 
 class Ears:
     """All listeners of one transport."""
@@ -44,7 +47,7 @@ class Ears:
             exclusive(
                 f"{self._name}.listen.{uuid4().hex}",
                 [(topology.EVENTS, pattern) for pattern in patterns],
-                self._policy.listen_buffer,
+                LENGTH,
             ),
             receive,
             on_loss=buffer.interrupted,

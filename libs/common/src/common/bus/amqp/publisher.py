@@ -16,7 +16,8 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 ATTEMPT = "strongroom-attempt"
 QUEUE = "strongroom-queue"
 REASON = "strongroom-reason"
-PAUSE = 0.2
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
 
 Headers = Mapping[str, str | int]
 
@@ -57,12 +58,15 @@ class Publisher:
             Unroutable: ``mandatory``, and no queue would get it.
             Unavailable: not confirmed within ``limit`` seconds, by default the policy's.
         """
+        pause = FIRST_PAUSE
         try:
             async with asyncio.timeout(limit or self._policy.publish_timeout):
                 while True:
                     if await self._sent(message, exchange, key, mandatory=mandatory):
                         return
-                    await asyncio.sleep(PAUSE)
+                    await asyncio.sleep(pause)
+                    # An event that one full queue refuses arrives in the others each time.
+                    pause = min(2 * pause, LONGEST_PAUSE)
         except TimeoutError:
             raise Unavailable(
                 self._link.fault or f"{self._link.place} does not confirm a message in time."

@@ -134,12 +134,12 @@ class AmqpTransport:
 
     async def _make(self, queue: topology.Queue) -> None:
         """Make it now, and again on each new connection: the broker may be a new one."""
-        self._queues[queue.name] = queue
         await self._link.patiently(
             f"make the queue {queue.name}",
             self._policy.connect_timeout,
             lambda connection: topology.make_queue(connection, queue),
         )
+        self._queues[queue.name] = queue
 
     async def _prepare(self, connection: AbstractConnection) -> None:
         await topology.make_shared(connection, self._policy)
