@@ -63,17 +63,19 @@ class Deployment:
             self.processes[module] = Worker(module, environment, self.folder / f"{module}.log")
         for module in MODULES:
             self._await_ready(module, ports[module])
-        answer = self.api.post(
-            "/api/auth/login", json={"username": "admin", "password": PASSWORD}
-        ).raise_for_status()
-        self.api.headers["authorization"] = f"Bearer {answer.json()['token']}"
+        answer = self.asked("POST", "/api/auth/login", name="admin", password=PASSWORD)
+        self.api.headers["authorization"] = f"Bearer {answer['token']}"
+
+    def asked(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """The answer to a request, which must have been a good one."""
+        answer = self.api.request(method, path, json=body or None, headers={"prefer": "wait=60"})
+        assert answer.is_success, f"{answer.status_code} {answer.text}\n{self.words()}"
+        found: dict[str, Any] = answer.json()
+        return found
 
     def done(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """Ask for long work, wait for its end, and give its outcome; it must have succeeded."""
-        answer = self.api.request(
-            method, path, json=body or None, headers={"prefer": "wait=60"}
-        ).raise_for_status()
-        outcome: dict[str, Any] = answer.json()
+        outcome = self.asked(method, path, **body)
         assert outcome["state"] == "succeeded", f"{outcome}\n{self.words()}"
         return outcome
 

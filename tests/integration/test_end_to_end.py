@@ -31,7 +31,7 @@ DIGEST = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM till.sale AS s"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("source")
+    folder = tmp_path_factory.mktemp("shop") / "source"
     make_nasty_tree(folder)
     return folder
 
@@ -116,9 +116,8 @@ def test_what_was_done_stands_in_the_audit_log(six: Deployment, backup: str) -> 
         return {line["action"] for line in lines if line["entity_id"] == backup}
 
     six.eventually(lambda: recorded() >= {"create"})
-    page = six.api.get("/api/v2/security/audit-logs", params={"limit": 1000}).raise_for_status()
-    text = json.dumps(page.json())
-    assert backup in text
+    page = six.asked("GET", "/api/v2/security/audit-logs?limit=1000")
+    assert backup in json.dumps(page)
 
 
 def test_no_secret_is_told(six: Deployment, backup: str) -> None:
@@ -126,8 +125,8 @@ def test_no_secret_is_told(six: Deployment, backup: str) -> None:
     del backup
     told = [process.log.read_text(errors="replace") for process in six.processes.values()]
     told.append(six.audit_log.read_text())
-    for process in six.processes.values():
-        told.append(Path(f"/proc/{process.process.pid}/cmdline").read_text())
+    pids = [process.process.pid for process in six.processes.values()]
+    told += [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
     for secret in six.secrets():
         assert not any(secret in text for text in told)
 
@@ -150,7 +149,7 @@ def test_a_deleted_backup_is_gone_and_the_next_one_is_whole(six: Deployment, sou
     """Lost: the rest of the repository, with the first deletion."""
     doomed = six.done("POST", "/api/backups", backup_name="doomed")["id"]
     six.done("DELETE", f"/api/backups/{doomed}")
-    listed = six.api.get("/api/backups").raise_for_status().json()["backups"]
+    listed = six.asked("GET", "/api/backups")["backups"]
     assert doomed not in [each["id"] for each in listed]
     kept = six.done("POST", "/api/backups", backup_name="kept", components=["files"])["id"]
     assert six.done("POST", f"/api/backups/{kept}/verify")["result"]["ok"]
@@ -160,7 +159,7 @@ def test_a_deleted_backup_is_gone_and_the_next_one_is_whole(six: Deployment, sou
 
 
 def _copies(six: Deployment, backup: str) -> dict[str, str]:
-    answer = six.api.get(f"/api/backups/{backup}").raise_for_status().json()
+    answer = six.asked("GET", f"/api/backups/{backup}")
     return {copy["destination"]: copy["state"] for copy in answer["copies"]}
 
 
