@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from common.repository.findings import Finding
-from common.repository.format.names import snapshot_name
 from common.repository.format.snapshot import Link, Snapshot
 from common.repository.history import Head, tombstoned
 
@@ -74,10 +73,11 @@ def _gaps(
                 missing[counter - 1] = previous
     for counter, snapshot_id in sorted(missing.items()):
         if snapshot_id not in damaged:
+            name = f"snapshots/{snapshot_id}"
             yield Finding(
-                snapshot_name(snapshot_id),
+                name,
                 "removed",
-                f"{snapshot_name(snapshot_id)} was removed without a record of it: "
+                f"{name} was removed without a record of it: "
                 f"number {counter} of the chain {chain!r}.",
                 (f"backup number {counter} of the chain {chain!r}",),
             )
@@ -100,7 +100,7 @@ def _holes(chain: str, counters: list[int]) -> Iterator[Finding]:
 def _forks(chain: str, places: _Places) -> Iterator[Finding]:
     for counter, ids in sorted(places.items()):
         if len(ids) > 1:
-            names = sorted(snapshot_name(snapshot_id) for snapshot_id in ids)
+            names = sorted(f"snapshots/{snapshot_id}" for snapshot_id in ids)
             yield Finding(
                 names[-1],
                 "forked",

@@ -43,14 +43,6 @@ class ChunkTable:
         self._put(place, chunk_id, number)
         return None
 
-    def set(self, chunk_id: bytes, number: int) -> None:
-        """Enter an id or change its number."""
-        place = self._find(chunk_id)
-        if self._memory[place : place + _ID] == _EMPTY:
-            self._put(place, chunk_id, number)
-        else:
-            _VALUE.pack_into(self._memory, place + _ID, number)
-
     def _put(self, place: int, chunk_id: bytes, number: int) -> None:
         self._memory[place : place + _ID] = chunk_id
         _VALUE.pack_into(self._memory, place + _ID, number)

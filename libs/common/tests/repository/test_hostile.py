@@ -1,0 +1,165 @@
+"""Hostile bytes: whoever can write to the storage can only cause ``Corrupt``."""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+
+import lz4.block
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import Corrupt
+from common.repository.entry import Entry, EntryType
+from common.repository.format import snapshot as snapshot_module
+from common.repository.format.block import BlockBuilder
+from common.repository.format.blockreader import parse_block
+from common.repository.format.chunklist import ChunkList, pack_items, parse_items
+from common.repository.format.codec import MAX_RECORD, Codec, expand
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.index import PackEntry, open_segment, seal_segment
+from common.repository.format.names import Kind
+from common.repository.format.pack import (
+    Directory,
+    PackHeader,
+)
+from common.repository.format.runkey import parse_run_key
+from common.repository.format.snapshot import (
+    open_snapshot,
+    seal_snapshot,
+)
+from format_samples import KEYS, directory, run_key, snapshots
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [
+        (Codec.ZSTD, zstandard.ZstdCompressor().compress(bytes(10**8))),
+        (Codec.ZSTD, zstandard.ZstdCompressor(write_content_size=False).compress(bytes(10**7))),
+        (Codec.ZLIB, zlib.compress(bytes(10**8))),
+        (Codec.LZ4, lz4.block.compress(bytes(10**8), store_size=False)),
+        (Codec.ZSTD, b""),
+        (Codec.ZLIB, b""),
+        (Codec.LZ4, b""),
+        (9, b"x"),
+    ],
+)
+def test_a_record_expands_to_its_length_or_not_at_all(codec: int, data: bytes) -> None:
+    """Else a small hostile record fills the memory."""
+    for size in (1000, 0, MAX_RECORD + 1):
+        with pytest.raises(Corrupt):
+            expand(codec, data, size)
+
+
+def parsers() -> list[tuple[Callable[[bytes], object], bytes]]:
+    """Everything that reads bytes, with bytes that it reads."""
+    builder = BlockBuilder()
+    builder.add(Entry(b"a/b", EntryType.SYMLINK, target=b"c"), ChunkList())
+    builder.add(
+        Entry(b"a/c", EntryType.FILE, size=9, extents=((0, 5),)), ChunkList(0, 5, ((b"i" * 16, 5),))
+    )
+    builder.add(
+        Entry(b"a/d", EntryType.FILE, size=7, xattrs=((b"n", b"v"),)),
+        ChunkList(0, 7, ((b"j" * 16, 3), (b"k" * 16, 4))),
+    )
+    found = directory([[5, 6], [7]])
+    _, key, name = run_key()
+    entry = PackEntry(bytes(32), bytes(16), found.size(), 0, found)
+    return [
+        (RepositoryConfig.parse, RepositoryConfig.create("key", writer_key=bytes(32))),
+        (lambda data: parse_run_key(data, name, KEYS), key),
+        (lambda data: open_segment(data, "x", KEYS.index), seal_segment([entry], KEYS.index)),
+        (
+            lambda data: open_snapshot(data, "x", KEYS.chain),
+            seal_snapshot(snapshots()[0], KEYS.chain),
+        ),
+        (lambda data: Directory.parse(data, "x"), found.pack()),
+        (lambda data: PackHeader.parse(data, "x"), PackHeader.new(bytes(16)).pack()),
+        (lambda data: parse_block(data, "x"), builder.take()),
+        (lambda data: list(parse_items(data, "x")), pack_items([(bytes(16), 1)])),
+    ]
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_hostile_bytes_are_corrupt_and_nothing_else(data: st.DataObject) -> None:
+    """Else whoever has the storage crashes or hangs the service that reads it."""
+    parse, good = data.draw(st.sampled_from(PARSERS))
+    parse(good)
+    bad = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4))):
+        match data.draw(st.sampled_from(["flip", "cut", "add", "number"])):
+            case "flip" if bad:
+                bad[data.draw(st.integers(0, len(bad) - 1))] = data.draw(st.integers(0, 255))
+            case "cut":
+                del bad[data.draw(st.integers(0, len(bad))) :]
+            case "number" if len(bad) > 8:
+                place = data.draw(st.integers(0, len(bad) - 4))
+                bad[place : place + 4] = struct.pack("<I", data.draw(st.integers(2**31, 2**32 - 1)))
+            case _:
+                bad += data.draw(st.binary(max_size=8))
+    try:
+        parse(bytes(bad))
+    except Corrupt:
+        return
+
+
+PARSERS = parsers()
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_hostile_bodies_are_corrupt_and_nothing_else(data: st.DataObject) -> None:
+    """Else a stolen writer key crashes every reader by a well-sealed senseless body."""
+    body = json.loads(json.dumps(BODY))
+    target = body
+    while isinstance(target, (dict, list)) and target:
+        keys = list(target) if isinstance(target, dict) else list(range(len(target)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(target[key], (dict, list)) or not target[key] or data.draw(st.booleans()):
+            target[key] = data.draw(JSON_VALUES)
+            break
+        target = target[key]
+    try:
+        open_snapshot(reseal(body), "x", KEYS.chain)
+    except Corrupt:
+        return
+
+
+def reseal(body: dict[str, object]) -> bytes:
+    """A snapshot with this body, sealed as a holder of the writer key would."""
+    start = Kind.SNAPSHOT.magic + bytes(32)
+    return start + snapshot_module._seal(start, KEYS.chain).seal(
+        0, json.dumps(body).encode(), start
+    )
+
+
+def body_of(data: bytes) -> dict[str, object]:
+    start = data[: snapshot_module._START]
+    text = snapshot_module._seal(start, KEYS.chain).open(0, data[snapshot_module._START :], start)
+    return dict(json.loads(text))
+
+
+BODY = body_of(seal_snapshot(snapshots()[0], KEYS.chain))
+JSON_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=10),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@pytest.mark.parametrize(
+    "path", [b"/etc/passwd", b"..", b"a/../../b", b"a//b", b"a/", b"./a", b"a\0b"]
+)
+def test_a_path_that_could_escape_is_refused_when_it_is_read(path: bytes) -> None:
+    """Else a restore writes outside of its target."""
+    builder = BlockBuilder()
+    builder.add(Entry(path, EntryType.DIRECTORY), ChunkList())
+    with pytest.raises(Corrupt):
+        parse_block(builder.take(), "x")

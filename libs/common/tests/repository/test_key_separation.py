@@ -1,0 +1,192 @@
+"""Who holds which key can do what, and no more."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from common.crypto.hpke import PrivateKey
+from common.crypto.keys import (
+    RECOVERY_PREFIX,
+    WRITER_PREFIX,
+    PassphraseProvider,
+    derive_writer_key,
+    write_key,
+)
+from common.errors import Conflict, Corrupt, NotFound, Unavailable, WrongKey
+from common.repository.entry import Entry, EntryType
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.names import pack_name
+from common.repository.format.pack import HEADER_SIZE, PackHeader
+from common.repository.opening import create, open_reader, open_writer
+from common.storage.local import LocalDirectory
+from common.storage.store import ObjectInfo
+from vault import KEY, Vault
+
+SECRET = b"the content that nobody but a reader may see, and a name: payroll"
+
+
+def test_nothing_of_the_content_is_in_the_objects(vault: Vault) -> None:
+    """Else the storage reads backups."""
+    vault.backup({b"payroll": SECRET})
+    stored = b"".join((vault.path / name).read_bytes() for name in vault.names())
+    for part in (SECRET, SECRET[:16], b"payroll", b"files"):
+        assert part not in stored
+
+
+def test_no_key_of_a_writer_opens_a_pack(vault: Vault) -> None:
+    """Else whoever takes over a worker reads every past backup."""
+    vault.backup({b"payroll": SECRET})
+    session = vault.writer()._session
+    keys = [getattr(session.keys, name) for name in ("writer_key", "chunk_id", "index", "chain")]
+    for key in [*keys, session.keys.key_mac, bytes(32)]:
+        for pack in session.catalog().packs:
+            data = vault.directory.read(pack_name(pack.pack_id))
+            header = PackHeader.parse(data, "pack")
+            for number, record in enumerate(pack.directory.records):
+                with pytest.raises(Corrupt):
+                    header.seal(key).open_record(
+                        number, data[HEADER_SIZE : HEADER_SIZE + record.stored]
+                    )
+
+
+PROBE = """
+import gc, sys, uuid
+from pathlib import Path
+from common.repository.opening import open_writer
+from common.repository.prepared import SnapshotMeta
+writer = open_writer(Path(sys.argv[1]), sys.stdin.read())
+with writer.begin(uuid.uuid4()) as run:
+    with run.component("files", "files"):
+        pass
+    run.finish(SnapshotMeta("b", "b", "chain")).commit(1, None)
+gc.collect()
+memory = Path("/proc/self/maps").read_text().splitlines()
+with open("/proc/self/mem", "rb", 0) as file:
+    for line in memory:
+        place, rights = line.split()[:2]
+        if not rights.startswith("rw"):
+            continue
+        start, end = (int(part, 16) for part in place.split("-"))
+        file.seek(start)
+        try:
+            sys.stdout.buffer.write(file.read(end - start))
+        except OSError:
+            pass
+"""
+
+
+def test_the_memory_of_a_writer_holds_no_key_to_the_past(vault: Vault) -> None:
+    """Else a core dump of a worker opens every past backup."""
+    vault.backup({b"payroll": SECRET})
+    session = vault.session()
+    run_keys = [
+        key.unwrap(vault.private, vault.private.public.recipient).key
+        for key in session.wrapped_keys()
+    ]
+    memory = subprocess.run(
+        [sys.executable, "-c", PROBE, str(vault.path)],
+        input=write_key(WRITER_PREFIX, vault.writer_key).encode(),
+        capture_output=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    assert vault.writer_key in memory  # so the probe does see keys
+    assert run_keys
+    for secret in [*run_keys, vault.private.seed, SECRET]:
+        assert secret not in memory
+
+
+def test_an_unchanged_backup_leaves_no_known_file_recognisable(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """Else chunk ids of two repositories under one passphrase tell which files they share."""
+    other = RepositoryConfig.create(KEY, writer_key=vault.writer_key)
+    create(tmp_path / "second", other)
+    twin = Vault(tmp_path / "second", other, vault.private, vault.writer_key)
+    ids = []
+    for each in (vault, twin):
+        each.backup({b"a": SECRET})
+        packs = each.writer()._session.catalog().packs
+        ids.append({chunk_id for pack in packs for chunk_id, _ in pack.directory.all_chunks()})
+    assert not ids[0] & ids[1]
+
+
+def test_the_doors_open_for_the_right_key(tmp_path: Path) -> None:
+    """Else nobody gets in, or anybody."""
+    recovery = PrivateKey.generate()
+    create(tmp_path, RepositoryConfig.create("key", recovery=[("vault", recovery.public)]))
+    writer_key = write_key(WRITER_PREFIX, derive_writer_key("key"))
+    assert open_writer(tmp_path, writer_key).snapshots() == []
+    assert open_reader(tmp_path, "key").snapshots() == []
+    found = open_reader(tmp_path, recovery_key=write_key(RECOVERY_PREFIX, recovery.seed))
+    assert found.snapshots() == []
+    for wrong in ("", None, write_key(WRITER_PREFIX, bytes(32)), "key"):
+        with pytest.raises(WrongKey):
+            open_writer(tmp_path, wrong)
+    with pytest.raises(WrongKey):
+        open_reader(tmp_path, recovery_key=write_key(RECOVERY_PREFIX, bytes(32)))
+
+
+def test_a_recovery_key_reads_what_was_written_without_it(tmp_path: Path) -> None:
+    """Else the key in the safe opens nothing on the day it is needed."""
+    recovery = PrivateKey.generate()
+    config = RepositoryConfig.create("key", recovery=[("safe", recovery.public)])
+    parsed = RepositoryConfig.parse(config)
+    keys = parsed.open_private(PassphraseProvider.found("key", parsed.sealing))
+    vault = Vault(tmp_path / "r", config, *keys)
+    info = vault.backup({b"a": SECRET})
+    reader = open_reader(vault.path, recovery_key=write_key(RECOVERY_PREFIX, recovery.seed))
+    source = reader.snapshot(info.id).source("files")
+    pieces = [bytes(piece) for _, _, piece in source.contents(source.entries())]
+    assert pieces == [SECRET]
+
+
+def test_a_repository_without_encryption_needs_no_key(tmp_path: Path) -> None:
+    """Else switching encryption off makes backups that nobody can open."""
+    create(tmp_path, RepositoryConfig.create(None))
+    assert open_writer(tmp_path, "").snapshots() == []
+    assert open_reader(tmp_path, None).check(read_data=True).ok
+
+
+def test_a_folder_holds_one_repository(vault: Vault, tmp_path: Path) -> None:
+    """Else a second config makes every backup of the first unreadable."""
+    again = vault.directory.read("config")
+    create(vault.path, again)
+    with pytest.raises(Conflict):
+        create(vault.path, RepositoryConfig.create(None))
+    vault.backup({})
+    vault.directory.delete("config")
+    with pytest.raises(Conflict):
+        create(vault.path, again)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(NotFound):
+        open_reader(tmp_path / "nothing", "key")
+    with pytest.raises(Unavailable):
+        open_reader(tmp_path / "not mounted", "key")
+
+
+class Elsewhere:
+    """Objects that can only be read, as over a network."""
+
+    def __init__(self, path: Path) -> None:
+        self._directory = LocalDirectory(path)
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        return self._directory.read(name, offset, length)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return self._directory.list(prefix)
+
+
+def test_a_repository_is_read_from_anywhere(vault: Vault) -> None:
+    """Else losing the machine loses the backups that another store still has."""
+    info = vault.write(lambda sink: sink.add_stream(Entry(b"a", EntryType.FILE), BytesIO(SECRET)))
+    reader = open_reader(Elsewhere(vault.path), KEY)
+    source = reader.snapshot(info.id).source("files")
+    (entry,) = source.entries()
+    assert b"".join(source.stream(entry)) == SECRET
+    assert reader.check(read_data=True).ok
