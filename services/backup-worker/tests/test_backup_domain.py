@@ -52,27 +52,22 @@ def test_nothing_to_back_up_is_an_error() -> None:
 
 
 def test_the_first_snapshot() -> None:
-    assert next_place(Head(), Head(), known_is_there=True) == Place(1, None)
+    assert next_place(Head(), Head()) == Place(1, None)
 
 
 def test_the_next_snapshot_follows_the_known_head() -> None:
-    known = Head(4, "four")
-    assert next_place(known, known, known_is_there=True) == Place(5, "four")
+    assert next_place(Head(4, "four"), Head(4, "four")) == Place(5, "four")
 
 
 def test_a_repository_that_is_ahead_is_followed() -> None:
     """A service that lost its database must not fork the chain."""
-    assert next_place(Head(), Head(9, "nine"), known_is_there=True) == Place(10, "nine")
-    assert next_place(Head(8, "eight"), Head(9, "nine"), known_is_there=True) == Place(10, "nine")
+    assert next_place(Head(), Head(9, "nine")) == Place(10, "nine")
+    assert next_place(Head(8, "eight"), Head(9, "nine")) == Place(10, "nine")
 
 
-def test_a_missing_head_is_named_and_the_gap_stays_visible() -> None:
+@pytest.mark.parametrize("found", [Head(3, "three"), Head(4, "another"), Head()])
+def test_a_missing_head_is_named_and_the_gap_stays_visible(found: Head) -> None:
     """A removed snapshot must not vanish without a trace with the next backup."""
-    place = next_place(Head(4, "four"), Head(3, "three"), known_is_there=False)
+    place = next_place(Head(4, "four"), found)
     assert (place.counter, place.previous) == (5, "four")
     assert "four" in place.warning
-
-
-def test_a_forgotten_head_is_no_alarm() -> None:
-    """A deletion on purpose leaves a tombstone: it is known, though not the newest any more."""
-    assert next_place(Head(4, "four"), Head(3, "three"), known_is_there=True) == Place(5, "four")

@@ -1,7 +1,7 @@
 import pytest
 
 from common.errors import Invalid, NotFound
-from restore_worker.domain import FINDINGS_TOLD, Selection, check_name, choose, told
+from restore_worker.domain import FINDINGS_TOLD, check_name, choose, told
 
 
 @pytest.mark.parametrize("name", ["drill", "2026-11-21 till_1.b", "a" * 200])
@@ -27,38 +27,6 @@ def test_a_component_that_is_not_there_is_named() -> None:
     """A restore that leaves out what was asked for must not succeed."""
     with pytest.raises(NotFound, match=r"no component till\. It has: files"):
         choose(("till",), ["files"])
-
-
-def test_a_selection_takes_what_is_below_and_the_folders_above() -> None:
-    """A chosen file without its folders would land with wrong modes and owners."""
-    select = Selection(["/srv/app/", "etc/hosts"])
-    paths = [
-        b"",
-        b"srv",
-        b"srv/app",
-        b"srv/app/x/y",
-        b"srv/apple",
-        b"etc",
-        b"etc/host",
-        b"etc/hosts",
-    ]
-    assert [path for path in paths if select(path)] == [
-        b"", b"srv", b"srv/app", b"srv/app/x/y", b"etc", b"etc/hosts",
-    ]  # fmt: skip
-    assert select.missing() == []
-
-
-def test_a_path_that_is_not_in_the_backup_is_noticed() -> None:
-    """Silence would read as: it is restored."""
-    select = Selection(["gone", "here"])
-    select(b"here/x")
-    assert select.missing() == ["gone"]
-
-
-def test_the_root_means_everything() -> None:
-    select = Selection(["/"])
-    assert select(b"any/thing")
-    assert select.missing() == []
 
 
 def test_many_findings_are_counted() -> None:

@@ -84,12 +84,10 @@ def test_what_was_put_in_place_before_a_crash_is_recognised(tmp_path: Path) -> N
 def test_what_a_failed_restore_could_save_is_kept(tmp_path: Path) -> None:
     """The files that came back from a damaged backup may be all that there is."""
     targets = Targets(tmp_path)
-    folder = targets.begin("r1", 1)
-    (folder / "saved").touch()
-    kept = targets.keep_partial(folder, "drill", "r1")
-    assert kept == tmp_path / "drill.incomplete"
-    again = targets.begin("r2", 1)
-    (again / "saved").touch()
-    assert targets.keep_partial(again, "drill", "r2") == tmp_path / "drill.incomplete.r2"
-    assert targets.keep_partial(targets.begin("r3", 1), "drill", "r3") is None
+    (targets.begin("r1", 1) / "saved").touch()
+    assert targets.keep_partial("drill", "r1") == tmp_path / "drill.incomplete"
+    (targets.begin("r2", 1) / "saved").touch()
+    assert targets.keep_partial("drill", "r2") == tmp_path / "drill.incomplete.r2"
+    targets.begin("r3", 1)
+    assert targets.keep_partial("drill", "r3") is None
     assert targets.begun() == set()

@@ -68,20 +68,20 @@ class Place:
     warning: str = ""
 
 
-def next_place(known: Head, found: Head, *, known_is_there: bool) -> Place:
+def next_place(known: Head, found: Head) -> Place:
     """The place after both what the table knows and what the repository holds.
 
     The repository may be ahead: of a service that lost its database, or by the snapshot of a run
     that died before it was recorded. It may never be behind: then the new snapshot still follows
     the one that the table knows, so that the gap can be seen in the repository alone.
     """
-    if known.snapshot_id is not None and not known_is_there:
+    behind = found.counter < known.counter
+    replaced = found.counter == known.counter and found.snapshot_id != known.snapshot_id
+    if behind or replaced:
         return Place(
-            max(known.counter, found.counter) + 1,
+            known.counter + 1,
             known.snapshot_id,
             f"Snapshot {known.snapshot_id}, number {known.counter} of its chain, is missing in the"
-            " repository: it was removed or the repository was set back to an older state.",
+            " repository: it was removed, or the repository was set back to an older state.",
         )
-    if found.counter > known.counter:
-        return Place(found.counter + 1, found.snapshot_id)
-    return Place(known.counter + 1, known.snapshot_id)
+    return Place(found.counter + 1, found.snapshot_id)

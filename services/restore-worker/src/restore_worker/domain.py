@@ -1,7 +1,7 @@
 """What restore-worker decides, without doing any of it."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 
 from common.errors import Invalid, NotFound
 
@@ -38,42 +38,6 @@ def choose(wanted: Sequence[str], present: Sequence[str]) -> list[str]:
             remedy=f"It has: {', '.join(present) or 'none'}.",
         )
     return [name for name in present if not wanted or name in wanted]
-
-
-class Selection:
-    """Chosen paths of a component: each with all that is below it and the folders above it.
-
-    It remembers which of them were met, so that a path that is not in the backup is noticed.
-    """
-
-    def __init__(self, paths: Collection[str]) -> None:
-        self._wanted = {path.strip("/").encode("utf-8", "surrogateescape") for path in paths}
-        self._above = {
-            b"/".join(parts[:depth])
-            for parts in (path.split(b"/") for path in self._wanted)
-            for depth in range(len(parts))
-        }
-        self._met: set[bytes] = set()
-
-    def __call__(self, path: bytes) -> bool:
-        """Whether the entry at ``path`` is to be restored."""
-        candidate = path
-        while True:
-            if candidate in self._wanted:
-                self._met.add(candidate)
-                return True
-            if not candidate:
-                return path in self._above
-            candidate = candidate.rpartition(b"/")[0]
-
-    def missing(self) -> list[str]:
-        """The chosen paths that no entry was at."""
-        return sorted(path.decode("utf-8", "backslashreplace") for path in self._wanted - self._met)
-
-
-def selector(paths: Collection[str]) -> Callable[[bytes], bool] | None:
-    """A Selection, or None where everything is wanted."""
-    return Selection(paths) if paths else None
 
 
 def told(findings: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 from common.db import Connection
 from common.messages import (
     BackupVerified,
+    ComponentResult,
     DeleteBackup,
     Failure,
     RestoreCompleted,
@@ -40,6 +41,23 @@ def options(message: RunRestore) -> dict[str, object]:
     return message.model_dump(
         mode="json", include={"components", "paths", "target", "databases", "in_place"}
     )
+
+
+async def note_component(connection: Connection, restore_id: str, result: ComponentResult) -> None:
+    """A component stands in its database, whatever becomes of the rest."""
+    await connection.execute(
+        "UPDATE restores SET components = components || $2 WHERE restore_id = $1",
+        restore_id,
+        [result.model_dump(mode="json")],
+    )
+
+
+async def noted_components(connection: Connection, restore_id: str) -> tuple[ComponentResult, ...]:
+    """What earlier attempts have put into databases."""
+    rows = await connection.fetchval(
+        "SELECT components FROM restores WHERE restore_id = $1", restore_id
+    )
+    return tuple(ComponentResult.model_validate(row) for row in rows or ())
 
 
 async def complete_restore(connection: Connection, event: RestoreCompleted) -> None:
@@ -126,6 +144,11 @@ async def end_verification(
         status,
         failure.model_dump() if failure else None,
     )
+
+
+async def lock_chain(connection: Connection, chain: str) -> None:
+    """Nobody else appends to this chain of tombstones until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", chain)
 
 
 async def end_deletion(

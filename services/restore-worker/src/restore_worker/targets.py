@@ -78,9 +78,13 @@ class Targets:
                 raise
             raise Conflict(
                 f"{self._root / target} is not an empty folder any more.",
-                remedy=f"Take what was restored from {folder}, or restore to another target.",
+                remedy="Restore to another target.",
             ) from error
         _flush_folder(self._root)
+
+    def is_empty(self, folder: Path) -> bool:
+        """Whether a restore has put nothing into its folder: all went into databases."""
+        return not _holds_something(folder)
 
     def placed(self, target: str, restore_id: str) -> dict[str, Any] | None:
         """The outcome of this very restore if an earlier attempt put it in place, else None."""
@@ -94,15 +98,21 @@ class Targets:
         outcome: dict[str, Any] = note["outcome"]
         return outcome
 
-    def keep_partial(self, folder: Path, target: str, restore_id: str) -> Path | None:
+    def keep_partial(self, target: str, restore_id: str) -> Path | None:
         """Put what a failed restore had written where people find it; None if there is nothing."""
-        if not folder.is_dir() or not _holds_something(folder):
-            self.discard(restore_id)
-            return None
-        kept = self._root / f"{target}.incomplete"
-        if os.path.lexists(kept):
-            kept = self._root / f"{target}.incomplete.{restore_id}"
-        folder.rename(kept)
+        folders = self._own(lambda found: found == restore_id)
+        written = [
+            Path(entry.path)
+            for entry in folders
+            if entry.is_dir(follow_symlinks=False) and _holds_something(Path(entry.path))
+        ]
+        kept = None
+        if written:
+            kept = self._root / f"{target}.incomplete"
+            if os.path.lexists(kept):
+                kept = self._root / f"{target}.incomplete.{restore_id}"
+            max(written, key=lambda path: path.lstat().st_mtime_ns).rename(kept)
+        self.discard(restore_id)
         return kept
 
     def discard(self, restore_id: str) -> None:

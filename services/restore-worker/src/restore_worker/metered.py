@@ -1,0 +1,74 @@
+"""A source that says how much of it has been read."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from common.repository.entry import Entry
+from common.repository.tree import Source
+
+
+class Told(Protocol):
+    """Who is told: the channel to the service, or a command line."""
+
+    def progress(self, phase: str, **fields: Any) -> None: ...
+
+
+class Meter:
+    """Bytes and entries of a whole restore, told as they grow."""
+
+    def __init__(self, channel: Told, total_bytes: int | None) -> None:
+        self._channel, self._total = channel, total_bytes
+        self._phase, self._bytes, self._entries = "begin", 0, 0
+
+    def begin(self, phase: str) -> None:
+        """The next component."""
+        self._phase = phase
+        self._tell()
+
+    def read(self, count: int) -> None:
+        """So many more bytes have come."""
+        self._bytes += count
+        self._tell()
+
+    def entry(self) -> None:
+        """One more entry has come."""
+        self._entries += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self._channel.progress(
+            self._phase,
+            done_bytes=self._bytes,
+            total_bytes=self._total,
+            entries=self._entries,
+        )
+
+
+class MeteredSource:
+    """The same as ``source``, telling ``meter``."""
+
+    def __init__(self, source: Source, meter: Meter) -> None:
+        self._source, self._meter = source, meter
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What ``capture`` returned."""
+        return self._source.details
+
+    def entries(self, select: Callable[[bytes], bool] | None = None) -> Iterator[Entry]:
+        """As the source gives them."""
+        for entry in self._source.entries(select):
+            self._meter.entry()
+            yield entry
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        """As the source gives them."""
+        for entry, offset, piece in self._source.contents(entries):
+            self._meter.read(len(piece))
+            yield entry, offset, piece
+
+    def stream(self, entry: Entry) -> Iterator[bytes]:
+        """As the source gives it."""
+        for piece in self._source.stream(entry):
+            self._meter.read(len(piece))
+            yield piece

@@ -1,0 +1,189 @@
+"""What a bad day does to a backup: killed, stopped, cut off, cancelled. Nothing may be lost."""
+
+import asyncio
+import contextlib
+import signal
+
+import pytest
+
+from common.messages import BackupCancelled, BackupCompleted, BackupStarted, CancelBackup
+from integration.mishaps import finished_once, held_up, in_the_middle, running
+from integration.rabbitmq_node import Broker
+from integration.station import Station, fill
+from standalone.postgres import Cluster
+
+GIGABYTE = 1024
+PATIENT = "20"
+"""A lease that outlives a restart on a busy machine: the job must not change hands."""
+
+
+@pytest.mark.slow
+async def test_a_killed_worker_is_succeeded(station: Station) -> None:
+    """Power fails, memory runs out: the other worker must end the backup, and end it cleanly."""
+    station.begin_repository()
+    fill(station.source, GIGABYTE)
+    first = station.writer()
+    command = station.backup()
+    await station.send(command)
+    await in_the_middle(station, first, command, of=8)
+    station.writer()
+    first.signal(signal.SIGKILL)
+    completed = await finished_once(station, command, GIGABYTE)
+    assert completed.counter == 1
+    attempts = [event.attempt for event in station.events(BackupStarted)]
+    assert attempts == [1, 2]
+    report = await asyncio.to_thread(station.open().check, read_data=True)
+    assert report.findings == ()
+
+
+async def test_an_adopted_snapshot_is_not_written_twice(station: Station) -> None:
+    """Killed between the snapshot and its record, a backup must be found again, not made again."""
+    station.begin_repository()
+    fill(station.source, 16)
+    first = station.writer()
+    command = station.backup()
+    async with held_up(station) as reached:
+        await station.send(command)
+        await reached()
+        assert len(list((station.repository / "snapshots").iterdir())) == 1
+        first.signal(signal.SIGKILL)
+    station.writer()
+    completed = await finished_once(station, command, 16)
+    assert completed.counter == 1
+
+
+async def test_a_sleeper_cannot_commit(station: Station) -> None:
+    """A worker that wakes up after its job was taken over must not record it a second time."""
+    station.begin_repository()
+    fill(station.source, 16)
+    first = station.writer()
+    command = station.backup()
+    async with held_up(station) as reached:
+        await station.send(command)
+        await reached()
+        assert len(list((station.repository / "snapshots").iterdir())) == 1
+        first.signal(signal.SIGSTOP)
+    second = station.writer()
+    completed = await finished_once(station, command, 16)
+    first.signal(signal.SIGCONT)
+    second.end()
+    another = station.backup()
+    await station.send(another)
+    # The sleeper is awake and well: it takes the next job.
+    after = await station.event(BackupCompleted, 60, backup_id=another.backup_id)
+    assert (completed.counter, after.counter) == (1, 2)
+    assert len(station.events(BackupCompleted, backup_id=command.backup_id)) == 1
+
+
+async def test_a_stopped_worker_is_succeeded(station: Station) -> None:
+    """A frozen container's child must not write on under a lease that somebody else holds."""
+    station.begin_repository()
+    fill(station.source, 256)
+    first = station.writer(BACKUP_COMPRESSION_TYPE="gzip", BACKUP_COMPRESSION_LEVEL="9")
+    command = station.backup()
+    await station.send(command)
+    child = await in_the_middle(station, first, command, of=1)
+    first.signal(signal.SIGSTOP)
+    station.writer()
+    await station.event(BackupStarted, 30, backup_id=command.backup_id, count=2)
+    assert not running(child)
+    await finished_once(station, command, 256)
+    first.signal(signal.SIGCONT)
+    await asyncio.sleep(2)
+    assert first.process.poll() is None
+    assert len(station.events(BackupCompleted, backup_id=command.backup_id)) == 1
+
+
+async def test_a_cancelled_backup_leaves_nothing(station: Station) -> None:
+    """What was cancelled must not turn up as a backup, nor fill the disk."""
+    station.begin_repository()
+    fill(station.source, 256)
+    worker = station.writer(BACKUP_COMPRESSION_TYPE="gzip", BACKUP_COMPRESSION_LEVEL="9")
+    command = station.backup()
+    await station.send(command)
+    child = await in_the_middle(station, worker, command, of=1)
+    await station.send(CancelBackup(backup_id=command.backup_id))
+    await station.event(BackupCancelled, 15, backup_id=command.backup_id)
+    assert not running(child)
+    assert station.open().snapshots() == []
+    assert station.litter() == []
+    assert station.events(BackupCompleted) == []
+
+
+@pytest.mark.parametrize("grace", ["20", "1"])
+async def test_sigterm_ends_or_hands_over(station: Station, grace: str) -> None:
+    """A rolling update must neither wait for ever nor lose the backup that runs."""
+    station.begin_repository()
+    fill(station.source, 256)
+    first = station.writer(SHUTDOWN_GRACE_SECONDS=grace, BACKUP_COMPRESSION_TYPE="none")
+    command = station.backup()
+    await station.send(command)
+    child = await in_the_middle(station, first, command, of=1)
+    patient = grace == "20"
+    with first.paused(child) if not patient else contextlib.nullcontext():
+        second = None if patient else station.writer()
+        first.signal(signal.SIGTERM)
+        assert await first.ended(30) == 0
+    await finished_once(station, command, 256)
+    workers = {event.worker for event in station.events(BackupStarted)}
+    assert len(workers) == (1 if patient else 2)
+    assert {event.attempt for event in station.events(BackupStarted)} == {1}
+    assert second is None or second.process.poll() is None
+
+
+async def test_the_broker_restarts_in_the_middle(station: Station, rabbitmq: Broker) -> None:
+    """Neither the job nor what is said at its end may depend on a connection."""
+    if not rabbitmq.ours:
+        pytest.skip("the broker is not ours to restart")
+    station.begin_repository()
+    fill(station.source, 64)
+    worker = station.writer(STRONGROOM_LEASE_SECONDS=PATIENT)
+    command = station.backup()
+    await station.send(command)
+    child = await in_the_middle(station, worker, command, of=1)
+    with worker.paused(child):
+        await asyncio.to_thread(rabbitmq.stop, kill=True)
+    await asyncio.sleep(3)
+    await asyncio.to_thread(rabbitmq.start)
+    await finished_once(station, command, 64)
+    assert [event.attempt for event in station.events(BackupStarted)] == [1]
+
+
+async def test_the_database_restarts_in_the_middle(
+    station: Station, postgres_server: Cluster
+) -> None:
+    """The work of hours must not be lost because its record could not be written for a moment."""
+    station.begin_repository()
+    fill(station.source, 64)
+    worker = station.writer(STRONGROOM_LEASE_SECONDS=PATIENT)
+    command = station.backup()
+    await station.send(command)
+    child = await in_the_middle(station, worker, command, of=1)
+    with worker.paused(child):
+        postgres_server.stop()
+    await asyncio.sleep(2)
+    postgres_server.start()
+    await finished_once(station, command, 64)
+    assert [event.attempt for event in station.events(BackupStarted)] == [1]
+
+
+async def test_longer_than_the_acknowledgement_limit(station: Station, rabbitmq: Broker) -> None:
+    """RabbitMQ takes back what is unacknowledged for half an hour; a backup may last a day."""
+    if not rabbitmq.ours:
+        pytest.skip("the broker's limit is not ours to set")
+    await asyncio.to_thread(rabbitmq.stop)
+    await asyncio.to_thread(rabbitmq.start, consumer_timeout=2.0)
+    try:
+        station.begin_repository()
+        fill(station.source, 64)
+        worker = station.writer(STRONGROOM_LEASE_SECONDS=PATIENT)
+        command = station.backup()
+        await station.send(command)
+        child = await in_the_middle(station, worker, command, of=1)
+        with worker.paused(child):
+            await asyncio.sleep(8)
+        await finished_once(station, command, 64)
+    finally:
+        await asyncio.to_thread(rabbitmq.stop)
+        await asyncio.to_thread(rabbitmq.start, consumer_timeout=1800.0)
+    assert len(station.events(BackupStarted, backup_id=command.backup_id)) == 1
