@@ -13,6 +13,7 @@ from common.components.files import FilesComponent
 from common.components.files.metadata import group_name, user_name
 from common.components.postgres.address import Address, check_name, read_password
 from common.components.postgres.facts import Facts, look
+from common.components.postgres.making import Making
 from common.components.postgres.placing import Placing
 from common.components.postgres.program import feed, reading
 from common.components.postgres.session import ask
@@ -23,6 +24,8 @@ from common.repository.tree import Sink, Source
 
 FACTS, GLOBALS, DUMP = b"database.json", b"globals.sql", b"database.dump"
 LOCK_WAIT_MILLISECONDS = 60_000
+TRANSACTION_TIMEOUT_SINCE = 17
+"""Newer programs set this parameter even on servers that do not have it."""
 
 
 class PostgresOptions(BaseModel):
@@ -101,13 +104,17 @@ class PostgresComponent:
                 f"Component {self.name} has no database server on this station.",
                 remedy="Restore it into a folder, or name its dsn in components.toml.",
             )
-        name = check_name(target.database or self._address.database)
+        name = self._address.database if target.database is None else check_name(target.database)
         facts, dump = _find(source)
         tools = newest(_major(facts), RestoreFailed)
         password = self._password()
 
-        def fill(address: Address, arguments: list[str]) -> list[str]:
-            command = [*_command(tools, "pg_restore", address), "--exit-on-error", *arguments]
+        def fill(address: Address, making: Making) -> list[str]:
+            command = [*_command(tools, "pg_restore", address), *making.arguments]
+            if making.server < TRANSACTION_TIMEOUT_SINCE <= tools.version[0]:
+                unknown = "SET transaction_timeout"
+                return feed(command, password, RestoreFailed, source.stream(dump), unknown)
+            command.append("--exit-on-error")
             return feed(command, password, RestoreFailed, source.stream(dump))
 
         placing = Placing(self._address, password, facts, name)

@@ -43,10 +43,11 @@ TABLESPACES = """
     WHERE t.spcname !~ '^pg_' ORDER BY 1
 """
 SETTINGS = """
-    SELECT coalesce(r.rolname, '') AS role, unnest(s.setconfig) AS setting
+    SELECT coalesce(r.rolname, '') AS role, c.setting
     FROM pg_db_role_setting AS s LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+        CROSS JOIN unnest(s.setconfig) WITH ORDINALITY AS c (setting, place)
     WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    ORDER BY 1, 2
+    ORDER BY 1, c.place
 """
 PRIVILEGES = """
     SELECT coalesce(r.rolname, '') AS role, a.privilege_type, a.is_grantable

@@ -15,8 +15,9 @@ GRANTED = frozenset({"CONNECT", "CREATE", "TEMPORARY"})
 
 @dataclass(slots=True)
 class Making:
-    """What a restore may do here, and what of the original it has to leave."""
+    """What a restore may do on a server, and what of the original it has to leave."""
 
+    server: int = 0
     arguments: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     owners: bool = True
@@ -39,7 +40,7 @@ async def prepare(connection: asyncpg.Connection, facts: Facts) -> Making:
     Raises:
         RestoreFailed: the server lacks an extension that the database is built on.
     """
-    making = Making()
+    making = Making(server=connection.get_server_version().major)
     await _check_extensions(connection, facts)
     await _make_roles(connection, facts, making)
     if not await _may_give_away(connection, facts):

@@ -14,8 +14,8 @@ from common.components.postgres.making import Making, create, finish, prepare, r
 from common.components.postgres.session import connected
 from common.errors import Conflict, RestoreFailed
 
-Fill = Callable[[Address, list[str]], list[str]]
-"""Restores the dump into the database at an address; gets more arguments, returns warnings."""
+Fill = Callable[[Address, Making], list[str]]
+"""Restores the dump into the database at an address; returns warnings."""
 
 CLEARING_SECONDS = 30.0
 ROUND_SECONDS = 0.2
@@ -49,7 +49,7 @@ class Placing:
         """
         door = asyncio.run(self._begin(in_place=in_place))
         try:
-            warnings = fill(self._address.at(self._fresh), self._making.arguments)
+            warnings = fill(self._address.at(self._fresh), self._making)
             asyncio.run(self._end(door, in_place=in_place))
         except BaseException:
             with suppress(RestoreFailed):

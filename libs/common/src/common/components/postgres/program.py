@@ -29,7 +29,7 @@ REMEDIES = (
     ("no password supplied", "Name a password_file for the component."),
     ("permission denied", "Grant the account pg_read_all_data, or the role that owns the objects."),
     ("row-level security", "Grant the account BYPASSRLS."),
-    ("lock timeout", "Something holds a lock on a table for long; back up at another time."),
+    ("LOCK TABLE", "Something holds a lock on a table for long; back up at another time."),
     ("No space left", "Free space on the server's disk."),
     ("is not available", "Install the extension on the server."),
 )
@@ -85,8 +85,11 @@ class Program:
             if pipe is not None:
                 _close(pipe)
 
-    def finish(self) -> list[str]:
+    def finish(self, tolerated: str = "") -> list[str]:
         """Wait for a good end; returns the warnings.
+
+        One failed statement that begins with ``tolerated`` is none, where the program says that it
+        went on.
 
         Raises:
             failure: it failed, was killed, or does not end.
@@ -96,9 +99,20 @@ class Program:
         except subprocess.TimeoutExpired:
             raise self.stalled() from None
         self._listener.join(ENDING_SECONDS)
+        if code == 1 and tolerated and self._only_failed(tolerated):
+            return []
         if code != 0:
             raise self.failed(f"was killed by signal {-code}" if code < 0 else "failed")
         return self._lines()
+
+    def _only_failed(self, statement: str) -> bool:
+        lines = self._lines()
+        failed = [line for line in lines if line.startswith("Command was: ")]
+        return (
+            lines[-1:] == [f"{self.name}: warning: errors ignored on restore: 1"]
+            and len(failed) == 1
+            and failed[0].startswith(f"Command was: {statement}")
+        )
 
     def failed(self, how: str) -> Error:
         """The error that says how it ended and what it complained of."""
@@ -158,9 +172,13 @@ def reading(
 
 
 def feed(
-    command: Sequence[str], password: SecretStr, failure: type[Error], pieces: Iterable[bytes]
+    command: Sequence[str],
+    password: SecretStr,
+    failure: type[Error],
+    pieces: Iterable[bytes],
+    tolerated: str = "",
 ) -> list[str]:
-    """Run a program on this input; returns its warnings.
+    """Run a program on this input; returns its warnings. ``tolerated`` as for ``finish``.
 
     Raises:
         failure: it did not take all of it, or did not end well.
@@ -177,7 +195,7 @@ def feed(
         except BrokenPipeError:
             program.finish()
             raise program.failed("did not read to the end") from None
-        return program.finish()
+        return program.finish(tolerated)
 
 
 def _write(program: Program, pipe: int, piece: bytes) -> None:
