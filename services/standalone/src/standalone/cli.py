@@ -20,7 +20,8 @@ data; 8 wrong key; 9 no space; 10 something needed does not answer; 11 cancelled
 could not be backed up; 13 a component could not be restored; 130 interrupted.
 """
 COMMANDS = (
-    "up", "login", "logout", "backup", "backups", "verify", "restore", "delete", "status",
+    "up", "first-backup",
+    "login", "logout", "backup", "backups", "verify", "restore", "delete", "status",
     "repo", "rescue", "keys", "serve", "dead-letters",
 )  # fmt: skip
 

@@ -25,11 +25,11 @@ def ensure(directory: DataDirectory, cluster: Cluster, source: Path | None = Non
             return source is None
         if source is None:
             return True
-    secretfile.write(path, _content(cluster, source))
+    secretfile.write(path, _content(directory, cluster, source))
     return True
 
 
-def _content(cluster: Cluster, source: Path | None) -> str:
+def _content(directory: DataDirectory, cluster: Cluster, source: Path | None) -> str:
     address = cluster.url(BACKUP_ROLE).replace(f":{cluster.password(BACKUP_ROLE)}@", "@")
     parts = [
         MANAGED,
@@ -43,6 +43,7 @@ def _content(cluster: Cluster, source: Path | None) -> str:
             f"[components.{FILES}]",
             'kind = "files"',
             f"paths = [{json.dumps(str(source))}]",
+            *_apart(directory.path, source),
             "",
         ]
     parts += [
@@ -54,3 +55,13 @@ def _content(cluster: Cluster, source: Path | None) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _apart(data: Path, source: Path) -> list[str]:
+    """A repository must not back itself up."""
+    if not data.is_relative_to(source):
+        return []
+    name = str(data.relative_to(source))
+    for letter in "\\*?[]":
+        name = name.replace(letter, f"\\{letter}")
+    return [f"exclude = [{json.dumps(f'/{name}/')}]"]

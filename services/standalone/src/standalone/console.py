@@ -70,10 +70,15 @@ def emit(document: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A result for people. Columns whose name begins with '>' stand to the right."""
     drawn = Table(
-        title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=title or None,
+        show_header=any(columns),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for column in columns:
-        drawn.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left")
+        drawn.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
     for row in rows:
         drawn.add_row(*(_plain(cell) for cell in row))
     out.print(drawn)

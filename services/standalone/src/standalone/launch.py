@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from logging import StreamHandler
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from common.config import Settings
 from common.errors import Unavailable
 from common.observability import configure_logging, configure_tracing, shutdown_tracing
+from common.service import Runtime
 from gateway.identity.bootstrap import FirstAdministrator
 from standalone import components_file, console
 from standalone.datadir import DataDirectory
 from standalone.ports import require_free
 from standalone.postgres import Cluster
-from standalone.product import Address, running
+from standalone.product import GATEWAY, Address, running
 from standalone.wiring import ENCRYPTION_KEY, Wiring, keys_of
 
 FIRST_PASSWORD = "first-administrator-password"  # noqa: S105 - the name of a file
@@ -32,10 +35,12 @@ class Session:
     directory: DataDirectory
     cluster: Cluster
     address: Address
+    gateway: Runtime[Any]
     first_password: str
     """The administrator's, where it was made just now and nobody has seen it; else empty."""
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Work = Callable[[Session], Awaitable[None]]
 
 
@@ -55,6 +60,8 @@ class Launch:
             Error: something cannot be used, or a service failed; nothing runs any more.
         """
         os.umask(0o077)
+        for number in STOPPING:
+            signal.signal(number, _interrupt)  # until the event loop takes them over
         require_free(self._address.host, self._address.port)
         with self._directory.opened():
             self._say(f"data directory {self._directory.path}")
@@ -99,13 +106,17 @@ class Launch:
                 task.cancel()
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOPPING:
             loop.add_signal_handler(number, stop)
         try:
             async with running(wiring, self._address, self._remember) as product:
                 self._say(f"ready at {self._address.url}")
                 session = Session(
-                    self._directory, cluster, self._address, self._take_first_password()
+                    self._directory,
+                    cluster,
+                    self._address,
+                    product.runtimes[GATEWAY],
+                    self._take_first_password(),
                 )
                 await _first(work(session), product.failed, _watch(cluster))
                 self._say("stopping the services")
@@ -137,6 +148,11 @@ def greet(session: Session) -> None:
         rows.append(["", "(keep a copy of it elsewhere: without it no backup opens)"])
     console.table(["", ""], rows)
     session.directory.forget_secret(FIRST_PASSWORD)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 async def _first(

@@ -11,7 +11,7 @@ from backup_worker.main import SERVICE as BACKUP_WORKER
 from common.bus.postgres import PostgresTransport
 from common.bus.transport import Transport
 from common.health import Health
-from common.service import Service, hosted
+from common.service import Runtime, Service, hosted
 from gateway.identity.bootstrap import Announce
 from gateway.main import service as gateway
 from restore_worker.main import SERVICE as RESTORE_WORKER
@@ -20,7 +20,7 @@ from storage_uploader.main import SERVICE as STORAGE_UPLOADER
 from token_service.main import SERVICE as TOKEN_SERVICE
 
 STOP_SECONDS = 20.0
-GATEWAY = "gateway"
+GATEWAY = "gateway"  # the name of its service
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Product:
 
     def __init__(self) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.runtimes: dict[str, Runtime[Any]] = {}
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -73,6 +74,7 @@ class Product:
         async with hosted(
             each.service, each.settings, transport=transport, health=each.health
         ) as runtime:
+            self.runtimes[each.service.name] = runtime
             ready.set()
             stopping = asyncio.create_task(self._stop.wait())
             watched: set[asyncio.Future[Any]] = {stopping, runtime.failed}

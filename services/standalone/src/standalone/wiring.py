@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from audit_sink.settings import AuditSinkSettings
+from audit_sink.settings import AuditSettings
 from backup_worker.settings import WorkerSettings as BackupWorkerSettings
 from common.config import EncryptionKeySettings, RepositorySettings
 from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
@@ -132,10 +132,10 @@ class Wiring:
             strongroom_destinations=json.dumps([second]),
         )
 
-    def audit_sink(self) -> AuditSinkSettings:
+    def audit_sink(self) -> AuditSettings:
         """The audit log."""
         return load(
-            AuditSinkSettings,
+            AuditSettings,
             **self._common("audit_sink"),
             security_audit_log_path=self._directory.audit_log,
         )

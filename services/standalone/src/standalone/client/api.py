@@ -43,7 +43,7 @@ class Api:
         return answers.read(answer)
 
     def events(self, path: str, **query: Any) -> Generator[dict[str, Any], None, None]:
-        """The events of a stream (SSE) from now on, each a JSON document."""
+        """The events of a stream (SSE) from now on; an empty one is a sign of life."""
         with (
             self._reaching(),
             self._http.stream("GET", path, params=query, timeout=STREAM_TIMEOUT) as answer,
@@ -54,6 +54,8 @@ class Api:
             for line in answer.iter_lines():
                 if line.startswith("data:"):
                     yield json.loads(line.removeprefix("data:"))
+                elif line.startswith(":"):
+                    yield {}
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from standalone.console import Report
 
 ENDED = ("succeeded", "failed", "cancelled")
 SETTLING = 10.0  # seconds that the lists may lag behind an event
+LOOK_AGAIN = 60.0  # seconds; listening alone does not keep a session alive
 
 
 def follow(api: Api, operation: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -20,16 +21,19 @@ def follow(api: Api, operation: dict[str, Any], report: Report) -> dict[str, Any
         Error: it failed, as the class of its code; or it was cancelled.
     """
     while operation["state"] not in ENDED:
+        patience = 0.0
         try:
-            _listen(api, operation["id"], report)
+            if _listen(api, operation["id"], report):
+                patience = SETTLING
         except Unavailable:
             time.sleep(1)  # the stream broke; the next look says whether the server is gone
-        operation = _settled(api, operation["id"])
+        operation = _look(api, operation["id"], patience)
     return _outcome(operation)
 
 
-def _listen(api: Api, operation_id: str, report: Report) -> None:
-    """Until something other than progress happens, or the stream ends."""
+def _listen(api: Api, operation_id: str, report: Report) -> bool:
+    """Until something other than progress happens: true. Or for a while, or while it lasts."""
+    until = time.monotonic() + LOOK_AGAIN
     with closing(api.events("/api/events/stream", operation=operation_id)) as events:
         for event in events:
             if event.get("type") == "job.progressed":
@@ -41,8 +45,11 @@ def _listen(api: Api, operation_id: str, report: Report) -> None:
                     data["entries"],
                     data["current"],
                 )
-            elif _may_have_ended(event):
-                return
+            elif event and _may_have_ended(event):
+                return True
+            if time.monotonic() > until:
+                break
+    return False
 
 
 def _may_have_ended(event: dict[str, Any]) -> bool:
@@ -52,8 +59,9 @@ def _may_have_ended(event: dict[str, Any]) -> bool:
     return not str(event.get("type")).endswith(".started")
 
 
-def _settled(api: Api, operation_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + SETTLING
+def _look(api: Api, operation_id: str, patience: float) -> dict[str, Any]:
+    """The operation as the server has it; its end may be on the way there for a moment."""
+    deadline = time.monotonic() + patience
     while True:
         operation: dict[str, Any] = api.get(f"/api/operations/{operation_id}")
         if operation["state"] in ENDED or time.monotonic() > deadline:

@@ -1,0 +1,1 @@
+"""The proof that a backup comes back: restored elsewhere, compared with what it was taken from."""

@@ -1,0 +1,55 @@
+"""A backup, a verification and a restore, asked for as any client asks."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import Corrupt
+from standalone import console
+from standalone.client.api import Api
+from standalone.client.following import follow
+
+COPY_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What the three operations answered, and the backup as it is listed afterwards."""
+
+    backup: dict[str, Any]
+    verification: dict[str, Any]
+    restore: dict[str, Any]
+    listed: dict[str, Any]
+
+
+def travel(api: Api, components: list[str], target: str, databases: dict[str, str]) -> Journey:
+    """Back up, verify every byte, restore elsewhere. Blocking.
+
+    Raises:
+        Corrupt: the verification found something.
+        Error: one of the operations failed.
+    """
+    backup = _do(api, "backup", "/api/backups", {"components": components})
+    path = f"/api/backups/{backup['backup_id']}"
+    verification = _do(api, "verify", f"{path}/verify", {"read_data": True})
+    if not verification["result"]["ok"]:
+        raise Corrupt(f"The backup is damaged: {verification['result']['findings'][0]}")
+    wish = {"target": target, "databases": databases}
+    restore = _do(api, "restore", f"{path}/restore", wish)
+    return Journey(backup, verification, restore, _copied(api, path))
+
+
+def _do(api: Api, name: str, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+    with console.progress(name) as report:
+        return follow(api, api.post(path, wish), report)
+
+
+def _copied(api: Api, path: str) -> dict[str, Any]:
+    """The backup, when its copies are there; or as it is after a while."""
+    deadline = time.monotonic() + COPY_SECONDS
+    while True:
+        listed: dict[str, Any] = api.get(path)
+        states = {copy["state"] for copy in listed["copies"]}
+        if states == {"completed"} or time.monotonic() > deadline:
+            return listed
+        time.sleep(0.2)
