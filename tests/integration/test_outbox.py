@@ -189,6 +189,14 @@ async def test_a_file_name_with_odd_characters_passes(
     assert message.backup_name == name
 
 
+async def test_a_message_that_is_too_large_fails_its_transaction(pool: db.Pool) -> None:
+    """Parked it would leave the operation without an end; refused, its sender can say why."""
+    large = BackupCancelled(backup_id="1", backup_name="x" * (5 << 20), station="main")
+    with pytest.raises(TooLarge):
+        async with unit_of_work(pool, "gateway") as context:
+            await context.send(large)
+
+
 async def test_an_audit_entry_has_the_actor_of_its_transaction(
     pool: db.Pool, bus: Bus, relay: Relay
 ) -> None:

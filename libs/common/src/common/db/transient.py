@@ -1,6 +1,7 @@
 """Which failures of the database pass by themselves, and running a transaction again after one."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -20,14 +21,13 @@ _TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    # The driver says InterfaceError for "connection is closed" and "pool is closing".
-    asyncpg.InterfaceError,
-    # ... and this when a statement crosses the server's last word on the connection.
+    # The driver's word when a statement crosses the server's last one on the connection.
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
     Unavailable,
 )
+_GONE = re.compile(r"clos|released")
 # Before these the server has rolled back for certain, whatever the client was waiting for.
 _ROLLED_BACK = (
     asyncpg.SerializationError,
@@ -38,7 +38,9 @@ _ROLLED_BACK = (
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed later: a lost connection, a deadlock, a restart."""
-    return isinstance(error, _TRANSIENT)
+    # "connection is closed", "pool is closing"; but also "expects 1 argument", which is a bug.
+    gone = isinstance(error, asyncpg.InterfaceError) and _GONE.search(str(error))
+    return bool(gone) or isinstance(error, _TRANSIENT)
 
 
 def is_open(connection: Connection) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from common.bus.transport import Policy, TooLarge
 from common.db import Connection, Pool, transaction
 from common.messages import (
     SYSTEM,
@@ -24,6 +25,8 @@ from common.outbox import store
 
 RiskLevel = Literal["low", "medium", "high", "critical"]
 
+_LARGEST = Policy().message_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -39,7 +42,11 @@ class Context:
     envelope: Envelope | None = None
 
     async def send(self, message: Message, *, subject: str = "") -> UUID:
-        """Send a command to its queue or an event to all who listen; returns the envelope's id."""
+        """Send a command to its queue or an event to all who listen; returns the envelope's id.
+
+        Raises:
+            TooLarge: the bus would refuse it.
+        """
         if isinstance(message, Command):
             queue = message.address()
         elif isinstance(message, Event) and message.stored:
@@ -53,7 +60,11 @@ class Context:
             subject=subject or operation_id(message),
             traceparent=current_traceparent(),
         )
-        await store.insert(self.conn, envelope.id, queue, encode(envelope).decode())
+        body = encode(envelope)
+        if len(body) > _LARGEST:
+            # Here the sender can still say what went wrong; the relay could only park it.
+            raise TooLarge(f"{message.type} has {len(body)} bytes; the bus carries {_LARGEST}.")
+        await store.insert(self.conn, envelope.id, queue, body.decode())
         return envelope.id
 
     async def audit(  # noqa: PLR0913 - the fields of an audit entry, all by name

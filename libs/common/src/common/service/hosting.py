@@ -25,7 +25,7 @@ S = TypeVar("S", bound=ServiceSettings)
 COMMON_MIGRATIONS = files("common") / "sql"
 
 _LISTENING = 1  # connections that the pool spends on LISTEN
-_JOBS_SHARE = 0.8  # of the grace; consumers get the rest
+_JOBS_SHARE = 0.6  # of the grace; the rest is for handing over and for consumers
 _FLUSH_SECONDS = 3.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -60,8 +60,8 @@ async def hosted(
         stack.push_async_callback(runtime.stop_tasks)
         stack.push_async_callback(relay.flush, _FLUSH_SECONDS)
         async with service.wire(runtime):
-            await _start(runtime, relay)
             try:
+                await _start(runtime, relay)
                 yield runtime
             finally:
                 await _drain(runtime)
