@@ -23,6 +23,7 @@ from common.repository.repository import Repository
 
 _COMMIT_WITHIN = 600.0
 _WARNINGS_TOLD = 100
+_WARNING_LENGTH = 500
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,10 +35,11 @@ def work(channel: Channel) -> Mapping[str, Any]:
         create(spec.repository, base64.b64decode(spec.config, validate=True))
     repository = open_writer(spec.repository, spec.writer_key)
     adopted = _adopt(repository, spec)
-    if adopted is not None:
-        channel.send("prepared", **dict(Prepared(adopted=_written(repository, adopted))))
-        return {}
     clean = tuple(_clear(repository, spec))
+    if adopted is not None:
+        written = _written(repository, adopted)
+        channel.send("prepared", **dict(Prepared(adopted=written, clean_runs=clean)))
+        return {}
     prepared = _capture(repository, spec, channel)
     channel.send("prepared", **dict(Prepared(clean_runs=clean)))
     _commit(repository, prepared, spec, channel)
@@ -52,7 +54,10 @@ def _adopt(repository: Repository, spec: CaptureSpec) -> SnapshotInfo | None:
 
 
 def _clear(repository: Repository, spec: CaptureSpec) -> Iterator[UUID]:
-    """Remove the litter of dead runs; one that cannot be cleared is left for the next time."""
+    """Remove the litter of dead runs, which is not what a snapshot needs.
+
+    A run that cannot be cleared is left for the next time.
+    """
     for run_id in (*spec.earlier_runs, *spec.dead_runs):
         try:
             repository.abandon(run_id)
@@ -140,7 +145,7 @@ def _written(repository: Repository, info: SnapshotInfo) -> Written:
 
 def _told(texts: tuple[str, ...], count: int) -> tuple[str, ...]:
     """Warnings as an event carries them. An adopted snapshot's stand sealed in the backup alone."""
-    shown = texts[:_WARNINGS_TOLD]
+    shown = tuple(text[:_WARNING_LENGTH] for text in texts[:_WARNINGS_TOLD])
     rest = count - len(shown)
     if rest <= 0:
         return shown

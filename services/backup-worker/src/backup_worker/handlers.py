@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from uuid import UUID
 
 from backup_worker import store
 from backup_worker.commit import Commit
@@ -30,8 +31,8 @@ class BackupJobs:
         components = await asyncio.to_thread(load, self._settings.backup_components_file)
         names = choose(job.message, {name: each.kind for name, each in components.items()})
         config = await missing_config(self._settings.backup_local_dir, self._ask)
-        spec = await self._begin(job, names, config)
-        progress = Progress(job.id, "backup", job.progress)
+        spec, expected = await self._begin(job, names, config)
+        progress = Progress(job.id, "backup", job.progress, expected_bytes=expected)
         async with spawn(
             "backup_worker.capture",
             dict(spec),
@@ -70,10 +71,14 @@ class BackupJobs:
 
     async def _begin(
         self, job: Job[RunBackup], names: list[str], config: str | None
-    ) -> CaptureSpec:
-        """Record the attempt, and under which run id it writes, before it writes anything."""
-        message, settings, run_id = job.message, self._settings, uuid7()
+    ) -> tuple[CaptureSpec, int | None]:
+        """Record the attempt, and under which run id it writes, before it writes anything.
+
+        Also gives the size that is to be expected.
+        """
+        message, run_id = job.message, uuid7()
         async with job.transaction() as context:
+            expected = await store.last_size(context.conn, chain_of(message), message.backup_type)
             await store.begin_backup(context.conn, message, chain_of(message))
             earlier = await store.earlier_runs(context.conn, message.backup_id)
             dead = await store.dead_runs(context.conn, message.station)
@@ -87,15 +92,20 @@ class BackupJobs:
                     attempt=job.attempt,
                 )
             )
+        spec = self._spec(message, names, config, run_id)
+        return spec.model_copy(update={"earlier_runs": earlier, "dead_runs": dead}), expected
+
+    def _spec(
+        self, message: RunBackup, names: list[str], config: str | None, run_id: UUID
+    ) -> CaptureSpec:
+        settings = self._settings
         return CaptureSpec(
             repository=settings.backup_local_dir.absolute(),
             config=config,
-            writer_key=settings.backup_writer_key,
+            writer_key=settings.writer_key(),
             components_file=settings.backup_components_file.absolute(),
             components=tuple(names),
             run_id=run_id,
-            earlier_runs=tuple(earlier),
-            dead_runs=tuple(dead),
             compression_type=settings.backup_compression_type,
             compression_level=settings.backup_compression_level,
             backup_id=message.backup_id,

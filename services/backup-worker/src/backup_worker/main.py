@@ -17,6 +17,7 @@ from common.service import Runtime, Service, run
 async def wire(runtime: Runtime[WorkerSettings]) -> AsyncIterator[None]:
     """Jobs from the station's queue, cancels from the control queue, readiness of the folder."""
     settings = runtime.settings
+    settings.writer_key()  # without it, rather no service than one whose every backup fails
     jobs = runtime.jobs(
         queues=[f"{RunBackup.queue}.{settings.strongroom_station}"],
         handlers={RunBackup: BackupJobs(settings, runtime.ask)},

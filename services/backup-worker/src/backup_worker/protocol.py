@@ -25,10 +25,10 @@ class CaptureSpec(BaseModel):
     components_file: Path
     components: tuple[str, ...]
     run_id: UUID
-    earlier_runs: tuple[UUID, ...]
+    earlier_runs: tuple[UUID, ...] = ()
     """Of earlier attempts at this backup: a snapshot of one of them is adopted."""
-    dead_runs: tuple[UUID, ...]
-    """Of backups that have ended without one: their litter is removed."""
+    dead_runs: tuple[UUID, ...] = ()
+    """Of backups that have ended: their litter is removed."""
     compression_type: Literal["zstd", "gzip", "lz4", "none"]
     compression_level: int
     backup_id: str

@@ -1,4 +1,4 @@
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from common.config import (
     ComponentSettings,
@@ -7,6 +7,7 @@ from common.config import (
     StationSettings,
     WriterKeySettings,
 )
+from common.errors import Invalid
 
 
 class WorkerSettings(
@@ -18,3 +19,19 @@ class WorkerSettings(
     """How much a running backup steps back for the machine's other work, disk included."""
     backup_min_free_mb: int = Field(default=256, ge=0)
     """With less room than this beside the repository the worker says that it is not ready."""
+
+    def writer_key(self) -> SecretStr:
+        """What opens the repository for writing; empty where it is not encrypted.
+
+        Raises:
+            Invalid: it is encrypted and the key is not set.
+        """
+        if not self.backup_encryption_enabled:
+            return SecretStr("")
+        if not self.backup_writer_key.get_secret_value():
+            raise Invalid(
+                "BACKUP_WRITER_KEY is not set: what backups are written with.",
+                remedy="`strongroom keys writer` prints it. BACKUP_WRITER_KEY_FILE may name a file"
+                " with it.",
+            )
+        return self.backup_writer_key

@@ -47,17 +47,31 @@ async def earlier_runs(connection: Connection, backup_id: str) -> list[UUID]:
 
 
 async def dead_runs(connection: Connection, station: str, limit: int = 100) -> list[UUID]:
-    """Open runs of this station's backups that have ended without success: only litter."""
+    """Open runs of this station's backups that have ended: what they left is only litter."""
     rows = await connection.fetch(
         """
         SELECT run_id FROM runs JOIN backups USING (backup_id)
-        WHERE open AND station = $1 AND status IN ('failed', 'cancelled')
+        WHERE open AND station = $1 AND status <> 'running'
         ORDER BY runs.started_at LIMIT $2
         """,
         station,
         limit,
     )
     return [row["run_id"] for row in rows]
+
+
+async def last_size(connection: Connection, chain: str, backup_type: str) -> int | None:
+    """How many bytes the last such backup read."""
+    size: int | None = await connection.fetchval(
+        """
+        SELECT size_bytes FROM backups
+        WHERE chain = $1 AND backup_type = $2 AND status = 'completed'
+        ORDER BY counter DESC LIMIT 1
+        """,
+        chain,
+        backup_type,
+    )
+    return size
 
 
 async def close_runs(connection: Connection, runs: Sequence[UUID]) -> None:

@@ -19,6 +19,7 @@ from restore_worker.settings import WorkerSettings
 async def wire(runtime: Runtime[WorkerSettings]) -> AsyncIterator[None]:
     """Jobs from the station's queue, cancels from the control queue, readiness of the folders."""
     settings = runtime.settings
+    settings.encryption_key()  # without it, rather no service than one whose every job fails
     jobs = runtime.jobs(
         queues=[f"{RunRestore.queue}.{settings.strongroom_station}"],
         handlers={

@@ -12,8 +12,7 @@ class Opening(BaseModel):
     """How the repository is opened."""
 
     repository: Path
-    encryption_key: SecretStr
-    encrypted: bool
+    encryption_key: SecretStr | None
     snapshot_id: str
 
 

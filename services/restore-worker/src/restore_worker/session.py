@@ -35,7 +35,7 @@ def work(channel: Channel) -> Mapping[str, Any]:
 
 
 def _open(spec: Opening) -> Reader:
-    return open_reader(spec.repository, spec.encryption_key if spec.encrypted else None)
+    return open_reader(spec.repository, spec.encryption_key)
 
 
 def _verify(spec: VerifySpec, channel: Channel) -> Checked:

@@ -15,8 +15,7 @@ def opening(settings: WorkerSettings, snapshot_id: str) -> dict[str, Any]:
     """The fields of an ``Opening``."""
     return {
         "repository": settings.backup_local_dir.absolute(),
-        "encryption_key": settings.backup_encryption_key,
-        "encrypted": settings.backup_encryption_enabled,
+        "encryption_key": settings.encryption_key(),
         "snapshot_id": snapshot_id,
     }
 

@@ -14,7 +14,8 @@ class Progress:
     """Takes the progress of one child and publishes it; give it to ``spawn`` as ``on_progress``.
 
     ``publish`` is called for each; it is the job that limits how often it is sent. The rate is a
-    running mean over the last seconds, and begins anew with each phase.
+    running mean over the last seconds, and begins anew when bytes are counted from zero again.
+    Where the child knows no total, the time to go is that to ``expected_bytes``.
     """
 
     def __init__(
@@ -22,21 +23,24 @@ class Progress:
         operation_id: str,
         kind: str,
         publish: Callable[[JobProgressed], None],
+        *,
+        expected_bytes: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operation_id, self._kind = operation_id, kind
+        self._expected = expected_bytes
         self._publish, self._clock = publish, clock
-        self._phase, self._bytes, self._time, self._rate = "", 0, clock(), 0.0
+        self._bytes, self._time, self._rate = 0, clock(), 0.0
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """One message of kind ``progress``."""
         done, total = int(message.get("done_bytes", 0)), message.get("total_bytes")
-        self._advance(str(message["phase"]), done)
+        self._advance(done)
         self._publish(
             JobProgressed(
                 operation_id=self._operation_id,
                 kind=self._kind,
-                phase=self._phase,
+                phase=str(message["phase"]),
                 done_bytes=done,
                 total_bytes=total,
                 entries=int(message.get("entries", 0)),
@@ -46,10 +50,10 @@ class Progress:
             )
         )
 
-    def _advance(self, phase: str, done: int) -> None:
+    def _advance(self, done: int) -> None:
         now = self._clock()
-        if phase != self._phase or done < self._bytes:
-            self._phase, self._bytes, self._time, self._rate = phase, done, now, 0.0
+        if done < self._bytes:
+            self._bytes, self._time, self._rate = done, now, 0.0
             return
         elapsed = now - self._time
         if elapsed <= 0:
@@ -60,6 +64,7 @@ class Progress:
         self._bytes, self._time = done, now
 
     def _eta(self, total: int | None) -> float | None:
-        if total is None or self._rate <= 0:
+        end = self._expected if total is None else total
+        if end is None or end < self._bytes or self._rate <= 0:
             return None
-        return round(max(total - self._bytes, 0) / self._rate, 1)
+        return round((end - self._bytes) / self._rate, 1)
