@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TextIO
 
 import typer
 from rich.console import Console
@@ -24,9 +24,18 @@ from rich.table import Table
 
 from common.errors import Cancelled, Error, Invalid
 
-out = Console(highlight=False, soft_wrap=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _console(stream: TextIO, *, stderr: bool) -> Console:
+    """A pipe gets lines as long as they are: whatever reads it wants whole ones."""
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=4096, height=100)
+
+
+out = _console(sys.stdout, stderr=False)
+err = _console(sys.stderr, stderr=True)
 
 
 class Report(Protocol):

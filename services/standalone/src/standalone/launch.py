@@ -14,15 +14,17 @@ from types import FrameType
 from typing import Any
 
 from common.config import Settings
-from common.errors import Unavailable
+from common.errors import Conflict, Unavailable
 from common.observability import configure_logging, configure_tracing, shutdown_tracing
 from common.service import Runtime
+from common.service.environment import load
 from gateway.identity.bootstrap import FirstAdministrator
 from standalone import components_file, console
 from standalone.datadir import DataDirectory
 from standalone.ports import require_free
 from standalone.postgres import Cluster
 from standalone.product import GATEWAY, Address, running
+from standalone.settings import StandaloneSettings
 from standalone.wiring import ENCRYPTION_KEY, Wiring, keys_of
 
 FIRST_PASSWORD = "first-administrator-password"  # noqa: S105 - the name of a file
@@ -67,9 +69,8 @@ class Launch:
             self._say(f"data directory {self._directory.path}")
             keys = keys_of(self._directory)
             self._configure_logs()
-            cluster = Cluster(self._directory.postgres)
             self._say("starting the database")
-            with cluster:
+            with self._database() as cluster:
                 self._describe_source(cluster)
                 self._say("starting the services")
                 asyncio.run(self._serve(cluster, Wiring(self._directory, cluster, keys), work))
@@ -77,16 +78,27 @@ class Launch:
         shutdown_tracing()
         self._say("stopped")
 
+    def _database(self) -> Cluster:
+        settings = load(StandaloneSettings)
+        return Cluster(
+            self._directory.postgres,
+            shelter=settings.strongroom_postgres_dir,
+            account=settings.strongroom_postgres_user,
+        )
+
     def _describe_source(self, cluster: Cluster) -> None:
         path = self._directory.components
         if not components_file.ensure(self._directory, cluster, self._source):
-            console.warn(f"{path} was changed by hand: it says what is backed up, not SOURCE.")
+            raise Conflict(
+                f"{path} was changed by hand: it says what is backed up, not SOURCE.",
+                remedy="Start with `strongroom up` and back up with `strongroom backup`.",
+            )
 
     def _say(self, what: str) -> None:
         console.note(f"{time.monotonic() - self._begin:5.1f} s  {what}")
 
     def _configure_logs(self) -> None:
-        settings = Settings()
+        settings = load(Settings)
         configure_logging(settings.log_level)
         root = logging.getLogger()
         file = RotatingFileHandler(self._directory.log, maxBytes=10_000_000, backupCount=3)

@@ -34,7 +34,7 @@ def first_backup(
     from standalone.proof.report import show  # noqa: PLC0415
 
     async def prove(session: Session) -> None:
-        console.note(f"backing up {folder} and the database, verifying, restoring, comparing")
+        console.note(f"         backing up {folder} and the database, then restoring both")
         try:
             show(await Demonstration(session, folder).run())
         finally:

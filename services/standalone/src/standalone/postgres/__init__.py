@@ -3,6 +3,6 @@
 ``Cluster`` is all that others need. See docs/decisions/0070-embedded-postgresql.md.
 """
 
-from standalone.postgres.cluster import ADMIN, BACKUP_ROLE, DATABASE, ROLES, Cluster
+from standalone.postgres.cluster import ADMIN, BACKUP_ROLE, DATABASE, ROLES, SHELTER, Cluster
 
-__all__ = ["ADMIN", "BACKUP_ROLE", "DATABASE", "ROLES", "Cluster"]
+__all__ = ["ADMIN", "BACKUP_ROLE", "DATABASE", "ROLES", "SHELTER", "Cluster"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import Invalid
+
 NAME = "strongroom"
 FALLBACKS = ("postgres", "nobody")
 
@@ -40,17 +42,33 @@ def of_owner(path: Path) -> Account | None:
     return Account(str(status.st_uid), status.st_uid, status.st_gid)
 
 
-def choose(*, create: bool) -> Account | None:
+def choose(named: str = "", *, create: bool) -> Account | None:
     """The account for a new server, or None where Strongroom does not run as root.
 
-    ``strongroom`` if it exists or can be made (``create``), else ``postgres``, else ``nobody``.
+    The one that is ``named``; else ``strongroom`` if it exists or can be made (``create``), else
+    ``postgres``, else ``nobody``.
+
+    Raises:
+        Invalid: the named one does not exist, or is root.
     """
     if os.geteuid() != 0:
         return None
+    if named:
+        return _existing(named)
     if create and _find(NAME) is None:
         _create()
     candidates = (NAME, *FALLBACKS)
     return next((found for name in candidates if (found := _find(name))), None) or _nobody()
+
+
+def _existing(name: str) -> Account:
+    account = _find(name)
+    if account is None:
+        raise Invalid(
+            f"There is no unprivileged account '{name}' for the database.",
+            remedy="Correct STRONGROOM_POSTGRES_USER, or make the account.",
+        )
+    return account
 
 
 def _find(name: str) -> Account | None:

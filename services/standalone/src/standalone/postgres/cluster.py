@@ -43,7 +43,8 @@ class Cluster:
 
     ``home`` is made if it is missing (0700). As root the server runs as an unprivileged account
     and its files stand below ``shelter``. ``port`` opens TCP on 127.0.0.1 as well: for tests.
-    ``create_account`` allows a system user to be made. Blocking; see ``start`` about threads.
+    ``account`` names that account for a new cluster; ``create_account`` allows one to be made.
+    Blocking; see ``start`` about threads.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Cluster:
         *,
         shelter: Path = SHELTER,
         port: int | None = None,
+        account: str = "",
         create_account: bool = True,
     ) -> None:
         self.home = home.absolute()
         self.port = port
         self._shelter = shelter
+        self._account = account
         self._create_account = create_account
         self._place: Place | None = None
         self._lock: int | None = None
@@ -100,7 +103,7 @@ class Cluster:
             raise
 
     def _start(self, limit: float) -> None:
-        place = locate(self.home, self._shelter, create_account=self._create_account)
+        place = locate(self.home, self._shelter, self._account, create_account=self._create_account)
         self._place = place
         programs = binaries.for_account(place.account, self._shelter)
         first = not place.data.exists()

@@ -36,14 +36,14 @@ class Place:
         return self.server / "data"
 
 
-def locate(home: Path, shelter: Path, *, create_account: bool) -> Place:
-    """Find the server's place, or make it at the first start."""
+def locate(home: Path, shelter: Path, account: str = "", *, create_account: bool) -> Place:
+    """Find the server's place, or make it at the first start, then for ``account``."""
     link = home / "server"
     if not link.exists():
-        _make(link, shelter, accounts.choose(create=create_account))
+        _make(link, shelter, accounts.choose(account, create=create_account))
     server = link.resolve()
-    account = accounts.of_owner(server)
-    return Place(server, _socket_folder(server, account), account)
+    owner = accounts.of_owner(server)
+    return Place(server, _socket_folder(server, owner), owner)
 
 
 def _make(link: Path, shelter: Path, account: Account | None) -> None:

@@ -80,7 +80,8 @@ async def compare(original: str, restored: str, began: Moment) -> Comparison:
                 continue
             same, count = await _compare_table(left, right, table, began, found)
             equal, rows = equal + same, rows + count
-        found.compared = f"{len(tables)} tables, {rows:,} rows ({equal} tables unchanged since)"
+        found.compared = f"{len(tables)} tables, {rows:,} rows"
+        found.since = f"{found.changed_since:,} rows written since, in {len(tables) - equal} tables"
     finally:
         await left.close()
         await right.close()
@@ -124,13 +125,6 @@ async def _compare_table(
     lost = expected - got
     if lost:
         found.differ(f"table {table}: {lost.total()} rows did not come back as they were")
-    return _account(table, expected, got, newer, found)
-
-
-def _account(
-    table: str, expected: Counter[bytes], got: Counter[bytes], newer: int, found: Comparison
-) -> tuple[bool, int]:
-    del table
-    others = (got - expected).total()
-    found.changed_since += max(newer, others)
-    return not newer and not others, expected.total()
+    written = max(newer, (got - expected).total())
+    found.changed_since += written
+    return not written, expected.total()

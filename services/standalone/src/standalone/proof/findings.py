@@ -10,6 +10,7 @@ class Comparison:
     """What was compared, what differs, and what has changed since the backup and says nothing."""
 
     compared: str = ""
+    since: str = ""
     changed_since: int = 0
     differences: list[str] = field(default_factory=list)
     unnamed: int = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import Corrupt
-from standalone import console
+from standalone import console, text
 from standalone.client.api import Api
 from standalone.client.following import follow
 
@@ -40,8 +40,11 @@ def travel(api: Api, components: list[str], target: str, databases: dict[str, st
 
 
 def _do(api: Api, name: str, path: str, wish: dict[str, Any]) -> dict[str, Any]:
+    begin = time.monotonic()
     with console.progress(name) as report:
-        return follow(api, api.post(path, wish), report)
+        operation = follow(api, api.post(path, wish), report)
+    console.note(f"         {name} done in {text.duration(time.monotonic() - begin)}")
+    return operation
 
 
 def _copied(api: Api, path: str) -> dict[str, Any]:

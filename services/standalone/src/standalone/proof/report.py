@@ -31,8 +31,7 @@ def show(proof: Proof) -> None:
 
 
 def _said(comparison: Comparison) -> str:
-    changed = comparison.changed_since
-    since = f"; {text.count(changed, 'change')} since" if changed else ""
+    since = f"; {comparison.since}" if comparison.changed_since else ""
     return f"identical: {comparison.compared}{since}"
 
 

@@ -65,6 +65,7 @@ def compare(
             if problems:
                 found.differ(f"{_shown(name)}: {', '.join(problems)}")
     found.compared = f"{len(got):,} entries, {files:,} files byte by byte"
+    found.since = f"{found.changed_since:,} changed since"
     return found
 
 

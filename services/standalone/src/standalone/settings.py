@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from pydantic import Field
+
+from common.config import Settings
+from standalone.postgres import SHELTER
+
+
+class StandaloneSettings(Settings):
+    """What the one-process product itself reads from the environment."""
+
+    strongroom_postgres_dir: Path = Field(
+        default=SHELTER, description="where the database's files are, when started as root"
+    )
+    strongroom_postgres_user: str = Field(
+        default="", description="the account that a new database runs as, when started as root"
+    )
