@@ -3,42 +3,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Invalid
-from gateway.restores.domain import Wish, check_consistent, check_path, check_target
+from gateway.restores.domain import LONGEST_PATH, Wish, check_consistent, check_path
 
-ESCAPES = ["", "/", "/etc", "..", "a/../b", "./a", "a//b", "a/", "a\0b"]
+IMPOSSIBLE = ["", "/", "..", "a/../b", "./a", "a//b", "a\0b", "x" * (LONGEST_PATH + 1)]
+ORDINARY = ["a", "/etc/app.toml", "a/", "...", "zażółć/文件/😀", "a b", "-rf", "a\nb", "👩\u200d👧"]
 
 
-@pytest.mark.parametrize("path", [*ESCAPES, "x" * 256, "a/" * 3000 + "a"])
-def test_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None:
-    """Otherwise a restore writes where it should not."""
+@pytest.mark.parametrize("path", IMPOSSIBLE)
+def test_a_path_that_nothing_can_have_is_refused(path: str) -> None:
+    """Otherwise a typing error becomes a restore that fails an hour later."""
     with pytest.raises(ValueError, match="must"):
         check_path(path)
 
 
-@pytest.mark.parametrize(
-    "path", ["a", "etc/app.toml", "...", "zażółć/文件/😀", "a b", "-rf", "a\nb", "👩\u200d👧"]
-)
+@pytest.mark.parametrize("path", ORDINARY)
 def test_an_ordinary_path_passes(path: str) -> None:
     """Otherwise a file with an ordinary name cannot be restored by itself."""
     assert check_path(path) == path
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_whatever_passes_stays_below_its_folder(path: str) -> None:
-    """Otherwise a restore writes where it should not."""
+def test_whatever_passes_leads_nowhere_else(path: str) -> None:
+    """Otherwise a path is taken for one that it is not."""
     try:
         check_path(path)
     except ValueError:
         return
-    assert not path.startswith("/")
     assert ".." not in path.split("/")
-
-
-@pytest.mark.parametrize("path", [*ESCAPES, "a\nb", "a\\b", "a\x7f"])
-def test_a_target_gets_an_ordinary_name(path: str) -> None:
-    """Otherwise an operator cannot find or remove the folder by hand."""
-    with pytest.raises(ValueError, match="must"):
-        check_target(path)
 
 
 @pytest.mark.parametrize(

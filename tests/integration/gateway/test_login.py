@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from common.db import borrowed
-from common.errors import Invalid, NotFound
-from gateway.identity import store
+from common.crypto.passwords import Passwords
+from common.errors import Invalid, NotFound, Unauthorized
 from gateway.identity.bootstrap import FirstAdministrator, ensure_administrator
+from gateway.identity.domain import Client
+from gateway.identity.handlers import Identity
 from gateway.identity.local import begin_local_session
 from integration.gateway.site import PASSWORD, Site, running
 
@@ -174,6 +174,34 @@ async def test_a_flood_of_refusals_does_not_flood_the_audit_log(strict: Site) ->
     assert len(await strict.audited()) <= 10
 
 
+async def test_a_hash_of_another_cost_is_renewed(strict: Site) -> None:
+    """Otherwise raising the cost never reaches those who already have a password."""
+    name = await strict.add_user([])
+    cheap = await asyncio.to_thread(Passwords(6).hash, PASSWORD)
+    change = "UPDATE users SET password_hash = $2 WHERE name = $1"
+    await strict.runtime.pool.execute(change, name, cheap)
+    assert (await try_login(strict, name, PASSWORD)).status_code == 200
+    stored = await strict.runtime.pool.fetchval(
+        "SELECT password_hash FROM users WHERE name = $1", name
+    )
+    assert "r=10$" in stored
+    assert (await try_login(strict, name, PASSWORD)).status_code == 200
+
+
+async def test_it_is_known_that_a_session_has_ended(strict: Site) -> None:
+    """Otherwise an open stream outlives the session that opened it."""
+    identity = Identity(strict.runtime, strict.runtime.settings)
+    client = Client("127.0.0.1", "test", "GET", "/")
+    token = await begin_local_session(strict.runtime)
+    caller = await identity.admit(token, None, client)
+    assert await identity.still_here(caller)
+    await identity.log_out(caller)
+    assert not await identity.still_here(caller)
+    with pytest.raises(Unauthorized):
+        await identity.admit(token, None, client)
+    identity.close()
+
+
 async def test_house_keeping_removes_what_no_longer_counts(strict: Site) -> None:
     """Otherwise the tables grow with every visit."""
     pool = strict.runtime.pool
@@ -182,8 +210,11 @@ async def test_house_keeping_removes_what_no_longer_counts(strict: Site) -> None
     await pool.execute("UPDATE sessions SET last_seen_at = now() - interval '1 day'")
     await pool.execute("UPDATE login_failures SET failed_at = now() - interval '1 day'")
     await pool.execute("UPDATE rate_windows SET starts_at = starts_at - interval '1 day'")
-    async with borrowed(pool) as connection:
-        await store.purge(connection, timedelta(minutes=5), timedelta(minutes=15))
+    identity = Identity(strict.runtime, strict.runtime.settings)
+    keeping = asyncio.create_task(identity.keep_house(every=0.01))
+    await asyncio.sleep(0.5)
+    keeping.cancel()
+    identity.close()
     for table in ("sessions", "login_failures", "rate_windows"):
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
 

@@ -121,7 +121,7 @@ async def test_a_restore_is_commanded_and_audited(site: Site, admin: httpx.Async
     body = {
         "components": ["database", "files"],
         "paths": ["etc/app.toml"],
-        "target": "look/here",
+        "target": "look-here",
         "databases": {"database": "app_restored"},
     }
     answer = await admin.post(f"/api/backups/{backup_id}/restore", json=body)
@@ -133,7 +133,7 @@ async def test_a_restore_is_commanded_and_audited(site: Site, admin: httpx.Async
         snapshot_id="ab" * 32,
         components=("database", "files"),
         paths=("etc/app.toml",),
-        target="look/here",
+        target="look-here",
         databases={"database": "app_restored"},
     )
     (entry,) = await site.audited()

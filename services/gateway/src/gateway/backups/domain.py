@@ -16,7 +16,7 @@ from common.messages import BackupCompleted
 from gateway.operations.domain import Kind
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-COMPONENT = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+COMPONENT = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"
 STATION = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 
 

@@ -1,13 +1,13 @@
 """Where a restore may go."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.errors import Invalid
 
 LONGEST_PATH = 4096
-LONGEST_PART = 255
+# One entry of the restore folder, as restore-worker takes it.
+TARGET = r"^[A-Za-z0-9_][A-Za-z0-9._ -]{0,199}$"
 DATABASE = r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$"
 SYSTEM_DATABASES = frozenset({"postgres", "template0", "template1"})
 
@@ -24,32 +24,18 @@ class Wish:
 
 
 def check_path(path: str) -> str:
-    """Refuse a path that could lead out of the folder that it is relative to.
+    """Refuse a path that no entry of a backup can have, with or without its first slash.
 
     Raises:
         ValueError: saying what is wrong.
     """
-    if not path or len(path.encode()) > LONGEST_PATH:
-        raise ValueError(f"must have between 1 and {LONGEST_PATH} bytes")
+    if not path.strip("/") or len(path.encode()) > LONGEST_PATH:
+        raise ValueError(f"must name something, in at most {LONGEST_PATH} bytes")
     if "\0" in path:
         raise ValueError("must have no NUL")
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        raise ValueError("must be relative, without empty parts, '.' and '..'")
-    if any(len(part.encode()) > LONGEST_PART for part in parts):
-        raise ValueError(f"must have no part of more than {LONGEST_PART} bytes")
+    if any(part in ("", ".", "..") for part in path.strip("/").split("/")):
+        raise ValueError("must have no empty parts, no '.' and no '..'")
     return path
-
-
-def check_target(path: str) -> str:
-    """The same for a folder that is going to be made: it gets a name that is easy to type.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
-    if re.search(r"[\x00-\x1f\x7f\\]", path):
-        raise ValueError("must have neither control characters nor backslashes")
-    return check_path(path)
 
 
 def check_consistent(wish: Wish) -> None:

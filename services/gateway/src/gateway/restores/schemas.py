@@ -6,10 +6,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.backups.schemas import Component, Components
 from gateway.operations.domain import State
-from gateway.restores.domain import DATABASE, Wish, check_path, check_target
+from gateway.restores.domain import DATABASE, TARGET, Wish, check_path
 
 Path = Annotated[str, AfterValidator(check_path)]
-Target = Annotated[str, AfterValidator(check_target)]
+Target = Annotated[str, StringConstraints(pattern=TARGET)]
 Database = Annotated[str, StringConstraints(pattern=DATABASE)]
 
 
@@ -36,7 +36,7 @@ class RestoreRequest(BaseModel):
     paths: list[Path] = Field(
         default_factory=list,
         max_length=1000,
-        description="Only these, with what is below them; relative to the component.",
+        description="Only these, with what is below them.",
     )
     target: Target | None = Field(
         default=None, description="A folder below the station's restore folder; else a new one."
