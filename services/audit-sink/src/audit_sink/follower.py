@@ -33,7 +33,8 @@ class Follower:
             self._wake.clear()
             await self.catch_up()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._wake.wait()
 
     async def catch_up(self) -> None:
         """Write everything that is missing in the file."""

@@ -54,7 +54,8 @@ class Listener:
             self._wake(connection, 0, channel, "")
         while not closed.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(closed.wait(), _PING_SECONDS)
+                async with asyncio.timeout(_PING_SECONDS):
+                    await closed.wait()
             await connection.execute("SELECT 1", timeout=_PING_LIMIT)
 
     def _wake(self, connection: Any, pid: int, channel: str, payload: object) -> None:

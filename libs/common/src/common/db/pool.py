@@ -110,7 +110,8 @@ async def connect(
 async def close(pool: Pool) -> None:
     """Close the pool; connections that are still in use are cut after a few seconds."""
     try:
-        await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
     except (TimeoutError, OSError, asyncpg.InterfaceError):
         pool.terminate()
 

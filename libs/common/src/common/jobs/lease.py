@@ -49,7 +49,8 @@ class Lease:
         """Renew until the job ends or is lost; ``stop`` is called on a cancel and on a loss."""
         while not self.lost.is_set() and self.ended is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):
+                    await self._nudged.wait()
             self._nudged.clear()
             await self._beat_in_time()
             if self.lost.is_set() or self.cancelled.is_set():

@@ -151,7 +151,8 @@ class Jobs:
                     log.exception("taking a job failed")
                 pause = min(max(pause * 2, 0.2), _LONGEST_PAUSE)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._draining.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._draining.wait()
 
     async def _free_slot(self) -> bool:
         """Wait for a free slot; False when draining."""

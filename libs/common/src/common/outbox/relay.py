@@ -50,7 +50,8 @@ class Relay:
             if complete:
                 pause = 0.0
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._wake.wait()
             elif complete is None:
                 pause = 0.0
             else:

@@ -78,4 +78,4 @@ async def _work(
     async with hosted(service, settings, health=health) as runtime:
         await asyncio.wait({stopping, runtime.failed}, return_when=asyncio.FIRST_COMPLETED)
         if runtime.failed.done():
-            raise runtime.failed.result()
+            runtime.failed.result()

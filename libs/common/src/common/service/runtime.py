@@ -45,7 +45,7 @@ class Runtime(Generic[S]):
         self.transport = transport
         self.health = health
         self.listener = Listener(pool)
-        self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.drain_hooks: list[Hook] = []
         self.all_jobs: list[Jobs] = []
         self._schema = schema
@@ -158,7 +158,8 @@ class Runtime(Generic[S]):
                 except Exception as error:
                     log.exception("background task failed", task=name)
                     if not self.failed.done():
-                        self.failed.set_result(error)
+                        self.failed.set_exception(error)
+                        self.failed.exception()  # seen: it is in the log, whoever watches
 
         task = asyncio.create_task(supervised(), name=f"{self.name}:{name}")
         self._tasks.add(task)
