@@ -1,5 +1,6 @@
 """A message in a consumer's hands, and what becomes of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from common.messages import Envelope, Unreadable, decode
 log = structlog.get_logger(__name__)
 
 REASON_LENGTH = 500
+PAUSE = 1.0
 
 
 def attempt_of(message: AbstractIncomingMessage) -> int:
@@ -91,7 +93,9 @@ class Moved:
             await self._publisher.send(copy_of(self.message, headers), exchange, self._queue)
         except Error as error:
             log.warning("message not moved", exchange=exchange, reason=error.message)
-            await self.release()
+            await asyncio.sleep(PAUSE)
+            # Unlike a release this counts towards the delivery limit, on every version.
+            await self._finish(lambda: self.message.reject(requeue=True))
         else:
             await self.ack()
 

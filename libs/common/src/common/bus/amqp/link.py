@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from common.bus.amqp.faults import FAULTS, MISSING, faults, keep_bodies_out_of_logs
-from common.errors import Error, Forbidden, Unavailable
+from common.errors import Forbidden, Invalid, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class Link:
 
     def __init__(self, url: SecretStr, name: str, prepare: Prepare) -> None:
         keep_bodies_out_of_logs()
-        self._url = URL(url.get_secret_value())
+        self._url = _address(url)
         self._name = name
         self._prepare = prepare
         self._connection: AbstractConnection | None = None
@@ -117,7 +117,7 @@ class Link:
         while True:
             try:
                 connection, lost = await self._connect()
-            except (*FAULTS, Error) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may succeed
                 self.fault = f"{self.place} cannot be used: {_reason(error)}."
                 log.warning("bus not connected", reason=self.fault)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
@@ -158,6 +158,18 @@ class Link:
 
     def _with_heartbeat(self) -> URL:
         return self._url.update_query(heartbeat=HEARTBEAT)
+
+
+def _address(url: SecretStr) -> URL:
+    try:
+        address = URL(url.get_secret_value())
+    except ValueError:
+        address = URL()
+    if address.scheme not in {"amqp", "amqps"} or not address.host:
+        raise Invalid(
+            "AMQP_URL is no address of a broker.", remedy="Write amqp://user:password@host:5672/."
+        )
+    return address
 
 
 async def _end(connection: AbstractConnection) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -45,8 +44,8 @@ class Ears:
         subscription = Subscription(
             self._link,
             exclusive(
-                f"{self._name}.listen.{uuid4().hex}",
-                [(topology.EVENTS, pattern) for pattern in patterns],
+                f"{self._name}.listen",
+                lambda _: [(topology.EVENTS, pattern) for pattern in patterns],
                 LENGTH,
             ),
             receive,

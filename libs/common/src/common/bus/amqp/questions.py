@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import cast
-from uuid import uuid4
 
 import structlog
 from aio_pika import Message
@@ -31,22 +30,20 @@ class Questions:
         self._link = link
         self._publisher = publisher
         self._policy = policy
-        # Not to be guessed: who knows the name could take the answers.
-        self._address = f"{name}.answers.{uuid4().hex}"
+        self._name = name
         self._pending: dict[str, asyncio.Future[Envelope]] = {}
         self._subscription: Subscription | None = None
 
     async def ask(self, question: Envelope, queue: str, wait: float) -> Envelope:
         """The answer, within ``wait`` seconds."""
         message = message_of(question, body_of(question, self._policy))
-        message.reply_to = self._address
         message.correlation_id = str(question.id)
         message.expiration = min(wait, topology.QUESTION_LIFE)
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._pending[str(question.id)] = answer
         try:
             async with asyncio.timeout(wait):
-                await self._subscribed()
+                message.reply_to = await self._address()
                 await self._publisher.send(message, topology.COMMANDS, queue, limit=wait)
                 return await answer
         except TimeoutError:
@@ -60,15 +57,19 @@ class Questions:
         if self._subscription is not None:
             await self._subscription.close()
 
-    async def _subscribed(self) -> None:
+    async def _address(self) -> str:
+        """The queue for answers. Who could guess its name could take them."""
         if self._subscription is None:
             self._subscription = Subscription(
                 self._link,
-                exclusive(self._address, [(topology.ANSWERS, self._address)], LENGTH),
+                exclusive(
+                    f"{self._name}.answers", lambda queue: [(topology.ANSWERS, queue)], LENGTH
+                ),
                 self._receive,
                 on_loss=self._lost,
             )
         await self._subscription.ready()
+        return self._subscription.queue_name
 
     def _receive(self, message: AbstractIncomingMessage) -> None:
         pending = self._pending.get(message.correlation_id or "")

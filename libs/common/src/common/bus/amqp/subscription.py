@@ -1,14 +1,14 @@
 """Messages pushed from one queue, subscribed to again whenever the connection was lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import uuid4
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from common.bus.amqp.faults import FAULTS, faults
 from common.bus.amqp.link import Link
-from common.errors import Error
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ class Subscription:
                 self._subscribed.set()
                 await ended.wait()
                 self._on_loss()
-            except (*FAULTS, Error) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may succeed
                 log.info("not subscribed", reason=type(error).__name__)
             finally:
                 self._subscribed.clear()
@@ -110,14 +110,20 @@ class Subscription:
         self._receive(message)
 
 
-def exclusive(name: str, bindings: list[tuple[str, str]], length: int) -> OpenQueue:
-    """A queue of this connection alone, gone with it; beyond ``length`` the oldest give way."""
+def exclusive(
+    prefix: str, bindings: Callable[[str], Iterable[tuple[str, str]]], length: int
+) -> OpenQueue:
+    """A queue of this connection alone, gone with it; beyond ``length`` the oldest give way.
+
+    Its name is new each time: the broker may not have noticed yet that the last one is orphaned.
+    """
 
     async def open_queue(channel: AbstractChannel) -> AbstractQueue:
+        name = f"{prefix}.{uuid4().hex}"
         queue = await channel.declare_queue(
             name, exclusive=True, auto_delete=True, arguments={"x-max-length": length}
         )
-        for exchange, key in bindings:
+        for exchange, key in bindings(name):
             await queue.bind(exchange, key)
         return queue
 

@@ -12,7 +12,6 @@ from common.bus.patterns import expression, matches
 from common.bus.postgres import statements
 from common.bus.postgres.store import Store
 from common.bus.transport import Policy
-from common.errors import Unavailable
 from common.messages import Unreadable, decode
 
 log = structlog.get_logger(__name__)
@@ -74,7 +73,8 @@ class Ears:
                 numbers.append(self._wanted.get_nowait())
             try:
                 rows = await self._store.rows(statements.EVENTS, numbers, limit=FETCH_LIMIT)
-            except Unavailable:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next may be there
+                log.warning("events missed", reason=type(error).__name__)
                 self.interrupted()
                 continue
             for row in rows:

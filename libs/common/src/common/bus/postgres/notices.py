@@ -77,7 +77,7 @@ class Notices:
                     await self._listen(connection)
                 finally:
                     await _end(connection)
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may succeed
                 self.fault = f"PostgreSQL, which carries the bus, is away: {reason_of(error)}."
                 log.warning("bus connection lost", reason=self.fault)
             await asyncio.sleep(PAUSE)

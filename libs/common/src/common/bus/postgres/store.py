@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from common.bus.postgres.faults import FAULTS, reason_of
 from common.bus.postgres.schema import Connection, migrate
-from common.errors import Unavailable
+from common.errors import Forbidden, Unavailable
 
 PAUSE = 0.2
 STATEMENT_LIMIT = 30.0
@@ -29,6 +29,7 @@ class Store:
 
         Raises:
             Unavailable: not within ``limit`` seconds.
+            Forbidden: the role may not make the schema.
         """
         reason = "no answer in time"
         try:
@@ -39,6 +40,11 @@ class Store:
                     except FAULTS as error:
                         reason = reason_of(error)
                         await asyncio.sleep(PAUSE)
+        except asyncpg.InsufficientPrivilegeError:
+            raise Forbidden(
+                "The role of STRONGROOM_BUS_URL may not make the schema bus.",
+                remedy="Run deploy/postgres/init.sql, which makes role and schema.",
+            ) from None
         except TimeoutError:
             raise Unavailable(
                 f"PostgreSQL, which carries the bus, cannot be used: {reason}.",

@@ -136,7 +136,11 @@ class Taker:
                     )
                 if monotonic() - tidied > TIDY_EVERY:
                     tidied = monotonic()
-                    for statement in statements.TIDY:
-                        await self._store.rows(statement, limit=TIDY_EVERY)
-            except Unavailable as error:
-                log.info("messages not held", reason=error.message)
+                    await self.tidy()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may succeed
+                log.warning("messages not held", reason=type(error).__name__)
+
+    async def tidy(self) -> None:
+        """Remove what nobody waits for any more."""
+        for statement in statements.TIDY:
+            await self._store.rows(statement, limit=TIDY_EVERY)
