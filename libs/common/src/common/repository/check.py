@@ -79,10 +79,8 @@ class Checker:
         ids = {name.rpartition("/")[2] for name in damaged}
         for finding in verify_chains(found, ids, self._heads, self._chains(found)):
             self._findings.add(finding.object, finding.kind, finding.message, finding.affects)
-        newest = max((body.generation for body in found.values()), default=0)
-        if newest > self._session.config.generation:
-            message = "config is older than the newest snapshot: an old one was put back."
-            self._findings.add("config", "rolled back", message, ["the keys of new backups"])
+        for body in found.values():
+            self._generation(body.generation, "a snapshot")
         infos = history.backups()
         if self._wanted is None:
             return infos
@@ -90,6 +88,11 @@ class Checker:
             name = f"snapshots/{snapshot_id}"
             self._findings.add(name, "missing", f"{name} is missing.", self._named(name))
         return [info for info in infos if info.id in self._wanted]
+
+    def _generation(self, generation: int, where: str) -> None:
+        if generation > self._session.config.generation:
+            message = f"config is older than {where}: an old one was put back."
+            self._findings.add("config", "rolled back", message, ["the keys of new backups"])
 
     def _named(self, name: str) -> list[str]:
         """What a snapshot that cannot be read affects."""
@@ -107,7 +110,9 @@ class Checker:
         for info in list(self._session.source.list("keys/")):
             self._objects += 1
             try:
-                self._keys.get(self._session.read_key(info.name).key_id)
+                wrapped = self._session.read_key(info.name)
+                self._generation(wrapped.generation, "a run key")
+                self._keys.get(wrapped.key_id)
             except NotFound:
                 continue  # deleted since it was listed
             except Corrupt as error:

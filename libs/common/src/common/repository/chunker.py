@@ -31,6 +31,7 @@ class Chunker:
         if not pyfastcdc.FastCDC.__module__.startswith("pyfastcdc.cy"):
             raise SlowChunker(remedy="Install the wheel of pyfastcdc for this platform.")
         self._parameters = parameters
+        self.whole = parameters.whole
         self._cutter: Any = pyfastcdc.FastCDC(
             parameters.average,
             min_size=parameters.minimum,

@@ -22,7 +22,8 @@ _PROBABLY = 64 * 1024
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
-Extents = list[tuple[int, int]]
+Regions = list[tuple[int, int]]
+NOTHING = ChunkList()
 
 
 class NotReadable(Exception):
@@ -64,30 +65,50 @@ class Ingest:
         Raises:
             NotReadable: it is gone, something else, or may not or cannot be read.
         """
-        with _reading():
+        try:
             descriptor = os.open(path, _FLAGS)
+        except OSError as error:
+            raise NotReadable(_why(error)) from error
         try:
             return self._file(entry, descriptor)
         finally:
             os.close(descriptor)
 
     def _file(self, entry: Entry, descriptor: int) -> Read:
-        with _reading():
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                raise NotReadable("it is not a regular file any more")
-            extents = _extents(descriptor, before)
-        reader = _ExtentReader(descriptor, extents)
-        content = self._content(reader.fill, before.st_size)
-        after = os.fstat(descriptor)
-        size = before.st_size if not reader.short else reader.end
-        if extents == [(0, before.st_size)] or not before.st_size:
-            kept = None
+        before = _stat(descriptor)
+        size = before.st_size
+        if not stat.S_ISREG(before.st_mode):
+            raise NotReadable("it is not a regular file any more")
+        dense = before.st_blocks * _BLOCK >= size
+        if dense and size <= self._chunker.whole:
+            content, short = self._small(descriptor, size)
+            size, extents = content.size, None
         else:
-            kept = tuple(_cut(extents, content.size))
-        found = replace(entry, size=size, mtime_ns=before.st_mtime_ns, extents=kept)
-        changed = reader.short or _state(before) != _state(after)
-        return Read(found, content, "it changed while it was read" if changed else "")
+            with _reading():
+                regions = [(0, size)] if dense else _regions(descriptor, size)
+            reader = _RegionReader(descriptor, regions)
+            content, short = self._content(reader.fill, size), reader.short
+            size = reader.end if short else size
+            extents = None if regions == [(0, before.st_size)] else _cut(regions, content.size)
+        changed = short or _state(before) != _state(_stat(descriptor))
+        if (entry.size, entry.mtime_ns, entry.extents) != (size, before.st_mtime_ns, extents):
+            entry = replace(entry, size=size, mtime_ns=before.st_mtime_ns, extents=extents)
+        return Read(entry, content, "it changed while it was read" if changed else "")
+
+    def _small(self, descriptor: int, size: int) -> tuple[ChunkList, bool]:
+        """The content of a file that is one chunk, and whether it was shorter than thought."""
+        if not size:
+            return NOTHING, False
+        with _reading():
+            data = os.pread(descriptor, size, 0)
+            while 0 < len(data) < size and (piece := os.pread(descriptor, size, len(data))):
+                data += piece
+        data = data[:size]
+        self._advance(len(data))
+        if not data:
+            return NOTHING, True
+        item = (self._contents.put(data), len(data))
+        return ChunkList(0, len(data), (item,)), len(data) < size
 
     def _content(self, fill: Fill, expected: int) -> ChunkList:
         items = ListWriter(self._lists)
@@ -97,12 +118,12 @@ class Ingest:
         return items.finish()
 
 
-class _ExtentReader:
+class _RegionReader:
     """Reads the data of a file, region after region, by position."""
 
-    def __init__(self, descriptor: int, extents: Extents) -> None:
+    def __init__(self, descriptor: int, regions: Regions) -> None:
         self._descriptor = descriptor
-        self._extents = iter(extents)
+        self._regions = iter(regions)
         self._place, self._end = 0, 0
         self.short = False
         self.end = 0
@@ -110,10 +131,10 @@ class _ExtentReader:
     def fill(self, view: memoryview) -> int:
         """Read what fits; 0 at the end of the last region, or where the file was cut."""
         while self._place == self._end and not self.short:
-            extent = next(self._extents, None)
-            if extent is None:
+            region = next(self._regions, None)
+            if region is None:
                 return 0
-            self._place, self._end = extent[0], sum(extent)
+            self._place, self._end = region[0], sum(region)
         if self.short:
             return 0
         wanted = min(len(view), self._end - self._place)
@@ -130,6 +151,13 @@ def _reading() -> Iterator[None]:
     """Errors of the file that is read, apart from those of the repository and of listeners."""
     try:
         yield
+    except OSError as error:
+        raise NotReadable(_why(error)) from error
+
+
+def _stat(descriptor: int) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
     except OSError as error:
         raise NotReadable(_why(error)) from error
 
@@ -155,15 +183,12 @@ def _filler(stream: BinaryIO) -> Fill:
     return fill
 
 
-def _extents(descriptor: int, found: os.stat_result) -> Extents:
+def _regions(descriptor: int, size: int) -> Regions:
     """The regions that hold data; small holes are filled where there are too many."""
-    size = found.st_size
-    if found.st_blocks * _BLOCK >= size:
-        return [(0, size)] if size else []
     smallest_hole = 1
-    while len(extents := list(_joined(_data(descriptor, size), smallest_hole))) > MAX_EXTENTS:
+    while len(regions := list(_joined(_data(descriptor, size), smallest_hole))) > MAX_EXTENTS:
         smallest_hole = max(4096, smallest_hole * 4)
-    return extents
+    return regions
 
 
 def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
@@ -183,24 +208,26 @@ def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
             yield start, place - start
 
 
-def _joined(extents: Iterator[tuple[int, int]], smallest_hole: int) -> Iterator[tuple[int, int]]:
-    """The extents, without the holes between them that are smaller than that."""
-    open_start = open_end = -1
-    for start, length in extents:
-        if open_start >= 0 and start - open_end < smallest_hole:
-            open_end = start + length
+def _joined(regions: Iterator[tuple[int, int]], smallest_hole: int) -> Iterator[tuple[int, int]]:
+    """The regions, without the holes between them that are smaller than that."""
+    begun = end = -1
+    for start, length in regions:
+        if begun >= 0 and start - end < smallest_hole:
+            end = start + length
             continue
-        if open_start >= 0:
-            yield open_start, open_end - open_start
-        open_start, open_end = start, start + length
-    if open_start >= 0:
-        yield open_start, open_end - open_start
+        if begun >= 0:
+            yield begun, end - begun
+        begun, end = start, start + length
+    if begun >= 0:
+        yield begun, end - begun
 
 
-def _cut(extents: Extents, size: int) -> Iterator[tuple[int, int]]:
-    """The extents up to so many bytes of data: the file may have become shorter."""
-    for start, length in extents:
+def _cut(regions: Regions, size: int) -> tuple[tuple[int, int], ...]:
+    """The regions up to so many bytes of data: the file may have become shorter."""
+    kept = []
+    for start, length in regions:
         if size <= 0:
-            return
-        yield start, min(length, size)
+            break
+        kept.append((start, min(length, size)))
         size -= length
+    return tuple(kept)

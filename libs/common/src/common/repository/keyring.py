@@ -1,27 +1,34 @@
 """Run keys, unwrapped when they are needed."""
 
+from collections.abc import Callable, Iterable
+
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, NotFound
 from common.repository.damage import Damaged
 from common.repository.format.names import key_name
-from common.repository.format.runkey import RunKey
+from common.repository.format.runkey import RunKey, WrappedKey
 from common.repository.session import Session
+
+Renew = Callable[[], Iterable[PrivateKey]]
+"""Gives the private keys that the repository has now: its key pair may be changed meanwhile."""
 
 
 class KeyRing:
-    """Opens run keys for the holder of a private key. May be used by several threads at once."""
+    """Opens run keys for the holder of private keys. May be used by several threads at once."""
 
-    def __init__(self, session: Session, private: PrivateKey) -> None:
+    def __init__(
+        self, session: Session, privates: Iterable[PrivateKey], renew: Renew | None = None
+    ) -> None:
         self._session = session
-        self._private = private
-        self._recipient = private.public.recipient
+        self._privates = {private.public.recipient: private for private in privates}
+        self._renew = renew
         self._keys: dict[bytes, RunKey | Damaged] = {}
 
     def get(self, key_id: bytes) -> RunKey:
         """A run key.
 
         Raises:
-            Damaged: its object is missing, damaged, or not for this private key.
+            Damaged: its object is missing, damaged, or not for these private keys.
         """
         found = self._keys.get(key_id)
         if found is None:
@@ -30,10 +37,23 @@ class KeyRing:
             raise found
         return found
 
+    def unwrap(self, wrapped: WrappedKey) -> RunKey:
+        """The run key in this object.
+
+        Raises:
+            Corrupt: it is not wrapped to these private keys, or does not open.
+        """
+        mine = self._privates.keys() & wrapped.wrapped.keys()
+        if not mine and self._renew is not None:
+            self._privates = {private.public.recipient: private for private in self._renew()}
+            mine = self._privates.keys() & wrapped.wrapped.keys()
+        recipient = min(mine or self._privates)
+        return wrapped.unwrap(self._privates[recipient], recipient)
+
     def _open(self, key_id: bytes) -> RunKey | Damaged:
         name = key_name(key_id)
         try:
-            return self._session.read_key(name).unwrap(self._private, self._recipient)
+            return self.unwrap(self._session.read_key(name))
         except NotFound:
             return Damaged.gone(name)
         except Corrupt as error:

@@ -16,13 +16,12 @@ from common.crypto.keys import (
 )
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
-from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.objects import ObjectSource
 from common.repository.reader import Reader
 from common.repository.repository import Repository
-from common.repository.session import Session
+from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
 
 
@@ -37,7 +36,7 @@ def create(path: Path, config: bytes) -> None:
     directory = LocalDirectory(path)
     directory.prepare()
     try:
-        found = RepositoryConfig.parse(directory.read(CONFIG, 0, MAX_SIZE + 1))
+        found = read_config(directory)
     except NotFound:
         if next(iter(directory.list()), None) is not None:
             raise Conflict(
@@ -103,19 +102,25 @@ def open_reader(
         )
     provider = PassphraseProvider.found(text if config.encrypted else None, config.sealing)
     private, writer_key = config.open_private(provider)
-    return Reader(_session(source, config, writer_key), private)
+
+    def renew() -> tuple[PrivateKey, ...]:
+        now = read_config(source)
+        return (now.open_private(provider)[0], *now.open_former(provider))
+
+    former = config.open_former(provider)
+    return Reader(_session(source, config, writer_key), private, former=former, renew=renew)
 
 
 def _find(place: Path | ObjectSource) -> tuple[ObjectSource, RepositoryConfig]:
     source: ObjectSource = LocalDirectory(place) if isinstance(place, Path) else place
     try:
-        data = source.read(CONFIG, 0, MAX_SIZE + 1)
+        config = read_config(source)
     except NotFound as error:
         raise NotFound(
             f"There is no repository at {place}." if isinstance(place, Path) else None,
             remedy="Make one with `strongroom repo init`, or correct the place.",
         ) from error
-    return source, RepositoryConfig.parse(data)
+    return source, config
 
 
 def _session(source: ObjectSource, config: RepositoryConfig, writer_key: bytes) -> Session:

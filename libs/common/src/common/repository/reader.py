@@ -1,6 +1,6 @@
 """The repository as a reader sees it: everything a writer can, and content."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from common.crypto.hpke import PrivateKey
@@ -10,7 +10,7 @@ from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
-from common.repository.keyring import KeyRing
+from common.repository.keyring import KeyRing, Renew
 from common.repository.lock import exclusive
 from common.repository.prune import Pruner, PruneReport, PruneSettings
 from common.repository.recording import OnProgress
@@ -45,9 +45,17 @@ class BackupReader:
 class Reader(Repository):
     """An opened repository with the rights of a private key. Made by ``open_reader``."""
 
-    def __init__(self, session: Session, private: PrivateKey) -> None:
+    def __init__(
+        self,
+        session: Session,
+        private: PrivateKey,
+        *,
+        former: Iterable[PrivateKey] = (),
+        renew: Renew | None = None,
+    ) -> None:
         super().__init__(session)
-        self._private = private
+        self._privates = (private, *former)
+        self._renew = renew
 
     def snapshot(self, snapshot_id: str) -> BackupReader:
         """One backup, to be read.
@@ -56,7 +64,7 @@ class Reader(Repository):
             NotFound: there is none with this id.
             Corrupt: it, or the index, is damaged.
         """
-        return BackupReader(self._session.history.get(snapshot_id), self._fetcher)
+        return BackupReader(self._session.history.get(snapshot_id), self.fetcher)
 
     def check(
         self,
@@ -73,7 +81,7 @@ class Reader(Repository):
         """
         checker = Checker(
             self._session,
-            KeyRing(self._session, self._private),
+            self.keyring(),
             read_data=read_data,
             snapshots=snapshots,
             heads=heads or {},
@@ -93,20 +101,22 @@ class Reader(Repository):
             Conflict: another prune or deletion is going on.
             Corrupt: something is damaged: nothing that could be needed is removed.
         """
-        keys = KeyRing(self._session, self._private)
         with exclusive(self._session.directory.path):
-            pruner = Pruner(self._session, keys, settings or PruneSettings(), on_progress)
+            pruner = Pruner(self._session, self.keyring(), settings or PruneSettings(), on_progress)
             report = pruner.run()
         self.reload()
         return report
 
     def reload(self) -> None:
         """See what was written since this was opened."""
-        self.__dict__.pop("_fetcher", None)
+        self.__dict__.pop("fetcher", None)
+
+    def keyring(self) -> KeyRing:
+        """What opens run keys, for the other parts of the repository."""
+        return KeyRing(self._session, self._privates, self._renew)
 
     @cached_property
-    def _fetcher(self) -> Fetcher:
+    def fetcher(self) -> Fetcher:
+        """What reads chunks, for the other parts of the repository."""
         session = self._session
-        catalog = session.catalog()
-        keys = KeyRing(session, self._private)
-        return Fetcher(session.source, catalog, keys, session.keys.chunk_id)
+        return Fetcher(session.source, session.catalog(), self.keyring(), session.keys.chunk_id)

@@ -19,6 +19,11 @@ class Repository:
         self._session = session
 
     @property
+    def session(self) -> Session:
+        """The objects and keys, for the other parts of the repository."""
+        return self._session
+
+    @property
     def config(self) -> RepositoryConfig:
         """Who the repository is."""
         return self._session.config

@@ -8,7 +8,7 @@ from common.errors import Invalid, NotFound
 from common.repository.catalog import Catalog, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
-from common.repository.format.names import Kind, kind_of
+from common.repository.format.names import CONFIG, Kind, key_name, kind_of
 from common.repository.format.runkey import (
     Purpose,
     RunKey,
@@ -20,6 +20,11 @@ from common.repository.format.writerkeys import WriterKeys
 from common.repository.history import History
 from common.repository.objects import ObjectSource
 from common.storage.local import LocalDirectory
+
+
+def read_config(source: ObjectSource) -> RepositoryConfig:
+    """The repository's ``config`` as it is now. Raises ``NotFound`` or ``Corrupt``."""
+    return RepositoryConfig.parse(source.read(CONFIG, 0, MAX_SIZE + 1))
 
 
 @dataclass(slots=True)
@@ -63,19 +68,28 @@ class Session:
         return Catalog(segments, self.present().__contains__)
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
-        """A new run key, wrapped into the repository: the mark of a run in progress."""
-        key = RunKey.generate()
-        data = wrap_run_key(
-            key,
-            run=run,
-            recipients=self.config.recipients,
-            keys=self.keys,
-            generation=self.config.generation,
-            purpose=purpose,
-            created=datetime.now(UTC),
-        )
-        self.directory.write(f"keys/{key.key_id.hex()}", data, owner=run.hex)
-        return key
+        """A new run key, wrapped into the repository: the mark of a run in progress.
+
+        A change of keys writes ``config`` first and then looks for run keys; this writes the run
+        key first and then looks at ``config``: one of the two always sees the other.
+        """
+        key, created = RunKey.generate(), datetime.now(UTC)
+        while True:
+            data = wrap_run_key(
+                key,
+                run=run,
+                recipients=self.config.recipients,
+                keys=self.keys,
+                generation=self.config.generation,
+                purpose=purpose,
+                created=created,
+            )
+            self.directory.write(key_name(key.key_id), data, owner=run.hex)
+            config = read_config(self.source)
+            config.authenticate(self.keys.writer_key)
+            if config.recipients == self.config.recipients:
+                return key
+            self.config = config
 
     def read_key(self, name: str) -> WrappedKey:
         """A wrapped run key. Raises ``NotFound`` or ``Corrupt``."""

@@ -102,6 +102,8 @@ class BlockBuilder:
             *divmod(entry.mtime_ns, SECOND),
             entry.size,
         )
+        if flags == ONE_CHUNK:
+            return head + rest + content.root[0][0]
         return b"".join([head, rest, *_pack_rest(entry, content, flags)])
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from common.crypto.hpke import SUITE, PrivateKey, PublicKey
 from common.crypto.keys import KeyProvider, PassphraseProvider, Secret, derive_writer_key
@@ -51,6 +51,23 @@ class Recovery:
     writer_key: bytes
 
 
+class Sealed(TypedDict):
+    """The fields of ``config`` that hold the private parts, and how they are sealed."""
+
+    sealing: dict[str, Any]
+    public_key: PublicKey
+    private_key: bytes
+    writer_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """The key pair before this one, while run keys may be wrapped to it."""
+
+    public_key: PublicKey
+    private_key: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class RepositoryConfig:
     """The content of ``config``. Made by ``create`` or ``parse``."""
@@ -66,6 +83,7 @@ class RepositoryConfig:
     writer_key: bytes = field(repr=False)
     writer_check: bytes = field(repr=False)
     recovery: tuple[Recovery, ...] = ()
+    former: tuple[FormerKey, ...] = ()
     frame: Frame | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
@@ -91,10 +109,7 @@ class RepositoryConfig:
             private_key=provider.seal(private.seed, _PRIVATE + repository),
             writer_key=provider.seal(writer, _WRITER + repository),
             writer_check=writer_check(writer, repository),
-            recovery=tuple(
-                Recovery(name, key, key.wrap(writer, _WRITER + repository))
-                for name, key in recovery
-            ),
+            recovery=tuple(make_recovery(name, key, writer, repository) for name, key in recovery),
         )
         return config.pack(writer)
 
@@ -122,6 +137,7 @@ class RepositoryConfig:
             writer_key=fields.binary("writer_key"),
             writer_check=fields.binary("writer_check"),
             recovery=tuple(_parse_recovery(row) for row in fields.rows("recovery")),
+            former=tuple(_parse_former(row) for row in fields.rows("former", optional=True)),
             frame=frame,
         )
         config.chunker.check()
@@ -145,12 +161,34 @@ class RepositoryConfig:
 
     def open_private(self, provider: KeyProvider) -> tuple[PrivateKey, bytes]:
         """The private key and the writer key, for the holder of the encryption key."""
-        private = PrivateKey(provider.unseal(self.private_key, _PRIVATE + self.repository))
+        private = self._unseal_private(provider, self.private_key, self.public_key)
         writer_key = provider.unseal(self.writer_key, _WRITER + self.repository)
         self.authenticate(writer_key)
-        if private.public != self.public_key:
-            raise Corrupt("config has a private key that does not fit its public key.")
         return private, writer_key
+
+    def open_former(self, provider: KeyProvider) -> tuple[PrivateKey, ...]:
+        """The private keys of former key pairs, for the holder of the encryption key."""
+        return tuple(
+            self._unseal_private(provider, former.private_key, former.public_key)
+            for former in self.former
+        )
+
+    def sealed_by(self, provider: KeyProvider, private: PrivateKey, writer_key: bytes) -> Sealed:
+        """The fields for this key pair, sealed by this provider."""
+        return Sealed(
+            sealing=provider.describe(),
+            public_key=private.public,
+            private_key=provider.seal(private.seed, _PRIVATE + self.repository),
+            writer_key=provider.seal(writer_key, _WRITER + self.repository),
+        )
+
+    def _unseal_private(
+        self, provider: KeyProvider, sealed: bytes, public_key: PublicKey
+    ) -> PrivateKey:
+        private = PrivateKey(provider.unseal(sealed, _PRIVATE + self.repository))
+        if private.public != public_key:
+            raise Corrupt("config has a private key that does not fit its public key.")
+        return private
 
     def open_recovery(self, private: PrivateKey) -> bytes:
         """The writer key, for the holder of a recovery key.
@@ -189,11 +227,31 @@ class RepositoryConfig:
             "writer_check": encode(self.writer_check),
             "recovery": [_pack_recovery(recovery) for recovery in self.recovery],
         }
+        if self.former:
+            body["former"] = [_pack_former(former) for former in self.former]
         return pack_frame(Kind.CONFIG, body, config_mac_key(writer_key))
 
     def next_generation(self, **changes: Any) -> "RepositoryConfig":
         """A changed config that succeeds this one."""
         return replace(self, generation=self.generation + 1, frame=None, **changes)
+
+
+def make_recovery(
+    name: str, public_key: PublicKey, writer_key: bytes, repository: bytes
+) -> Recovery:
+    """A recovery key of the repository with this id."""
+    return Recovery(name, public_key, public_key.wrap(writer_key, _WRITER + repository))
+
+
+def _pack_former(former: FormerKey) -> dict[str, Any]:
+    return {
+        "public_key": encode(former.public_key.raw),
+        "private_key": encode(former.private_key),
+    }
+
+
+def _parse_former(row: Fields) -> FormerKey:
+    return FormerKey(PublicKey(row.binary("public_key")), row.binary("private_key"))
 
 
 def _pack_recovery(recovery: Recovery) -> dict[str, Any]:

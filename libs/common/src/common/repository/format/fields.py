@@ -42,8 +42,10 @@ class Fields:
         """An object, to be read further."""
         return Fields(self.mapping(field), self.name)
 
-    def rows(self, field: str) -> list["Fields"]:
-        """A list of objects."""
+    def rows(self, field: str, *, optional: bool = False) -> list["Fields"]:
+        """A list of objects; one that is optional may be left out when it is empty."""
+        if optional and field not in self.body:
+            return []
         rows = self._typed(field, list)
         if not all(isinstance(row, dict) for row in rows):
             raise self.wrong(field)
