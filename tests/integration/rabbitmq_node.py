@@ -235,8 +235,22 @@ def broker() -> Iterator[Broker]:
         with Node(program) as node:
             yield node
     else:
-        from testcontainers.rabbitmq import RabbitMqContainer  # noqa: PLC0415 - rarely needed
+        yield from _container()
 
-        with RabbitMqContainer("rabbitmq:4") as container:
-            host, port = container.get_container_host_ip(), container.get_exposed_port(5672)
-            yield Found(f"amqp://guest:guest@{host}:{port}/")
+
+def _container() -> Iterator[Broker]:
+    # Imported here because it is slow, and rarely needed.
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+
+    password = secrets.token_urlsafe(18)
+    container = (
+        DockerContainer("rabbitmq:4")
+        .with_env("RABBITMQ_DEFAULT_USER", "strongroom")
+        .with_env("RABBITMQ_DEFAULT_PASS", password)
+        .with_exposed_ports(5672)
+        .waiting_for(LogMessageWaitStrategy("Server startup complete"))
+    )
+    with container:
+        host, port = container.get_container_host_ip(), container.get_exposed_port(5672)
+        yield Found(f"amqp://strongroom:{password}@{host}:{port}/")
