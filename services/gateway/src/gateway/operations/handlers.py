@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from common.db import Pool, borrowed
+from common.db import Pool, borrowed, is_transient
 from common.errors import Conflict, NotFound
 from common.outbox import Context
 from common.service import Runtime
@@ -13,7 +13,7 @@ from gateway.operations import store
 from gateway.operations.domain import Operation
 
 LONGEST_WAIT = 60.0
-# Each waits for a connection of the pool several times a second at first.
+# Each borrows a connection about once a second; more would leave none for other requests.
 WAITERS = asyncio.Semaphore(64)
 
 
@@ -65,8 +65,8 @@ async def find(pool: Pool, operation_id: str) -> Operation:
 async def wait_for_end(pool: Pool, operation: Operation, seconds: float) -> Operation:
     """The operation when it has ended, or as it is after ``seconds``.
 
-    Looks at the table, where whichever replica hears the event writes it. With very many waiting
-    already nobody else waits.
+    Looks at the table, where whichever replica hears the event writes it. Nobody waits when very
+    many do already, or when the database has gone: the work is accepted all the same.
     """
     if seconds <= 0 or operation.state.ended or WAITERS.locked():
         return operation
@@ -77,5 +77,10 @@ async def wait_for_end(pool: Pool, operation: Operation, seconds: float) -> Oper
         while not operation.state.ended and (left := deadline - loop.time()) > 0:
             await asyncio.sleep(min(pause, left))
             pause = min(pause * 1.5, 1.0)
-            operation = await find(pool, operation.id)
+            try:
+                operation = await find(pool, operation.id)
+            except Exception as error:
+                if is_transient(error):
+                    return operation
+                raise
     return operation
