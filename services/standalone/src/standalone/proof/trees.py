@@ -72,8 +72,11 @@ def compare(
 def _unless_folder_changed(
     found: Comparison, expected: dict[str, Seen], name: str, began_ns: int
 ) -> None:
-    folder = expected.get(name.rpartition("/")[0])
-    if folder is not None and folder.ctime_ns >= began_ns:
+    folder = name.rpartition("/")[0]
+    while folder and folder not in expected:
+        folder = folder.rpartition("/")[0]
+    status = expected.get(folder)
+    if status is not None and status.ctime_ns >= began_ns:
         found.changed_since += 1
     else:
         found.differ(f"{_shown(name)} was not there")
