@@ -128,7 +128,7 @@ class Checker:
         segments = list(load_segments(session.source, session.keys.index, damaged))
         self._objects += len(segments)
         present = session.present()
-        catalog = Catalog(segments, present.__contains__)
+        catalog = Catalog(segments, present, session.key_ids())
         unlisted = UnlistedPacks(
             session, self._keys, present - catalog.numbers.keys() - catalog.void.keys()
         )

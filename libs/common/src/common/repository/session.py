@@ -18,6 +18,7 @@ from common.repository.format.runkey import (
 )
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.history import History
+from common.repository.known import KnownChunks
 from common.repository.objects import ObjectSource
 from common.storage.local import LocalDirectory
 
@@ -62,10 +63,23 @@ class Session:
             if kind_of(info.name) is Kind.PACK
         }
 
+    def key_ids(self) -> set[bytes]:
+        """The ids of all run keys that are there."""
+        return {
+            bytes.fromhex(info.name.rpartition("/")[2])
+            for info in self.source.list("keys/")
+            if kind_of(info.name) is Kind.KEY
+        }
+
     def catalog(self) -> Catalog:
-        """The index. Packs are looked up after it: they are written before they are listed."""
+        """The index. Packs and keys are looked up after it: they are written before it is."""
         segments = self.segments()
-        return Catalog(segments, self.present().__contains__)
+        return Catalog(segments, self.present(), self.key_ids())
+
+    def known_chunks(self) -> KnownChunks:
+        """The index as a writer uses it."""
+        segments = self.segments()
+        return KnownChunks(segments, self.present(), self.key_ids())
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.
