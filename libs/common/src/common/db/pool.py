@@ -89,7 +89,7 @@ async def connect(
                 f"PostgreSQL at {place(url)} refuses the login: {error}.",
                 remedy="Check the user, the password and the database's name in the address.",
             ) from None
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             # OSError stands for refused, unreachable and unresolved alike.
             if asyncio.get_running_loop().time() + pause > deadline:
                 raise Unavailable(
@@ -112,7 +112,8 @@ async def close(pool: Pool) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await pool.close()
-    except (TimeoutError, OSError, asyncpg.InterfaceError):
+    except Exception as error:  # noqa: BLE001 - closing is best effort, and goes on below
+        log.debug("pool not closed in order", error=type(error).__name__)
         pool.terminate()
 
 

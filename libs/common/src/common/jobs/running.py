@@ -17,7 +17,7 @@ from common.observability import bound, metrics, span
 from common.outbox import Context
 
 _CLEANUP_SECONDS = 10.0
-_RELEASE_ATTEMPTS = 3
+_RELEASE_ATTEMPTS = 6  # some seconds: a database that restarts
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -164,6 +164,7 @@ class Runtime(Generic[S]):
         task = asyncio.create_task(supervised(), name=f"{self.name}:{name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
         return task
 
     def on_drain(self, hook: Hook) -> None:
@@ -179,16 +180,19 @@ class Runtime(Generic[S]):
 
     async def stop_consumers(self, grace: float) -> None:
         """Take no more messages and let handlers end."""
-        await asyncio.gather(*(each.stop(grace) for each in self._consumptions))
+        stops = (each.stop(grace) for each in self._consumptions)
+        for outcome in await asyncio.gather(*stops, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.warning("consumer not stopped in order", error=type(outcome).__name__)
         self._consumptions.clear()
 
     async def stop_tasks(self) -> None:
         """End what was spawned."""
         tasks = set(self._tasks)
         for _ in range(_STOP_ATTEMPTS):
-            if not tasks:
-                return
             for task in tasks:
                 task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=1.0)
-        log.error("tasks did not end", service=self.name, tasks=[t.get_name() for t in tasks])
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=1.0)
+        if tasks:
+            log.error("tasks did not end", service=self.name, tasks=[t.get_name() for t in tasks])
