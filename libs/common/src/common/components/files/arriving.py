@@ -47,6 +47,7 @@ class Item:
     path: bytes
     temporary: bytes
     left: int
+    made: bool = False
 
 
 class Arriving:
@@ -71,20 +72,10 @@ class Arriving:
         self.bytes = 0
 
     def begin(self, entry: Entry, path: bytes) -> bool:
-        """Make the file of ``entry`` at ``path``; whether it has data that must come."""
-        folder, _ = self._folders.parent(path)
-        temporary = temporary_name()
-        file = os.open(temporary, CREATE, 0o600, dir_fd=folder)
+        """Expect the content of ``entry`` for ``path``; whether it has data that must come."""
         left = entry.size if entry.extents is None else sum(size for _, size in entry.extents)
-        item = self._items[entry.path] = Item(entry, path, temporary, left)
-        self._keep_open(entry.path, file)
-        device = os.fstat(file).st_dev
-        if device not in self._disks:
-            self._disks[device] = os.dup(file)
+        item = self._items[entry.path] = Item(entry, path, temporary_name(), left)
         try:
-            os.ftruncate(file, entry.size)
-            if left >= PREALLOCATED and left == entry.size:
-                fallocate(file, entry.size)
             if left == 0:
                 self._finish(item)
         except OSError:
@@ -166,13 +157,29 @@ class Arriving:
             self.publish()
 
     def _file(self, item: Item) -> int:
-        if item.entry.path in self._files:
+        file = self._files.get(item.entry.path)
+        if file is not None:
             self._files.move_to_end(item.entry.path)
-            return self._files[item.entry.path]
+            return file
         folder, _ = self._folders.parent(item.path)
-        file = os.open(item.temporary, REOPEN, dir_fd=folder)
-        self._keep_open(item.entry.path, file)
+        if item.made:
+            file = os.open(item.temporary, REOPEN, dir_fd=folder)
+            self._keep_open(item.entry.path, file)
+        else:
+            file = os.open(item.temporary, CREATE, 0o600, dir_fd=folder)
+            item.made = True
+            self._keep_open(item.entry.path, file)
+            self._shape(file, item)
         return file
+
+    def _shape(self, file: int, item: Item) -> None:
+        """Give a new file its size, and room for its content."""
+        os.ftruncate(file, item.entry.size)
+        if item.left >= PREALLOCATED and item.left == item.entry.size:
+            fallocate(file, item.left)
+        device = os.fstat(file).st_dev
+        if device not in self._disks:
+            self._disks[device] = os.dup(file)
 
     def _keep_open(self, path: bytes, file: int) -> None:
         self._files[path] = file
@@ -185,6 +192,8 @@ class Arriving:
             os.close(file)
 
     def _remove(self, item: Item) -> None:
+        if not item.made:
+            return
         with suppress(OSError):
             folder, _ = self._folders.parent(item.path)
             os.unlink(item.temporary, dir_fd=folder)
