@@ -154,6 +154,22 @@ def test_what_dead_runs_left_is_removed_in_time(vault: Vault) -> None:
     assert vault.names() == ["config"]
 
 
+def test_an_abandoned_run_does_not_hold_prune_back(vault: Vault, left: SnapshotInfo) -> None:
+    """Else after each killed worker no space comes back for a week."""
+    run = vault.writer().begin(uuid4())
+    with run.component("files", "files") as sink:
+        add_files(sink, {b"x": noise(200_000, 9)})
+    run._contents.finish()
+    run._segments.flush()
+    run._pool.shutdown()
+    run._helper.shutdown()
+    assert vault.reader().prune(NOW).waiting_for_runs
+    vault.writer().abandon(run._run_id)
+    assert not vault.reader().prune(NOW).waiting_for_runs
+    assert vault.restore(left.id) == B
+    assert sound(vault)
+
+
 class Killed(BaseException):
     """Stands for SIGKILL."""
 

@@ -63,7 +63,7 @@ def test_a_run_killed_anywhere_leaves_a_sound_repository(
 ) -> None:
     """Else an interrupted backup is listed, or spoils the ones before it."""
     before = vault.backup({b"a": noise(50_000, 1)}, chain="other")
-    run_id, content = uuid4(), noise(600_000)
+    run_id, content = uuid4(), noise(1_000_000)
     killed_run(vault, run_id, content, monkeypatch, after)
 
     assert [info.id for info in vault.reader().snapshots()] == [before.id]
@@ -207,6 +207,36 @@ def test_packs_of_the_index_that_are_gone_are_not_relied_on(vault: Vault) -> Non
     content = {b"a": noise(100_000)}
     vault.backup(content)
     for name in vault.names("packs/"):
+        vault.directory.delete(name)
+    info = vault.backup(content)
+    assert vault.restore(info.id) == content
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_run_that_was_abandoned_and_wakes_up_cannot_go_on(vault: Vault, listed: bool) -> None:
+    """Else it lists packs whose key is gone, and later backups deduplicate against them."""
+    run_id, content = uuid4(), noise(300_000)
+    with vault.writer().begin(run_id) as run:
+        with run.component("files", "files") as sink:
+            sink.add_stream(Entry(b"x", EntryType.FILE), BytesIO(content))
+            if listed:
+                run._contents.finish()
+                run._segments.flush()
+            vault.writer().abandon(run_id)
+            sink.add_stream(Entry(b"y", EntryType.FILE), BytesIO(noise(300_000, 1)))
+        with pytest.raises(Conflict, match="dead"):
+            run.finish(META)
+    info = vault.backup({b"x": content, b"y": noise(300_000, 1)})
+    assert (info.statistics.added < 310_000) == listed
+    assert vault.restore(info.id)[b"x"] == content
+    assert vault.reader().check(read_data=True).ok
+
+
+def test_packs_without_their_key_are_not_relied_on(vault: Vault) -> None:
+    """Else one lost key spoils every later backup too."""
+    content = {b"a": noise(100_000)}
+    vault.backup(content)
+    for name in vault.names("keys/"):
         vault.directory.delete(name)
     info = vault.backup(content)
     assert vault.restore(info.id) == content

@@ -60,7 +60,9 @@ class Catalog:
     ``elsewhere`` may know an unlisted pack that holds a chunk.
     """
 
-    def __init__(self, segments: Iterable[Segment], present: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, segments: Iterable[Segment], present: set[bytes], key_ids: set[bytes]
+    ) -> None:
         self.packs: list[PackEntry] = []
         self.numbers: dict[bytes, int] = {}
         self.void: dict[bytes, PackEntry] = {}
@@ -69,11 +71,11 @@ class Catalog:
         self.elsewhere: Callable[[bytes], bytes | None] = lambda _: None
         for segment in segments:
             for entry in segment.entries:
-                if present(entry.pack_id):
+                if entry.pack_id in present:
                     self._note(entry)
                 else:
                     self.void[entry.pack_id] = entry
-        self._enter()
+        self._enter(key_ids)
         self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
 
     def find(self, chunk_id: bytes) -> Place | None:
@@ -109,10 +111,16 @@ class Catalog:
             retired = max(known, entry.retired) if entry.retired else 0
             self.packs[number] = replace(entry, retired=retired)
 
-    def _enter(self) -> None:
-        """Enter the chunks, those of live packs first: they stay where a chunk has two places."""
-        order = sorted(range(len(self.packs)), key=lambda number: self.packs[number].retired > 0)
-        for number in order:
+    def _enter(self, key_ids: set[bytes]) -> None:
+        """Enter the chunks. Where a chunk has two places it is found in a pack that can be opened,
+        and in a live one.
+        """
+
+        def rank(number: int) -> tuple[bool, bool]:
+            pack = self.packs[number]
+            return pack.key_id not in key_ids, pack.retired > 0
+
+        for number in sorted(range(len(self.packs)), key=rank):
             base = number << _PACK_SHIFT
             for place, (chunk_id, _) in enumerate(self.packs[number].directory.all_chunks()):
                 self.table.add(chunk_id, base | place)

@@ -1,4 +1,6 @@
-"""What a writer knows to be stored: it deduplicates against live packs that are there."""
+"""What a writer knows to be stored: it deduplicates against live packs that are there, and whose
+key is there.
+"""
 
 from collections.abc import Iterable
 
@@ -14,7 +16,9 @@ _OWN = 2**64 - 1
 class KnownChunks:
     """Ids of stored chunks, and which packs the run relies on."""
 
-    def __init__(self, segments: Iterable[Segment], present: set[bytes]) -> None:
+    def __init__(
+        self, segments: Iterable[Segment], present: set[bytes], key_ids: set[bytes]
+    ) -> None:
         self._table = ChunkTable()
         self._packs: list[bytes] = []
         self._relied = bytearray()
@@ -23,7 +27,8 @@ class KnownChunks:
         for segment in segments:
             self.segments.add(segment.name)
             for entry in segment.entries:
-                if entry.retired or entry.pack_id not in present or entry.pack_id in numbers:
+                usable = entry.pack_id in present and entry.key_id in key_ids
+                if entry.retired or not usable or entry.pack_id in numbers:
                     continue
                 number = numbers[entry.pack_id] = len(self._packs)
                 self._packs.append(entry.pack_id)

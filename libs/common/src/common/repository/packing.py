@@ -2,13 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 from blake3 import blake3
 
 from common.crypto.aead import TAG_SIZE
+from common.errors import Conflict
 from common.repository.format.index import PackEntry, seal_segment
 from common.repository.format.names import index_name, object_id, pack_name
 from common.repository.format.pack import (
@@ -31,12 +32,23 @@ Chunk = tuple[bytes, int]
 
 
 class SegmentWriter:
-    """Lists durable packs, in a new segment whenever enough have come together."""
+    """Lists durable packs, in a new segment whenever enough have come together.
 
-    def __init__(self, directory: LocalDirectory, index_key: bytes, owner: str) -> None:
+    ``is_alive`` says whether the run has not been abandoned by others meanwhile.
+    """
+
+    def __init__(
+        self,
+        directory: LocalDirectory,
+        index_key: bytes,
+        *,
+        owner: str,
+        is_alive: Callable[[], bool],
+    ) -> None:
         self._directory = directory
         self._index_key = index_key
         self._owner = owner
+        self._is_alive = is_alive
         self._entries: list[PackEntry] = []
         self._size = 0
         self._flushed = time.monotonic()
@@ -56,10 +68,16 @@ class SegmentWriter:
         self._entries.append(replace(entry, retired=0))
 
     def flush(self) -> None:
-        """List everything taken so far."""
+        """List everything taken so far.
+
+        Raises:
+            Conflict: this run was taken for dead and abandoned; its packs cannot be opened.
+        """
         self._flushed = time.monotonic()
         if not self._entries:
             return
+        if not self._is_alive():
+            raise Conflict("This run was taken for dead, and another one goes on in its place.")
         data = seal_segment(self._entries, self._index_key)
         name = index_name(object_id(data))
         self._directory.write(name, data, owner=self._owner)

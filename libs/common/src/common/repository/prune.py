@@ -194,7 +194,11 @@ class Pruner:
         """Of these keys, which were read before, those of runs in progress."""
         ended = self._session.history.runs() | {self._run}
         oldest = datetime.now(UTC) - self._settings.dead_after
-        return [key for key in keys if key.run not in ended and key.created > oldest]
+        return [
+            key
+            for key in keys
+            if key.run not in ended and key.created > oldest and not key.abandoned
+        ]
 
     def _sweep(self) -> None:
         """Delete what dead runs left: packs that are listed nowhere, keys without packs, files."""

@@ -24,7 +24,12 @@ def rewrite(
         Damaged: a pack cannot be read; what was written is not listed.
     """
     key = session.write_key(run, "prune")
-    segments = SegmentWriter(session.directory, session.keys.index, run.hex)
+    segments = SegmentWriter(
+        session.directory,
+        session.keys.index,
+        owner=run.hex,
+        is_alive=lambda: session.is_alive(key),
+    )
     with ThreadPoolExecutor(2, "compress") as pool, ThreadPoolExecutor(1, "make-durable") as helper:
         stores = {}
         for kind in (CONTENT, TREE):

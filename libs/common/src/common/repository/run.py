@@ -17,7 +17,6 @@ from common.repository.format.names import key_name, pack_name
 from common.repository.format.pack import CONTENT, TREE
 from common.repository.format.snapshot import Snapshot, Statistics, StoredComponent
 from common.repository.ingest import Ingest
-from common.repository.known import KnownChunks
 from common.repository.listing import TreeWriter
 from common.repository.packing import PackWriter, SegmentWriter
 from common.repository.prepared import Prepared, SnapshotMeta
@@ -65,13 +64,18 @@ class Run:
         # The key before the index: prune either sees this run or is seen by it.
         self._key = session.write_key(run_id, "backup")
         try:
-            self._known = KnownChunks(session.segments(), session.present())
+            self._known = session.known_chunks()
         except BaseException:
             session.directory.delete(key_name(self._key.key_id))
             raise
         self._pool = ThreadPoolExecutor(_THREADS, "compress")
         self._helper = ThreadPoolExecutor(1, "make-durable")
-        self._segments = SegmentWriter(session.directory, session.keys.index, run_id.hex)
+        self._segments = SegmentWriter(
+            session.directory,
+            session.keys.index,
+            owner=run_id.hex,
+            is_alive=lambda: session.is_alive(self._key),
+        )
         self._contents, self._content_packs = self._store(CONTENT, compressor)
         self._trees, self._tree_packs = self._store(TREE, compressor)
         chunker = Chunker(session.config.chunker, session.keys.chunker_seed)

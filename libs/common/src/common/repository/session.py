@@ -109,6 +109,13 @@ class Session:
         """A wrapped run key. Raises ``NotFound`` or ``Corrupt``."""
         return parse_run_key(self.source.read(name, 0, MAX_SIZE + 1), name, self.keys)
 
+    def is_alive(self, key: RunKey) -> bool:
+        """Whether nobody has taken the run of this key for dead."""
+        try:
+            return not self.read_key(key_name(key.key_id)).abandoned
+        except NotFound:
+            return False
+
     def wrapped_keys(self) -> list[WrappedKey]:
         """Every wrapped run key."""
         found = []

@@ -42,6 +42,7 @@ class WrappedKey:
     purpose: Purpose
     created: datetime
     wrapped: dict[bytes, bytes] = field(repr=False)
+    abandoned: bool = False
 
     @property
     def name(self) -> str:
@@ -97,6 +98,13 @@ def wrap_run_key(
     return pack_frame(Kind.KEY, body, keys.key_mac)
 
 
+def mark_abandoned(data: bytes, name: str, keys: WriterKeys) -> bytes:
+    """The object again, saying that its run is dead and writes nothing more."""
+    frame = parse_frame(Kind.KEY, data, name)
+    frame.authenticate(keys.key_mac)
+    return pack_frame(Kind.KEY, {**frame.body, "abandoned": True}, keys.key_mac)
+
+
 def parse_run_key(data: bytes, name: str, keys: WriterKeys) -> WrappedKey:
     """Read and authenticate ``keys/<key id>``.
 
@@ -121,6 +129,7 @@ def parse_run_key(data: bytes, name: str, keys: WriterKeys) -> WrappedKey:
             for row in fields.rows("recipients")
             if row.number("suite") == SUITE
         },
+        abandoned="abandoned" in frame.body and fields.flag("abandoned"),
     )
     if found.name != name:
         raise Corrupt(f"{name} is the object {found.name} under another's name.")
