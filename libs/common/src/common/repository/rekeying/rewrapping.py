@@ -1,0 +1,78 @@
+"""Wrapping every run key anew, to those whom ``config`` names now."""
+
+from common.errors import Corrupt, NotFound
+from common.repository.catalog import load_segments
+from common.repository.format.names import KEY_ID_SIZE, key_name
+from common.repository.format.runkey import WrappedKey, wrap_run_key
+from common.repository.keyring import KeyRing
+from common.repository.recording import OnProgress
+from common.repository.session import Session
+
+_OWNER = "rewrap"
+
+
+def rewrap(session: Session, keys: KeyRing, on_progress: OnProgress | None = None) -> int:
+    """Wrap the run keys that are not wrapped to exactly the recipients of ``session.config``.
+
+    Repeatable: each object is replaced in one step. Says how many it wrapped.
+
+    Raises:
+        Corrupt: at the end, when a run key is damaged or missing: all others are wrapped.
+    """
+    session.directory.discard(_OWNER)
+    wanted = {public.recipient for public in session.config.recipients}
+    names = [info.name for info in session.source.list("keys/")]
+    failures: list[str] = []
+    done = 0
+    for number, name in enumerate(names):
+        try:
+            wrapped = session.read_key(name)
+            if wrapped.wrapped.keys() != wanted:
+                _wrap(session, keys, wrapped)
+                done += 1
+        except NotFound:
+            continue  # prune or the end of a dead run has removed it
+        except Corrupt as error:
+            failures.append(error.message)
+        if on_progress is not None:
+            on_progress("run keys", number + 1, len(names), number + 1, name)
+    failures += [f"{name} is missing." for name in _missing(session)]
+    if failures:
+        raise Corrupt(
+            f"{len(failures)} of the run keys cannot be wrapped anew: {' '.join(failures[:3])}",
+            remedy="Fetch them from another copy (strongroom repo repair packs --from) and do this"
+            " again: it goes on where it was.",
+        )
+    return done
+
+
+def _wrap(session: Session, keys: KeyRing, wrapped: WrappedKey) -> None:
+    data = wrap_run_key(
+        keys.unwrap(wrapped),
+        run=wrapped.run,
+        recipients=session.config.recipients,
+        keys=session.keys,
+        generation=session.config.generation,
+        purpose=wrapped.purpose,
+        created=wrapped.created,
+    )
+    session.directory.write(wrapped.name, data, owner=_OWNER)
+
+
+def _missing(session: Session) -> list[str]:
+    """Run keys that packs are sealed with and that are not there."""
+    present = session.present()
+    used = {
+        entry.key_id
+        for segment in load_segments(session.source, session.keys.index)
+        for entry in segment.entries
+        if entry.pack_id in present
+    }
+    # Looked up after the index: a key is there before any pack of its run.
+    there = {_key_id(info.name) for info in session.source.list("keys/")}
+    return sorted(key_name(key_id) for key_id in used - there)
+
+
+def _key_id(name: str) -> bytes:
+    text = name.rpartition("/")[2]
+    return bytes.fromhex(text) if len(text) == 2 * KEY_ID_SIZE else b""

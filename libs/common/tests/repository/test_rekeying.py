@@ -1,0 +1,233 @@
+"""Changing keys: at every moment of it all backups open, and afterwards the old keys do not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from common.crypto.hpke import PrivateKey
+from common.crypto.keys import RECOVERY_PREFIX, KeyProvider, PassphraseProvider, write_key
+from common.errors import Conflict, Corrupt, Invalid, NotFound, WrongKey
+from common.repository.format.config import RepositoryConfig
+from common.repository.opening import create, open_reader
+from common.repository.prepared import SnapshotMeta
+from common.repository.reader import Reader
+from common.repository.rekeying.recovery import add_recovery, recovery_keys, remove_recovery
+from common.repository.rekeying.rotation import change_encryption_key, rotate
+from common.repository.rekeying.unlocked import Unlocked, provider_of
+from common.storage.local import LocalDirectory
+from mortal import Killed, Mortal
+from vault import KEY, Keys, Vault, add_files, noise
+
+FILES = ({b"a": noise(9_000, 1)}, {b"b": noise(9_000, 2)}, {b"c": noise(9_000, 3)})
+NEW_KEY = "another key"
+
+
+@pytest.fixture(scope="module")
+def provider(keys: Keys) -> KeyProvider:
+    return PassphraseProvider.found(KEY, RepositoryConfig.parse(keys[0]).sealing)
+
+
+@pytest.fixture(scope="module")
+def new_provider() -> KeyProvider:
+    return PassphraseProvider(NEW_KEY, iterations=100_000)
+
+
+@pytest.fixture
+def ids(vault: Vault) -> list[str]:
+    return [vault.backup(files).id for files in FILES]
+
+
+def reader(vault: Vault, provider: KeyProvider) -> Reader:
+    """Opened as ``open_reader`` does, without its PBKDF2."""
+    state = Unlocked.open(vault.directory, provider)
+    return Reader(state.session, state.private, former=state.former)
+
+
+def restores(opened: Reader, ids: list[str]) -> bool:
+    for snapshot_id, files in zip(ids, FILES, strict=True):
+        source = opened.snapshot(snapshot_id).source("files")
+        found = {e.path: b"".join(source.stream(e)) for e in source.entries() if e.path}
+        assert found == files
+    report = opened.check(read_data=True)
+    assert report.ok, report.findings
+    return True
+
+
+def test_after_a_rotation_the_new_pair_opens_all_and_the_old_one_nothing(
+    vault: Vault, provider: KeyProvider, ids: list[str]
+) -> None:
+    """Lost: the point of a rotation, or every backup made before it."""
+    done = rotate(vault.directory, provider)
+    assert (done.rewrapped, done.resumed, done.generation) == (3, False, 3)
+    assert restores(reader(vault, provider), ids)
+    state = Unlocked.open(vault.directory, provider)
+    assert state.private != vault.private
+    assert not state.config.former
+    for wrapped in vault.session().wrapped_keys():
+        assert wrapped.generation == 2
+        with pytest.raises(Corrupt):
+            wrapped.unwrap(vault.private, vault.private.public.recipient)
+        for sealed in wrapped.wrapped.values():
+            with pytest.raises(Corrupt):
+                vault.private.unwrap(sealed, b"")
+    with pytest.raises(Corrupt):
+        vault.restore(ids[0])
+
+
+@pytest.mark.parametrize("lives", range(6))
+def test_a_rotation_killed_anywhere_leaves_all_readable_and_goes_on(
+    vault: Vault, provider: KeyProvider, ids: list[str], lives: int
+) -> None:
+    """Lost: every backup whose run key was wrapped to a key that no config holds."""
+    assert _dies(lambda: rotate(Mortal(vault.path, lives), provider)) == (lives < 5)
+    assert restores(reader(vault, provider), ids)
+    new = vault.writer().begin(uuid4())
+    with new, new.component("files", "files") as sink:
+        add_files(sink, {})
+    rotate(vault.directory, provider)
+    assert restores(reader(vault, provider), ids)
+    for wrapped in vault.session().wrapped_keys():
+        assert vault.private.public.recipient not in wrapped.wrapped
+
+
+def _dies(job: Callable[[], object]) -> bool:
+    try:
+        job()
+    except Killed:
+        return True
+    return False
+
+
+def test_a_run_that_began_before_a_rotation_ends_after_it(
+    vault: Vault, provider: KeyProvider
+) -> None:
+    """Lost: a backup sealed under a run key that nobody can unwrap any more."""
+    early, late = vault.writer(), vault.writer()
+    with early.begin(uuid4()) as run:
+        rotate(vault.directory, provider)
+        with run.component("files", "files") as sink:
+            add_files(sink, FILES[0])
+        first = run.finish(SnapshotMeta("b", "b", "early")).commit(1, None)
+    with late.begin(uuid4()) as run:  # its config is that of before
+        with run.component("files", "files") as sink:
+            add_files(sink, FILES[1])
+        second = run.finish(SnapshotMeta("b", "b", "late")).commit(1, None)
+    opened = reader(vault, provider)
+    assert opened.check(read_data=True).ok
+    assert {each.id for each in opened.snapshots()} == {first.id, second.id}
+
+
+def test_a_restore_that_is_going_on_survives_a_rotation(
+    vault: Vault, provider: KeyProvider, ids: list[str]
+) -> None:
+    """Lost: a restore of many hours, to a rotation that nobody thought of."""
+    opened = open_reader(vault.path, KEY)
+    source = opened.snapshot(ids[0]).source("files")
+    rotate(vault.directory, provider)
+    assert [b"".join(source.stream(e)) for e in source.entries() if e.path] == [FILES[0][b"a"]]
+
+
+def test_a_damaged_run_key_keeps_the_former_pair(
+    vault: Vault, provider: KeyProvider, ids: list[str]
+) -> None:
+    """Lost: the good copy of that run key at a destination, which only the former pair opens."""
+    name = vault.names("keys/")[0]
+    good = (vault.path / name).read_bytes()
+    with vault.hurt(name) as data:
+        data[40] ^= 1
+    with pytest.raises(Corrupt, match=name):
+        rotate(vault.directory, provider)
+    vault.directory.delete(name)
+    with pytest.raises(Corrupt, match="missing"):
+        rotate(vault.directory, provider)
+    (vault.path / name).write_bytes(good)
+    assert restores(reader(vault, provider), ids)
+    assert rotate(vault.directory, provider).resumed
+    assert restores(reader(vault, provider), ids)
+
+
+def test_an_old_config_put_back_after_a_rotation_is_seen(
+    vault: Vault, provider: KeyProvider, ids: list[str]
+) -> None:
+    """Lost: a rotation, undone unseen by whoever has the storage and the old key."""
+    old = vault.directory.read("config")
+    rotate(vault.directory, provider)
+    (vault.path / "config").write_bytes(old)
+    findings = vault.reader().check(read_data=False).findings
+    assert ("config", "rolled back") in {(each.object, each.kind) for each in findings}
+
+
+@pytest.mark.parametrize("lives", range(3))
+def test_the_encryption_key_changes_in_one_step(
+    vault: Vault, provider: KeyProvider, new_provider: KeyProvider, ids: list[str], lives: int
+) -> None:
+    """Lost: the repository, between an old key that opens no more and a new one not yet."""
+    assert _dies(lambda: rotate(Mortal(vault.path, 2), provider))  # a rotation is left open
+    mortal = Mortal(vault.path, lives)
+    killed = _dies(lambda: change_encryption_key(mortal, provider, new_provider))
+    assert killed == (lives < 1)
+    valid, refused = (provider, new_provider) if killed else (new_provider, provider)
+    assert restores(reader(vault, valid), ids)
+    with pytest.raises(WrongKey):
+        Unlocked.open(vault.directory, refused)
+    rotate(vault.directory, valid)
+    assert restores(reader(vault, valid), ids)
+    assert vault.writer().snapshots()  # the writer key is the same
+
+
+def test_doors_follow_a_change_of_the_encryption_key(vault: Vault, ids: list[str]) -> None:
+    """Lost: trust that the key that leaked opens nothing here any more."""
+    provider = provider_of(vault.directory, KEY)
+    change_encryption_key(vault.directory, provider, PassphraseProvider(NEW_KEY))
+    assert restores(open_reader(vault.path, NEW_KEY), ids)
+    with pytest.raises(WrongKey):
+        open_reader(vault.path, KEY)
+
+
+@pytest.mark.parametrize("lives", range(5))
+def test_a_recovery_key_added_later_opens_the_past_whenever_it_was_interrupted(
+    vault: Vault, provider: KeyProvider, ids: list[str], lives: int
+) -> None:
+    """Lost: what was backed up before anyone thought of a key in the safe."""
+    safe = PrivateKey.generate()
+
+    def add(directory: LocalDirectory) -> int:
+        return add_recovery(directory, provider, "safe", safe.public)
+
+    assert _dies(lambda: add(Mortal(vault.path, lives))) == (lives < 4)
+    assert restores(reader(vault, provider), ids)
+    add(vault.directory)
+    (state,) = recovery_keys(vault.session())
+    assert (state.name, state.opens, state.run_keys) == ("safe", 3, 3)
+    text = write_key(RECOVERY_PREFIX, safe.seed)
+    assert restores(open_reader(vault.path, recovery_key=text), ids)
+    rotate(vault.directory, provider)
+    assert restores(open_reader(vault.path, recovery_key=text), ids)
+
+
+def test_a_recovery_key_that_was_removed_opens_nothing_here(
+    vault: Vault, provider: KeyProvider, ids: list[str]
+) -> None:
+    """Lost: the answer to a safe that was broken into."""
+    safe, other = PrivateKey.generate(), PrivateKey.generate()
+    add_recovery(vault.directory, provider, "safe", safe.public)
+    with pytest.raises(Conflict):
+        add_recovery(vault.directory, provider, "safe", other.public)
+    assert _dies(lambda: remove_recovery(Mortal(vault.path, 2), provider, "safe"))
+    assert remove_recovery(vault.directory, provider, "safe") == 2
+    with pytest.raises(WrongKey):
+        open_reader(vault.path, recovery_key=write_key(RECOVERY_PREFIX, safe.seed))
+    for wrapped in vault.session().wrapped_keys():
+        assert safe.public.recipient not in wrapped.wrapped
+    with pytest.raises(NotFound):
+        remove_recovery(vault.directory, provider, "safe")
+    assert restores(reader(vault, provider), ids)
+
+
+def test_keys_that_everyone_has_are_not_changed(tmp_path: Path) -> None:
+    """Lost: the truth about a repository without encryption."""
+    create(tmp_path, RepositoryConfig.create(None))
+    with pytest.raises(Invalid):
+        provider_of(LocalDirectory(tmp_path), None)
