@@ -74,7 +74,8 @@ class Child:
         stdin = _pipe(self._process.stdin)
         try:
             stdin.write(encode(kind, fields))
-            await asyncio.wait_for(stdin.drain(), self._limits.silence)
+            async with asyncio.timeout(self._limits.silence):
+                await stdin.drain()
         except TimeoutError as error:
             raise Unavailable("The process of this job does not listen.") from error
         except (BrokenPipeError, ConnectionResetError) as error:
@@ -108,7 +109,8 @@ class Child:
     async def _next(self) -> dict[str, Any]:
         stdout = _pipe(self._process.stdout)
         try:
-            line = await asyncio.wait_for(stdout.readline(), self._limits.silence)
+            async with asyncio.timeout(self._limits.silence):
+                line = await stdout.readline()
         except TimeoutError as error:
             raise ProcessDied(
                 f"The process of this job gave no sign of life for {self._limits.silence:g} s."
@@ -121,7 +123,8 @@ class Child:
 
     async def _death(self) -> ProcessDied:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), self._limits.goodbye)
+            async with asyncio.timeout(self._limits.goodbye):
+                await self._process.wait()
         code = self._process.returncode
         if code is None or code >= 0:
             return ProcessDied(remedy="The log has what it wrote last.")
@@ -167,7 +170,8 @@ class Child:
             if not gently:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.terminate()
-            await asyncio.wait_for(self._process.wait(), self._limits.goodbye)
+            async with asyncio.timeout(self._limits.goodbye):
+                await self._process.wait()
         except TimeoutError:
             logger.warning("child.killed", pid=self.pid)
         finally:
@@ -175,7 +179,8 @@ class Child:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), self._limits.goodbye)
+            async with asyncio.timeout(self._limits.goodbye):
+                await self._process.wait()
 
 
 @asynccontextmanager

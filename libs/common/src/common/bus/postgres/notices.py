@@ -45,7 +45,8 @@ class Notices:
         """
         self._task = asyncio.create_task(self._keep())
         try:
-            await asyncio.wait_for(self._listening.wait(), limit)
+            async with asyncio.timeout(limit):
+                await self._listening.wait()
         except TimeoutError:
             raise Unavailable(self.fault) from None
 
@@ -96,7 +97,8 @@ class Notices:
         while not lost.is_set():
             await connection.fetchval("SELECT 1", timeout=CHECK)
             try:
-                await asyncio.wait_for(lost.wait(), CHECK)
+                async with asyncio.timeout(CHECK):
+                    await lost.wait()
             except TimeoutError:
                 continue
         raise ConnectionResetError(None, "the connection was lost")

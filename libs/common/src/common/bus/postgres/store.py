@@ -81,7 +81,8 @@ class Store:
         if pool is None:
             return
         try:
-            await asyncio.wait_for(pool.close(), CONNECT_LIMIT)
+            async with asyncio.timeout(CONNECT_LIMIT):
+                await pool.close()
         except FAULTS:
             pool.terminate()
 

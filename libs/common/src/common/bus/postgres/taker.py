@@ -69,7 +69,8 @@ class Taker:
                 if delivery is not None or remaining <= 0:
                     return delivery
                 try:
-                    await asyncio.wait_for(news.wait(), min(remaining, pause, LOOK_AGAIN))
+                    async with asyncio.timeout(min(remaining, pause, LOOK_AGAIN)):
+                        await news.wait()
                 except TimeoutError:
                     continue
 

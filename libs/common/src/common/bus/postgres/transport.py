@@ -117,7 +117,8 @@ class PostgresTransport:
                 raise Unroutable(f"There is no queue {queue} yet.")
             while (remaining := deadline - monotonic()) > 0:
                 try:
-                    await asyncio.wait_for(news.wait(), min(remaining, ANSWER_LOOK))
+                    async with asyncio.timeout(min(remaining, ANSWER_LOOK)):
+                        await news.wait()
                 except TimeoutError:
                     log.debug("no answer yet")
                 rows = await self._store.rows(statements.TAKE_ANSWER, question.id, limit=wait)
