@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -101,7 +102,8 @@ class Station:
         self.repository, self.source, self.restores = (
             folder / name for name in ("repository", "source", "restores")
         )
-        self.key = generate_encryption_key()
+        self.key, self._writer_key, self.config = _keys()
+        self._reader: Reader | None = None
         self.environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -128,18 +130,17 @@ class Station:
 
     def begin_repository(self) -> None:
         """Place the ``config``, so that no keyring is needed."""
-        create(self.repository, RepositoryConfig.create(self.key))
+        create(self.repository, self.config)
 
     def writer(self, **settings: str) -> Worker:
         """Another backup-worker; ``settings`` win over the station's."""
-        key = write_key(WRITER_PREFIX, derive_writer_key(self.key))
-        return self._start("backup_worker", BACKUP_WRITER_KEY=key, **settings)
+        return self._start("backup_worker", {"BACKUP_WRITER_KEY": self._writer_key, **settings})
 
     def reader(self, **settings: str) -> Worker:
         """Another restore-worker."""
-        return self._start("restore_worker", BACKUP_ENCRYPTION_KEY=self.key, **settings)
+        return self._start("restore_worker", {"BACKUP_ENCRYPTION_KEY": self.key, **settings})
 
-    def _start(self, module: str, **settings: str) -> Worker:
+    def _start(self, module: str, settings: dict[str, str]) -> Worker:
         environment = {**self.environment, "DATABASE_URL": self._database(module), **settings}
         worker = Worker(module, environment, self.folder / f"{module}-{len(self.workers)}.log")
         self.workers.append(worker)
@@ -199,16 +200,26 @@ class Station:
             return [tuple(row) for row in await connection.fetch(query, *values)]
 
     def open(self) -> Reader:
-        """The repository, with the encryption key."""
-        return open_reader(self.repository, self.key)
+        """The repository as it is now, with the encryption key."""
+        if self._reader is None:
+            self._reader = open_reader(self.repository, self.key)
+        self._reader.reload()
+        return self._reader
 
     def litter(self) -> list[str]:
         """Unfinished objects, and packs that no index lists."""
-        repository = open_reader(self.repository, self.key)
-        session = repository._session
+        session = self.open()._session
         listed = {entry.pack_id for segment in session.segments() for entry in segment.entries}
         unfinished = [str(path) for path in (self.repository / "tmp").glob("*")]
         return unfinished + [pack.hex() for pack in session.present() - listed]
+
+
+@cache
+def _keys() -> tuple[str, str, bytes]:
+    """An encryption key, its writer key, and a config: slow to make, so all stations share them."""
+    key = generate_encryption_key()
+    writer = derive_writer_key(key)
+    return key, write_key(WRITER_PREFIX, writer), RepositoryConfig.create(key, writer)
 
 
 @asynccontextmanager

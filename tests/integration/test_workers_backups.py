@@ -1,6 +1,7 @@
 """backup-worker as a process, on real servers: what it takes, refuses, writes and tells."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,6 @@ from common.messages import (
     RepositoryConfig,
     seal,
 )
-from common.repository.format.config import RepositoryConfig as Config
 from integration.station import Station, fill
 
 
@@ -23,7 +23,7 @@ async def test_a_first_backup(station: Station) -> None:
 
     async def keyring(question: Envelope) -> Envelope:
         assert isinstance(question.data, GetRepositoryConfig)
-        config = base64.b64encode(Config.create(station.key)).decode()
+        config = base64.b64encode(station.config).decode()
         return seal(RepositoryConfig(repository_id="", config=config), source="test")
 
     fill(station.source, 8)
@@ -119,3 +119,27 @@ async def test_a_removed_snapshot_raises_an_alarm(station: Station, restart: boo
     assert alarm.data["missing_snapshot_id"] == head.snapshot_id
     (info,) = station.open().snapshots()
     assert info.previous == head.snapshot_id
+
+
+async def test_a_worker_without_its_key_does_not_start(station: Station) -> None:
+    """A worker whose every backup fails must be seen when it is set up, not a night later."""
+    worker = station.writer(BACKUP_WRITER_KEY="")
+    assert await worker.ended(30) == 2
+    assert "BACKUP_WRITER_KEY is not set" in worker.words()
+
+
+async def test_the_keys_stay_where_they_belong(station: Station) -> None:
+    """A key in the environment of a job is a key in every tool that the job starts."""
+    station.begin_repository()
+    fill(station.source, 128)
+    worker = station.writer(BACKUP_COMPRESSION_TYPE="gzip")
+    command = station.backup()
+    await station.send(command)
+    child = await worker.child()
+    with worker.paused(child):
+        process = Path(f"/proc/{child}")
+        shown = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        assert b"swk1-" not in shown
+        assert b"DATABASE_URL" not in shown
+    await station.event(BackupCompleted, 60, backup_id=command.backup_id)
+    assert "swk1-" not in worker.log.read_text()
