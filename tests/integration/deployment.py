@@ -63,7 +63,7 @@ class Deployment:
             self.processes[module] = Worker(module, environment, self.folder / f"{module}.log")
         for module in MODULES:
             self._await_ready(module, ports[module])
-        answer = self.asked("POST", "/api/auth/login", name="admin", password=PASSWORD)
+        answer = self.asked("POST", "/api/auth/login", username="admin", password=PASSWORD)
         self.api.headers["authorization"] = f"Bearer {answer['token']}"
 
     def asked(self, method: str, path: str, **body: Any) -> dict[str, Any]:

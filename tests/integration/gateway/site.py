@@ -73,7 +73,8 @@ class Site:
     async def log_in(self, name: str = "admin", password: str = PASSWORD) -> httpx.AsyncClient:
         """A client in a session of its own."""
         client = self.anonymous()
-        answer = await client.post("/api/auth/login", json={"name": name, "password": password})
+        credential = {"username": name, "password": password}
+        answer = await client.post("/api/auth/login", json=credential)
         assert answer.status_code == 200, answer.text
         client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
         return client

@@ -110,7 +110,7 @@ async def verify_by_name(site: Site) -> Sample:
 
 
 SAMPLES: dict[str, Prepare] = {
-    "POST /api/auth/login": fixed("/api/auth/login", {"name": "admin", "password": PASSWORD}),
+    "POST /api/auth/login": fixed("/api/auth/login", {"username": "admin", "password": PASSWORD}),
     "POST /api/auth/logout": fixed("/api/auth/logout", status=204),
     "GET /api/auth/me": fixed("/api/auth/me"),
     "POST /api/backups": fixed("/api/backups", {"components": ["files"]}, 202),

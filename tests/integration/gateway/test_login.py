@@ -30,7 +30,8 @@ async def strict(database_url: Callable[[str], str]) -> AsyncIterator[Site]:
 
 
 async def try_login(site: Site, name: str, password: str) -> httpx.Response:
-    return await site.anonymous().post("/api/auth/login", json={"name": name, "password": password})
+    credential = {"username": name, "password": password}
+    return await site.anonymous().post("/api/auth/login", json=credential)
 
 
 async def test_a_session_begins_works_and_ends(strict: Site) -> None:

@@ -161,7 +161,7 @@ async def test_text_that_cannot_be_stored_is_refused_or_replaced(
     backup_id, restore_id = await site.backup(), str(uuid7())
     deleting = await admin.delete(f"/api/backups/{backup_id}", params={"reason": "a\0b"})
     assert deleting.status_code == 422
-    login = {"name": "a\0b", "password": "x"}
+    login = {"username": "a\0b", "password": "x"}
     assert (await site.anonymous().post("/api/auth/login", json=login)).status_code == 422
     assert (await site.anonymous().get("/api/backups/%00")).status_code == 401
     failure = Failure(code="restore_failed", message="a\0b cannot be written.")

@@ -25,10 +25,10 @@ class Login(BaseModel):
     """A user's name and password."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "admin", "password": "correct-horse-battery"}]}
+        json_schema_extra={"examples": [{"username": "admin", "password": "correct-horse-battery"}]}
     )
 
-    name: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
+    username: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     password: SecretStr = Field(min_length=1, max_length=LONGEST)
 
 
@@ -62,7 +62,7 @@ async def log_in(
     body: Login, identity: TheIdentity, client: Annotated[Client, Depends(client_of)]
 ) -> Session:
     """Begin a session. A user has few at a time: the oldest ends when another begins."""
-    begun = await identity.log_in(body.name, body.password.get_secret_value(), client)
+    begun = await identity.log_in(body.username, body.password.get_secret_value(), client)
     return Session(token=begun.token, expires_in=begun.idle_seconds, user=Me.of(begun.caller))
 
 
