@@ -45,24 +45,26 @@ async def test_an_adopted_snapshot_is_not_written_twice(station: Station) -> Non
     async with held_up(station) as reached:
         await station.send(command)
         await reached()
-        assert len(list((station.repository / "snapshots").iterdir())) == 1
+        (snapshot,) = (station.repository / "snapshots").iterdir()
         first.signal(signal.SIGKILL)
     station.writer()
     completed = await finished_once(station, command, 16)
-    assert completed.counter == 1
+    assert (completed.snapshot_id, completed.counter) == (snapshot.name, 1)
 
 
 async def test_a_connection_that_breaks_in_the_commit(station: Station) -> None:
-    """The work of hours is done and the snapshot stands: its record must only be tried again."""
+    """The work of hours is done and the snapshot stands: it must be recorded, not made again."""
     station.begin_repository()
     fill(station.source, 16)
-    station.writer(STRONGROOM_LEASE_SECONDS=PATIENT)
+    worker = station.writer()
     command = station.backup()
     async with held_up(station) as reached:
         await station.send(command)
         await reached()
-    await finished_once(station, command, 16)
-    assert [event.attempt for event in station.events(BackupStarted)] == [1]
+        (snapshot,) = (station.repository / "snapshots").iterdir()
+    completed = await finished_once(station, command, 16)
+    assert completed.snapshot_id == snapshot.name
+    assert worker.process.poll() is None
 
 
 async def test_a_sleeper_cannot_commit(station: Station) -> None:
