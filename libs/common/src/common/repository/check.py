@@ -8,6 +8,7 @@ from common.errors import Corrupt, NotFound
 from common.repository.catalog import Catalog, load_segments
 from common.repository.chain import verify_chains
 from common.repository.damage import Damaged
+from common.repository.entry import show_path
 from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport, FindingKind, Findings
 from common.repository.format.snapshot import Snapshot
@@ -65,7 +66,7 @@ class Checker:
 
     def _trouble(self, error: Damaged, where: str, path: bytes | None) -> None:
         self._findings.add(error.name, _kind(error), error.message)
-        shown = "" if path is None else repr(path.decode("utf-8", "backslashreplace"))[1:-1] or "."
+        shown = "" if path is None else show_path(path) or "."
         self._findings.affect(error.name, where, shown)
 
     def _snapshots(self) -> list[SnapshotInfo]:

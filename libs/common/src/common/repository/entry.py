@@ -51,6 +51,11 @@ class Entry:
     extents: tuple[tuple[int, int], ...] | None = None
 
 
+def show_path(path: bytes) -> str:
+    """A path for people: one line, whatever is in it."""
+    return repr(path.decode("utf-8", "backslashreplace"))[1:-1]
+
+
 def check_path(path: bytes) -> None:
     """Refuse a path that could lead out of the root or that two readers would read differently.
 

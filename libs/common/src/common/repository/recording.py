@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from common.errors import Invalid
-from common.repository.entry import Entry, EntryType
+from common.repository.entry import Entry, EntryType, show_path
 from common.repository.format.chunklist import ChunkList
 from common.repository.ingest import Ingest, NotReadable, Read
 from common.repository.listing import TreeWriter
@@ -76,7 +76,7 @@ class Recorder:
         try:
             read = self._ingest.file(entry, path)
         except NotReadable as error:
-            self.warn(f"{_show(entry.path)} is left out: {error}.")
+            self.warn(f"{show_path(entry.path)} is left out: {error}.")
             return
         self._keep(read)
 
@@ -93,14 +93,9 @@ class Recorder:
     def _keep(self, read: Read) -> None:
         self._tree.add(read.entry, read.content)
         if read.oddity:
-            self.warn(f"{_show(read.entry.path)} may not be consistent: {read.oddity}.")
+            self.warn(f"{show_path(read.entry.path)} may not be consistent: {read.oddity}.")
 
     @staticmethod
     def _check_type(entry: Entry) -> None:
         if entry.type is not EntryType.FILE:
             raise Invalid(f"{entry.path[-200:]!r} is a {entry.type}, not a file.")
-
-
-def _show(path: bytes) -> str:
-    """A path for people: one line, whatever is in it."""
-    return repr(path.decode("utf-8", "backslashreplace"))[1:-1]

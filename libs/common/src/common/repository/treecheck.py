@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from common.errors import Corrupt
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
-from common.repository.format.blockreader import Block, StoredEntry, parse_block
+from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
+from common.repository.trees import read_block
 
 OnTrouble = Callable[[Damaged, str, bytes | None], None]
 """Told what is damaged, which component of which backup it affects, and the path, if just one."""
@@ -59,7 +59,7 @@ class TreeChecker:
 
     def _block(self, where: str, chunk_id: bytes, length: int) -> None:
         try:
-            block = self._read(chunk_id, length)
+            block = read_block(self._fetcher, chunk_id, length)
         except Damaged as error:
             self._on_trouble(error, where, None)
             return
@@ -70,13 +70,6 @@ class TreeChecker:
                 good = False
         if good:
             self._good.add(chunk_id)
-
-    def _read(self, chunk_id: bytes, length: int) -> Block:
-        name = f"chunk {chunk_id.hex()}"
-        try:
-            return parse_block(self._fetcher.chunk(chunk_id, length), name)
-        except Corrupt as error:
-            raise Damaged.because(name, error) from error
 
     def _troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
         lists: list[tuple[bytes, int]] = []

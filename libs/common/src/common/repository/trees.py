@@ -17,14 +17,19 @@ def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[t
         if isinstance(item, Damaged):
             on_damage(item)
             continue
-        chunk_id, length = item
-        name = f"chunk {chunk_id.hex()}"
         try:
-            block = parse_block(fetcher.chunk(chunk_id, length), name)
-        except Corrupt as error:
-            on_damage(Damaged.because(name, error))
-        else:
-            yield chunk_id, block
+            yield item[0], read_block(fetcher, *item)
+        except Damaged as error:
+            on_damage(error)
+
+
+def read_block(fetcher: Fetcher, chunk_id: bytes, length: int) -> Block:
+    """One block. Raises ``Damaged``."""
+    name = f"chunk {chunk_id.hex()}"
+    try:
+        return parse_block(fetcher.chunk(chunk_id, length), name)
+    except Corrupt as error:
+        raise Damaged.because(name, error) from error
 
 
 def entries(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[StoredEntry]:

@@ -1,0 +1,1 @@
+"""Looking into backups without restoring them."""

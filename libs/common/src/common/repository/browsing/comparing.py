@@ -1,0 +1,145 @@
+"""What changed from one backup to another. Parts of the trees that are the same are not read."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from common.repository.damage import Damaged
+from common.repository.fetch import Fetcher, items
+from common.repository.format.blockreader import StoredEntry
+from common.repository.format.chunklist import ChunkList, Item
+from common.repository.format.snapshot import StoredComponent
+from common.repository.trees import OnDamage, read_block
+
+_MOST_OPEN = 50_000
+"""Entries without a counterpart so far; past that those that can have none are told."""
+
+
+class ChangeKind(StrEnum):
+    """In which way an entry differs."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CONTENT = "content"
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry that differs. ``before`` or ``after`` is None where it was not there."""
+
+    kind: ChangeKind
+    path: bytes
+    before: StoredEntry | None
+    after: StoredEntry | None
+
+
+def compare(
+    fetcher: Fetcher,
+    before: StoredComponent | None,
+    after: StoredComponent | None,
+    on_damage: OnDamage,
+) -> Iterator[Change]:
+    """The differences of two components, in no certain order; None is one without entries."""
+    trees = [ChunkList() if each is None else each.tree for each in (before, after)]
+    left, right = _differing(fetcher, trees[0], trees[1], on_damage)
+    yield from _Matching().run(
+        _entries(fetcher, left, on_damage), _entries(fetcher, right, on_damage)
+    )
+
+
+def _differing(
+    fetcher: Fetcher, before: ChunkList, after: ChunkList, on_damage: OnDamage
+) -> tuple[list[Item], list[Item]]:
+    """The blocks that only one of two trees has, in order, expanded level by level."""
+    left, right = list(before.root), list(after.root)
+    for level in range(max(before.level, after.level), -1, -1):
+        if level <= min(before.level, after.level):
+            left, right = _without_common(left, right)
+        if level:
+            left = _expand(fetcher, left, on_damage) if level <= before.level else left
+            right = _expand(fetcher, right, on_damage) if level <= after.level else right
+    return left, right
+
+
+def _without_common(left: list[Item], right: list[Item]) -> tuple[list[Item], list[Item]]:
+    common = {chunk_id for chunk_id, _ in left} & {chunk_id for chunk_id, _ in right}
+    return (
+        [item for item in left if item[0] not in common],
+        [item for item in right if item[0] not in common],
+    )
+
+
+def _expand(fetcher: Fetcher, found: list[Item], on_damage: OnDamage) -> list[Item]:
+    below: list[Item] = []
+    for item in items(fetcher, ChunkList(1, 0, tuple(found))):
+        if isinstance(item, Damaged):
+            on_damage(item)
+        else:
+            below.append(item)
+    return below
+
+
+def _entries(fetcher: Fetcher, found: Iterable[Item], on_damage: OnDamage) -> Iterator[StoredEntry]:
+    for item in found:
+        try:
+            block = read_block(fetcher, *item)
+        except Damaged as error:
+            on_damage(error)
+        else:
+            yield from block.entries
+
+
+class _Matching:
+    """Brings the entries of two sides together by their paths.
+
+    Components write their entries in the order of their paths' parts, or are small. So the sides
+    go forward together, and of an entry that neither side can still have a counterpart for it is
+    known early that it was added or removed.
+    """
+
+    def __init__(self) -> None:
+        self._open: tuple[dict[bytes, StoredEntry], dict[bytes, StoredEntry]] = ({}, {})
+        self._last: list[list[bytes]] = [[], []]
+
+    def run(self, before: Iterator[StoredEntry], after: Iterator[StoredEntry]) -> Iterator[Change]:
+        """The changes."""
+        sides, running = (before, after), {0, 1}
+        while running:
+            side = min(running, key=self._last.__getitem__)
+            entry = next(sides[side], None)
+            if entry is None:
+                running.discard(side)
+                continue
+            yield from self._take(side, entry)
+            if sum(map(len, self._open)) > _MOST_OPEN:
+                yield from self._close(min(self._last[each] for each in running))
+        yield from self._close(None)
+
+    def _take(self, side: int, entry: StoredEntry) -> Iterator[Change]:
+        self._last[side] = max(self._last[side], entry.path.split(b"/"))
+        other = self._open[1 - side].pop(entry.path, None)
+        if other is None:
+            self._open[side][entry.path] = entry
+            return
+        before, after = (other, entry) if side else (entry, other)
+        kind = _difference(before, after)
+        if kind is not None:
+            yield Change(kind, entry.path, before, after)
+
+    def _close(self, until: list[bytes] | None) -> Iterator[Change]:
+        for side, kind in enumerate((ChangeKind.REMOVED, ChangeKind.ADDED)):
+            waiting = self._open[side]
+            over = [path for path in waiting if until is None or path.split(b"/") < until]
+            for path in over:
+                entry = waiting.pop(path)
+                yield Change(kind, path, *((None, entry) if side else (entry, None)))
+
+
+def _difference(before: StoredEntry, after: StoredEntry) -> ChangeKind | None:
+    if before == after:
+        return None
+    content = ("type", "size", "target", "device", "content")
+    if any(getattr(before, name) != getattr(after, name) for name in content):
+        return ChangeKind.CONTENT
+    return ChangeKind.METADATA
