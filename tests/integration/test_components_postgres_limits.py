@@ -173,7 +173,9 @@ def test_a_server_newer_than_the_programs_is_told_before_anything_is_read(
 ) -> None:
     """Lost: the reason, behind an error of pg_dump."""
     programs("exit 0", 9)
-    with pytest.raises(CaptureFailed, match=r"newest pg_dump here is of 9.1.*postgresql-client-17"):
+    with pytest.raises(
+        CaptureFailed, match=r"newest programs here are of 9\.1.*postgresql-client-17"
+    ):
         capture(server.url("shop"))
     monkeypatch.setattr(tools, "_folders", lambda: iter([]))
     with pytest.raises(CaptureFailed, match="are missing"):

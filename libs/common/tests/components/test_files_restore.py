@@ -224,6 +224,10 @@ def test_a_target_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
             restore(tree, tmp_path / name)
     with pytest.raises(RestoreFailed):
         FilesComponent.of("files", []).restore(tree, Target())
+    tree.details = {"roots": [f"{tmp_path}/file/sub/root"]}
+    below_a_file = FilesComponent.of("files", [tmp_path / "file/sub/root"])
+    with pytest.raises(RestoreFailed):
+        below_a_file.restore(tree, Target(in_place=True))
 
 
 def test_a_link_without_its_content_is_told(tmp_path: Path) -> None:

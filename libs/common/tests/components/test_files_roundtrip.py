@@ -1,6 +1,8 @@
 """What goes in comes out: trees of files through capture and restore."""
 
 import os
+import resource
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from common.components.component import RestoreOutcome, Target
 from common.components.files import FilesComponent
 from common.components.names import parse, selecting, show
 from common.errors import Conflict, NotFound
-from common.repository.entry import EntryType
+from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
 from nasty_tree import make_nasty_tree
 from trees import compare
@@ -73,6 +75,21 @@ def test_a_restore_in_place_over_an_equal_tree_changes_nothing(tmp_path: Path) -
     restore(tree, twin)
     FilesComponent.of("files", [source]).restore(tree, Target(in_place=True))
     assert compare(restored(twin, source), source) == []
+
+
+def test_a_very_deep_tree_comes_back(tmp_path: Path) -> None:
+    """Lost: whatever lies deeper than a process may have open files, or Python calls."""
+    folder = tmp_path / "source" / "/".join(["d"] * 1500)
+    subprocess.run(["mkdir", "-p", folder], check=True)
+    (folder / "file").write_text("deep")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+    tree = capture(tmp_path / "source")
+    assert tree.warnings == []
+    restore(tree, tmp_path / "target")
+    assert (restored(tmp_path / "target", folder) / "file").read_text() == "deep"
+    for place in (tmp_path / "source", tmp_path / "target"):
+        subprocess.run(["rm", "-r", place], check=True)  # pytest's own way is recursive
 
 
 def test_several_paths_are_kept_apart_and_a_path_within_another_is_kept_once(
@@ -147,6 +164,40 @@ def test_in_place_touches_only_what_is_configured_here(tmp_path: Path) -> None:
             mine.restore(tree, Target(in_place=True), select)
     mine.restore(tree, Target(in_place=True), selecting([f"{tmp_path}/mine"]))
     assert (tmp_path / "other/file").read_text() == "new"
+
+
+def test_in_place_what_leads_to_a_path_is_never_replaced(tmp_path: Path) -> None:
+    """Lost: the way to everything, to a snapshot that has a file where a link leads."""
+    (tmp_path / "real/mine").mkdir(parents=True)
+    (tmp_path / "way").symlink_to("real")
+    tree = capture(tmp_path / "way/mine")
+    way = os.fsencode(tmp_path / "way").strip(b"/")
+    tree.taken = [e for e in tree.taken if e.path != way] + [Entry(way, EntryType.FILE)]
+    tree.data[way] = []
+    with pytest.raises(Conflict):
+        FilesComponent.of("files", [tmp_path / "way/mine"]).restore(tree, Target(in_place=True))
+    assert (tmp_path / "way").is_symlink()
+
+
+@pytest.mark.parametrize("kind", [EntryType.FILE, EntryType.DIRECTORY, EntryType.HARDLINK])
+def test_in_place_a_snapshot_that_lies_about_its_paths_touches_nothing_else(
+    tmp_path: Path, kind: EntryType
+) -> None:
+    """Lost: the same, by a snapshot of which the list of paths looks right."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").write_text("precious")
+    tree = capture(tmp_path / "mine")
+    other, inside = (os.fsencode(tmp_path / name).strip(b"/") for name in ("other", "mine/x"))
+    if kind is EntryType.HARDLINK:
+        moment = (tmp_path / "other").stat().st_mtime_ns
+        tree.taken.append(Entry(inside, kind, target=other, mtime_ns=moment))
+    else:
+        tree.taken.append(Entry(other, kind))
+    tree.data[other] = []
+    with pytest.raises(Conflict):
+        FilesComponent.of("files", [tmp_path / "mine"]).restore(tree, Target(in_place=True))
+    assert (tmp_path / "other").read_text() == "precious"
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
 NAMES = (

@@ -101,7 +101,9 @@ def test_into_a_folder_nothing_is_overwritten(tmp_path: Path) -> None:
     """Lost: the current database, for a restore that was only to look."""
     path = make(tmp_path / "till.db", 100)
     tree = capture(path)
+    path.with_name("till.db-wal").write_bytes(b"newer")
     elsewhere(tree, tmp_path)  # as one that was begun by a worker that died
+    assert path.with_name("till.db-wal").read_bytes() == b"newer"
     with path.open("r+b") as file:
         file.seek(5000)
         file.write(b"changed")

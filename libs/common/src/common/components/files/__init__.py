@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from common.components.component import RestoreOutcome, Select, Target
 from common.components.files.folders import Folders
+from common.components.files.linux import allow_open_files
 from common.components.files.metadata import Applier
 from common.components.files.patterns import Patterns
 from common.components.files.placing import Placing
@@ -16,7 +17,7 @@ from common.components.files.selecting import Selection
 from common.components.files.walk import Walk, ancestors
 from common.components.names import beneath, parse, show
 from common.components.notes import Notes, raise_if_full
-from common.errors import CaptureFailed, Conflict, NotFound, RestoreFailed
+from common.errors import CaptureFailed, NotFound, RestoreFailed
 from common.repository.tree import Sink, Source
 
 
@@ -76,6 +77,7 @@ class FilesComponent:
         roots = self.roots
         if not roots:
             raise CaptureFailed(f"Component {self.name} names no path.")
+        allow_open_files()
         walk = Walk(sink, self._patterns, self._devices(roots))
         told: set[bytes] = set()
         for root in roots:
@@ -94,18 +96,16 @@ class FilesComponent:
         What the target has and the backup has not stays.
         """
         recorded = [parse(text).strip(b"/") for text in source.details.get("roots", [])]
-        roots = [*recorded, *self.roots] if target.in_place else recorded
-        selection = Selection(source, select, roots)
-        if target.in_place:
-            self._allow(selection, recorded, everything=select is None)
-        elif select is not None and not sum(1 for _ in selection.prepare()):
+        within = self.roots if target.in_place else None
+        selection = Selection(source, select, recorded, within)
+        empty = True
+        for path in recorded if select is None else selection.prepare():
+            selection.check(path)
+            empty = False
+        if empty and select is not None:
             raise NotFound("Nothing in the backup has that name.")
-        folders = self._folders(target)
-        notes = Notes()
+        folders, notes = self._folders(target), Notes()
         try:
-            if target.in_place:
-                for root in self.roots:
-                    folders.trust(root.rpartition(b"/")[0])
             applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
             outcome = Placing(source, selection, folders, applier).run()
         finally:
@@ -118,35 +118,25 @@ class FilesComponent:
         every = {*roots, *(os.fsencode(path).strip(b"/") for path in self._options.paths)}
         return [os.stat(b"/" + root).st_dev for root in every if os.path.exists(b"/" + root)]
 
-    def _allow(self, selection: Selection, recorded: list[bytes], *, everything: bool) -> None:
-        """Let a restore in place touch nothing but what this component is configured with."""
-        wanted = recorded if everything else selection.prepare()
-        roots, empty = self.roots, True
-        for path in wanted:
-            empty = False
-            if any(beneath(root, path) for root in roots):
-                continue  # it leads to one of them
-            if not any(beneath(path, root) for root in roots):
-                raise Conflict(
-                    f"{show(b'/' + path)} is not among the paths of component {self.name} here.",
-                    remedy="Restore it into a folder, or add the path to components.toml.",
-                )
-        if empty:
-            raise NotFound("Nothing in the backup has that name.")
+    def _folders(self, target: Target) -> Folders:
+        """What to place the entries in.
 
-    @staticmethod
-    def _folders(target: Target) -> Folders:
-        if target.in_place:
-            return Folders(os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        if target.directory is None:
+        Raises:
+            RestoreFailed: it cannot be written to, or is not named.
+        """
+        directory = Path("/") if target.in_place else target.directory
+        if directory is None:
             raise RestoreFailed("Files are restored into a folder, and none is named.")
         try:
-            target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            return Folders(os.open(target.directory, flags))
+            folders = Folders(os.open(directory, flags))
+            for root in self.roots if target.in_place else ():
+                folders.trust(root.rpartition(b"/")[0])
         except OSError as error:
-            raise_if_full(error, str(target.directory))
+            raise_if_full(error, str(directory))
             raise RestoreFailed(
-                f"{target.directory} cannot be used: {error.strerror}.",
+                f"{directory} cannot be used: {error.strerror}.",
                 remedy="Name a folder that this account may write to.",
             ) from error
+        return folders

@@ -1,8 +1,9 @@
-"""Two system calls that the standard library does not have."""
+"""What is asked of the kernel alone."""
 
 import ctypes
 import errno
 import os
+import resource
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -24,6 +25,12 @@ def fallocate(file: int, size: int) -> None:
             return
         if error.errno != errno.EINTR:
             raise error
+
+
+def allow_open_files() -> None:
+    """Raise the limit of open files as far as it goes: a walk keeps one for each level."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _error() -> OSError:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common.components.component import Select
-from common.components.names import beneath
+from common.components.names import beneath, show
+from common.errors import Conflict
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
 
@@ -23,13 +24,20 @@ class Selection:
 
     A hard link may be wanted without the entry that carries its content: that one is then restored
     under the link's name. ``roots`` are the places that the backup was asked for; what leads to
-    them is never more than a lead.
+    them is never more than a lead. ``within`` are the only places that may be touched.
     """
 
-    def __init__(self, source: Source, select: Select | None, roots: list[bytes] | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        select: Select | None,
+        roots: list[bytes],
+        within: list[bytes] | None = None,
+    ) -> None:
         self._source = source
         self._select = select
-        self._roots = roots
+        self._roots = [*roots, *(within or ())]
+        self._within = within
         self._carriers: dict[bytes, bytes] = {}
         self._carried: set[bytes] = set()
         self.damaged = False
@@ -51,6 +59,9 @@ class Selection:
             if self._wants(entry.path):
                 if entry.path in self._carried:
                     continue
+                self.check(entry.path, leads=entry.type is EntryType.DIRECTORY)
+                if entry.type is EntryType.HARDLINK:
+                    self.check(entry.target, leads=False)
                 for lead in leads:
                     yield Wanted(lead, lead.path, lead=True)
                 leads.clear()
@@ -60,6 +71,20 @@ class Selection:
             elif entry.type is EntryType.DIRECTORY:
                 leads.append(entry)
 
+    def check(self, path: bytes, *, leads: bool = True) -> None:
+        """Refuse what lies elsewhere than restored may be; a folder that leads there may be.
+
+        Raises:
+            Conflict: it does. What comes before it in the backup may have been restored.
+        """
+        if self._within is None:
+            return
+        if not any(beneath(path, root) or (leads and beneath(root, path)) for root in self._within):
+            raise Conflict(
+                f"{show(b'/' + path)} is not among the paths of this component here.",
+                remedy="Restore it into a folder, or add the path to components.toml.",
+            )
+
     def name(self, target: bytes) -> bytes:
         """Where the entry that a hard link names is restored."""
         return self._carriers.get(target, target)
@@ -68,9 +93,8 @@ class Selection:
         return self._select is None or self._select(path)
 
     def _above(self, entry: Entry) -> bool:
-        roots = self._roots or ()
         return entry.type is EntryType.DIRECTORY and any(
-            root != entry.path and beneath(root, entry.path) for root in roots
+            root != entry.path and beneath(root, entry.path) for root in self._roots
         )
 
     def _entries(self) -> Iterator[Entry]:

@@ -67,7 +67,7 @@ class PostgresComponent:
             raise CaptureFailed(f"Component {self.name} names no database.")
         address, password = self._address, self._password()
         facts, details = ask(address, password, CaptureFailed, look)
-        tools = newest(_major(facts), CaptureFailed)
+        tools = newest(_major(facts.server), CaptureFailed)
         sink.add_stream(_entry(FACTS), io.BytesIO(facts.to_json()))
         everything = ["--globals-only", f"--database={address.database}"]
         if not self._options.role_passwords:
@@ -106,7 +106,8 @@ class PostgresComponent:
             )
         name = self._address.database if target.database is None else check_name(target.database)
         facts, dump = _find(source)
-        tools = newest(_major(facts), RestoreFailed)
+        dumped_by = str(source.details.get("pg_dump_version", facts.server))
+        tools = newest(_major(dumped_by), RestoreFailed, "dump")
         password = self._password()
 
         def fill(address: Address, making: Making) -> list[str]:
@@ -132,8 +133,8 @@ def _command(tools: Tools, program: str, address: Address) -> list[str]:
     return [tools.program(program), "--no-password", f"--dbname={address.conninfo()}"]
 
 
-def _major(facts: Facts) -> int:
-    return int(facts.server.partition(".")[0].partition(" ")[0])
+def _major(version: str) -> int:
+    return int(version.partition(".")[0].partition(" ")[0])
 
 
 def _entry(path: bytes) -> Entry:

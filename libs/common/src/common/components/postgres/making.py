@@ -153,17 +153,24 @@ async def finish(connection: asyncpg.Connection, name: str, facts: Facts, making
         await run(
             connection, f"ALTER DATABASE %I CONNECTION LIMIT {facts.connection_limit:d}", name
         )
+    await _set_all(connection, name, facts, making)
+    if facts.privileges is None:
+        await run(connection, "GRANT CONNECT, TEMPORARY ON DATABASE %I TO PUBLIC", name)
+    elif making.owners:
+        await _grant(connection, name, facts.owner, facts.privileges, making)
+
+
+async def _set_all(connection: asyncpg.Connection, name: str, facts: Facts, making: Making) -> None:
+    refused = []
     for role, setting in facts.settings:
         variable, _, value = setting.partition("=")
         try:
             async with connection.transaction():
                 await _set(connection, name, role, variable, value)
         except asyncpg.PostgresError as error:
-            making.warnings.append(f"the setting {variable} was not restored: {reason(error)}")
-    if facts.privileges is None:
-        await run(connection, "GRANT CONNECT, TEMPORARY ON DATABASE %I TO PUBLIC", name)
-    elif making.owners:
-        await _grant(connection, name, facts.owner, facts.privileges, making)
+            refused.append(f"{variable}{f' of {role}' if role else ''} ({reason(error)})")
+    if refused:
+        making.warnings.append(f"settings were not restored: {', '.join(refused)}")
 
 
 async def _set(

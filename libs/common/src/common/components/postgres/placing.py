@@ -94,7 +94,7 @@ class Placing:
             await self._name_it(connection, door, in_place=in_place)
             try:
                 await self._remove(connection, self._former)
-            except (asyncpg.PostgresError, RestoreFailed) as error:
+            except (asyncpg.PostgresError, TimeoutError) as error:
                 self._making.warnings.append(
                     f"the former database is still there, as {self._former}: {error}"
                 )
@@ -148,18 +148,18 @@ class Placing:
 
     async def _door(self) -> str:
         """A database through which the others can be renamed: one that is none of them."""
-        known = [self._address.database, "postgres"]
-        first: RestoreFailed | None = None
-        for database in dict.fromkeys(known):
+        refused = ""
+        for database in dict.fromkeys((self._address.database, "postgres")):
             if database == self._name:
                 continue
             try:
                 async with self._connected(database):
                     return database
             except RestoreFailed as error:
-                first = first or error
-        raise first or RestoreFailed(
-            f"To replace {self._name}, the account must be able to connect to another database."
+                refused = refused or error.message
+        raise RestoreFailed(
+            f"To replace {self._name}, the account must enter another database. {refused}".rstrip(),
+            remedy=f"Let {self._address.user} connect to the database postgres.",
         )
 
     def _connected(self, database: str) -> AbstractAsyncContextManager[asyncpg.Connection]:

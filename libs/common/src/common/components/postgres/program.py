@@ -79,7 +79,7 @@ class Program:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(ENDING_SECONDS)
         self._listener.join(ENDING_SECONDS)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
@@ -152,7 +152,7 @@ class Output(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         pipe = self._program.process.stdout
         assert pipe is not None  # noqa: S101 - it was asked for
-        if not select.select([pipe], [], [], STALLED_SECONDS)[0]:
+        if not _ready(pipe.fileno(), select.POLLIN):
             raise self._program.stalled()
         count = os.readv(pipe.fileno(), [buffer])
         if count == 0:
@@ -201,10 +201,16 @@ def feed(
 def _write(program: Program, pipe: int, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
-        if not select.select([], [pipe], [], STALLED_SECONDS)[1]:
+        if not _ready(pipe, select.POLLOUT):
             raise program.stalled()
         with suppress(BlockingIOError):
             view = view[os.write(pipe, view[:WRITTEN_AT_ONCE]) :]
+
+
+def _ready(pipe: int, event: int) -> bool:
+    waiting = select.poll()
+    waiting.register(pipe, event)
+    return bool(waiting.poll(STALLED_SECONDS * 1000))
 
 
 def _close(pipe: IO[bytes]) -> None:

@@ -12,7 +12,7 @@ from common.components.postgres.address import Address
 from common.errors import Error
 
 CONNECT_SECONDS = 20.0
-COMMAND_SECONDS = 120.0
+COMMAND_SECONDS = 900.0
 
 T = TypeVar("T")
 

@@ -31,20 +31,20 @@ class Tools:
         return f"{self.version[0]}.{self.version[1]}"
 
 
-def newest(server_major: int, failure: type[Error]) -> Tools:
-    """The newest programs on this machine; they can read every server that is not newer.
+def newest(major: int, failure: type[Error], what: str = "server") -> Tools:
+    """The newest programs on this machine, for a server or a dump that is not newer.
 
     Raises:
-        failure: there are none, or the server is newer than all of them.
+        failure: there are none, or all of them are older than ``major``.
     """
     found = [tools for folder in _folders() if (tools := _look(folder)) is not None]
     best = max(found, key=lambda tools: tools.version, default=None)
-    remedy = f"Install the package postgresql-client-{server_major}, or a later one."
+    remedy = f"Install the package postgresql-client-{major}, or a later one."
     if best is None:
         raise failure("The programs pg_dump, pg_dumpall and pg_restore are missing.", remedy=remedy)
-    if best.version[0] < server_major:
+    if best.version[0] < major:
         raise failure(
-            f"The server is PostgreSQL {server_major}, and the newest pg_dump here is of {best}.",
+            f"The {what} is of PostgreSQL {major}, and the newest programs here are of {best}.",
             remedy=remedy,
         )
     return best

@@ -31,12 +31,10 @@ def place(
     """
     notes = Notes()
     with _written(pieces, path) as temporary:
-        if not in_place and os.path.lexists(path) and not _equal(path, temporary):
-            raise Conflict(
-                f"There is another file {path}.",
-                remedy="Restore into an empty folder, or in place.",
-            )
         findings = check(temporary)
+        told = tuple(f"damaged when it was backed up: {found}" for found in findings)
+        if not in_place and _is_there(path, temporary):
+            return told
         if findings and in_place and path.exists():
             raise RestoreFailed(
                 f"The database was damaged when it was backed up: {findings[0]}.",
@@ -49,12 +47,27 @@ def place(
             _remove_companions(path)
             temporary.rename(path)
             _sync_folder(path.parent)
-    return (*notes.lines(), *(f"damaged when it was backed up: {found}" for found in findings))
+    return (*notes.lines(), *told)
 
 
-def _equal(path: Path, other: Path) -> bool:
-    """Whether there is just what a restore that was begun again has put there."""
-    return path.is_file() and not path.is_symlink() and filecmp.cmp(path, other, shallow=False)
+def _is_there(path: Path, restored: Path) -> bool:
+    """Whether there is what a restore that was begun again has put there before.
+
+    Raises:
+        Conflict: there is anything else.
+    """
+    names = [path, *_companions(path)]
+    if not any(os.path.lexists(name) for name in names):
+        return False
+    if path.is_file() and not path.is_symlink() and filecmp.cmp(path, restored, shallow=False):
+        return True
+    raise Conflict(
+        f"There is another file {path}.", remedy="Restore into an empty folder, or in place."
+    )
+
+
+def _companions(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
 
 
 @contextmanager
@@ -113,6 +126,8 @@ def _is_database(path: Path) -> bool:
         return False
     except (apsw.BusyError, apsw.LockedError):
         return True
+    except apsw.Error as error:
+        raise RestoreFailed(f"{path} cannot be looked at: {error}.") from error
     finally:
         connection.close()
     return True
@@ -153,8 +168,8 @@ def _describe(temporary: Path, entry: Entry, notes: Notes) -> None:
 
 def _remove_companions(path: Path) -> None:
     """Remove the log and journal of a former database: SQLite would play them into this one."""
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for companion in _companions(path):
+        companion.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
