@@ -80,7 +80,7 @@ def server() -> Iterator[Double]:
 @pytest.fixture
 def address(server: Double, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("STRONGROOM_SERVER", url)
+    monkeypatch.delenv("STRONGROOM_SERVER", raising=False)
     monkeypatch.setenv("STRONGROOM_PASSWORD", "secret")
     return url
 
@@ -93,10 +93,10 @@ def test_the_token_is_kept_for_its_owner_alone(
     strongroom: Run, address: str, tmp_path: Path
 ) -> None:
     """Lost: the session, to anyone who reads the home directory."""
-    outcome = strongroom("login")
+    outcome = strongroom("login", address)
     file = tmp_path / "config" / "strongroom" / "credentials.json"
     assert outcome.code == 0
-    assert json.loads(file.read_text()) == {address: "the-token"}
+    assert json.loads(file.read_text()) == {"server": address, "tokens": {address: "the-token"}}
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert "secret" not in outcome.out + outcome.err + file.read_text()
@@ -104,7 +104,7 @@ def test_the_token_is_kept_for_its_owner_alone(
 
 def test_without_a_login_it_says_how_to_log_in(strongroom: Run, address: str) -> None:
     """Lost: the next step."""
-    outcome = strongroom("backups")
+    outcome = strongroom("backups", "--server", address)
     assert outcome.code == 4
     assert "strongroom login" in outcome.err
 
@@ -115,7 +115,7 @@ def test_a_backup_is_followed_to_its_end(strongroom: Run, address: str, server: 
     result = {"components": [part], "warnings": ["a gap"], "size_bytes": 2000}
     result |= {"stored_bytes": 10, "duration_seconds": 1.0}
     server.operation = _operation("succeeded", result=result)
-    strongroom("login")
+    strongroom("login", address)
     outcome = strongroom("backup", "files")
     assert outcome.code == 1
     assert "2.0 kB" in outcome.out
@@ -129,7 +129,7 @@ def test_a_failed_operation_is_its_own_exit_code(
     """Lost: the reason of a failure, which the server knows."""
     failure = {"code": "no_space", "message": "The disk is full.", "remedy": "Free some."}
     server.operation = _operation("failed", failure=failure)
-    strongroom("login")
+    strongroom("login", address)
     outcome = strongroom("backup", "--json")
     assert outcome.code == 9
     assert "The disk is full. Free some." in outcome.err
@@ -144,7 +144,7 @@ def test_no_server_is_a_sentence(strongroom: Run) -> None:
 
 def test_nothing_is_deleted_without_a_word(strongroom: Run, address: str) -> None:
     """Lost: a backup, to a script with a wrong variable."""
-    strongroom("login")
+    strongroom("login", address)
     outcome = strongroom("delete", "latest")
     assert outcome.code == 5
     unattended = strongroom("restore", "latest", "--in-place")
@@ -153,5 +153,5 @@ def test_nothing_is_deleted_without_a_word(strongroom: Run, address: str) -> Non
 
 def test_a_password_in_clear_is_warned_of(strongroom: Run) -> None:
     """Lost: the administrator's password, on the way to another machine."""
-    outcome = strongroom("login", "--server", "http://192.0.2.1:9")
+    outcome = strongroom("login", "http://192.0.2.1:9")
     assert "not encrypted" in outcome.err

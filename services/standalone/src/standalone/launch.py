@@ -113,6 +113,8 @@ class Launch:
         stopped = asyncio.Event()
 
         def stop() -> None:
+            if not stopped.is_set():
+                self._say("stopping the services")
             stopped.set()
             if task is not None:
                 task.cancel()
@@ -131,7 +133,7 @@ class Launch:
                     self._take_first_password(),
                 )
                 await _first(work(session), product.failed, _watch(cluster))
-                self._say("stopping the services")
+                self._say("done; stopping the services")
         except asyncio.CancelledError:
             if not stopped.is_set():
                 raise

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from common.crypto.keys import RECOVERY_PREFIX
 from common.errors import Invalid, NotFound, WrongKey
 from common.repository.history import SnapshotInfo
 from common.repository.opening import open_reader, open_writer
@@ -26,8 +27,14 @@ SHORTEST = 4
 
 
 def reading(place: Path, key_file: Path | None) -> Reader:
-    """The repository, opened with the encryption key; one without encryption needs none."""
-    return open_reader(place, given_key(key_file))
+    """The repository, opened with the encryption key or a recovery key.
+
+    One without encryption needs none.
+    """
+    key = given_key(key_file)
+    if key is not None and key.get_secret_value().startswith(RECOVERY_PREFIX):
+        return open_reader(place, recovery_key=key)
+    return open_reader(place, key)
 
 
 def writing(place: Path, key_file: Path | None) -> Repository:
@@ -36,7 +43,7 @@ def writing(place: Path, key_file: Path | None) -> Repository:
     writer_key = os.environ.get("BACKUP_WRITER_KEY")
     if key is None and writer_key:
         return open_writer(place, SecretStr(writer_key))
-    return open_reader(place, key)
+    return reading(place, key_file)
 
 
 def find(repository: Repository, wanted: str) -> SnapshotInfo:

@@ -88,5 +88,6 @@ class Api:
 
 
 def connect(server: str) -> Api:
-    """The server as whoever logged in last, or as nobody."""
-    return Api(server, credentials.token_for(server.rstrip("/")))
+    """``server``, or that of the last login, as whoever logged in there, or as nobody."""
+    address = (server or credentials.last_server() or DEFAULT_SERVER).rstrip("/")
+    return Api(address, credentials.token_for(address))

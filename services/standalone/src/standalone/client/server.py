@@ -4,9 +4,12 @@ from typing import Annotated
 
 import typer
 
-from standalone.client.api import DEFAULT_SERVER
-
 Server = Annotated[
-    str, typer.Option(envvar="STRONGROOM_SERVER", help="Address of the HTTP API.")
-]  # fmt: skip
-DEFAULT = DEFAULT_SERVER
+    str,
+    typer.Option(
+        envvar="STRONGROOM_SERVER",
+        help="Address of the HTTP API; else that of the last login.",
+        show_default=False,
+    ),
+]
+DEFAULT = ""

@@ -37,8 +37,11 @@ def first_backup(
         console.note(f"         backing up {folder} and the database, then restoring both")
         try:
             show(await Demonstration(session, folder).run())
-        finally:
-            greet(session)
+        except BaseException:
+            if session.first_password:  # it is shown once, whatever else happens
+                greet(session)
+            raise
+        greet(session)
         if not leave:
             console.note("Stop it with Ctrl-C.")
             await asyncio.Event().wait()

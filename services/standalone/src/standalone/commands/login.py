@@ -13,8 +13,7 @@ import typer
 from common.errors import Invalid
 from standalone import console
 from standalone.client import credentials
-from standalone.client.api import Api
-from standalone.client.server import DEFAULT, Server
+from standalone.client.api import DEFAULT_SERVER, Api
 from standalone.commands import new_app
 
 app = new_app()
@@ -22,21 +21,22 @@ app = new_app()
 
 @app.command()
 def login(
-    name: Annotated[str, typer.Argument(help="The user.")] = "admin",
-    server: Server = DEFAULT,
+    server: Annotated[
+        str, typer.Argument(envvar="STRONGROOM_SERVER", help="Address of the HTTP API.")
+    ] = DEFAULT_SERVER,
+    user: Annotated[str, typer.Option(help="Who to log in as.")] = "admin",
     password_file: Annotated[
         Path | None, typer.Option(help="File that holds the password.", show_default=False)
     ] = None,
 ) -> None:
-    """Begin a session; the commands below use it until it ends.
+    """Begin a session at a server; the other commands use it until it ends.
 
     The password is asked for, or taken from --password-file, or from STRONGROOM_PASSWORD.
     """
     if _in_clear(server):
         console.warn(f"{server} is not encrypted: the password can be read on the way. Use https.")
     with Api(server) as api:
-        credential = {"username": name, "password": _password(password_file)}
-        session = api.post("/api/auth/login", credential)
+        session = api.post("/api/auth/login", {"name": user, "password": _password(password_file)})
     credentials.keep(api.server, session["token"])
     console.note(f"Logged in to {api.server} as {session['user']['name']}.")
 

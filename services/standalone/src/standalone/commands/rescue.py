@@ -70,3 +70,6 @@ def _show(done: list[Restored]) -> None:
     for each in done:
         for warning in each.outcome.warnings:
             console.warn(f"{each.name}: {warning}")
+        if each.kind == "postgres":
+            archives = " ".join(str(path) for path in sorted(each.folder.glob("*.dump")))
+            console.note(f"Load {each.name} with: pg_restore --no-owner --dbname=NEW {archives}")

@@ -1,6 +1,10 @@
 """What a comparison came to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+Alive = Callable[[], None]
+"""Called between steps; raises when the work is to stop."""
 
 MOST_NAMED = 20
 

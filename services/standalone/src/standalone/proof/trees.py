@@ -3,15 +3,13 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from standalone.proof.findings import Comparison
+from standalone.proof.findings import Alive, Comparison
 
 PIECE = 1 << 20
-Alive = Callable[[], None]
-"""Called between steps; raises when the comparison is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
