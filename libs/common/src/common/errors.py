@@ -127,3 +127,15 @@ class RestoreFailed(Permanent):
 
     code = "restore_failed"
     exit_code = 13
+
+
+def of_code(code: str, message: str, remedy: str = "") -> Error:
+    """An error told by another process: of the class that has its code, else one that keeps it."""
+    known = [Error]
+    for cls in known:
+        if cls.code == code:
+            return cls(message, remedy=remedy)
+        known.extend(cls.__subclasses__())
+    error = Error(message, remedy=remedy)
+    error.code = code
+    return error

@@ -148,7 +148,7 @@ class Child:
         stderr, rest, count = _pipe(self._process.stderr), b"", 0
         while piece := await stderr.read(65536):
             *lines, rest = (rest + piece).split(b"\n")
-            rest = rest[:_LINE_SHOWN]
+            rest = rest[: 2 * _LINE_SHOWN]
             for line in lines:
                 count += 1
                 if count <= _LINES_SHOWN:
@@ -159,10 +159,11 @@ class Child:
             logger.warning("child.stderr_cut", pid=self.pid, lines=count)
 
     def _log_line(self, line: bytes) -> None:
-        text = line[:_LINE_SHOWN].decode(errors="backslashreplace")
+        # Secrets first: one that the cut would halve must not show its first half.
+        text = line.decode(errors="backslashreplace")
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        logger.warning("child.stderr", pid=self.pid, line=text)
+        logger.warning("child.stderr", pid=self.pid, line=text[:_LINE_SHOWN])
 
     async def end(self, *, gently: bool) -> None:
         """Wait for the child to end by itself, or ask it to; then SIGKILL to it and its own."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
-from common.errors import Error, NoSpace
+from common.errors import Error, NoSpace, of_code
 
 LONGEST_LINE = 8 * 1024 * 1024
 """A longer line is a fault of the other side, not something to buffer."""
@@ -68,12 +68,7 @@ def describe(error: Exception) -> dict[str, str]:
     }
 
 
-def _family(cls: type[Error]) -> list[type[Error]]:
-    return [cls, *(found for child in cls.__subclasses__() for found in _family(child))]
-
-
 def revive(fields: Mapping[str, Any]) -> Error:
-    """The error that ``describe`` wrote down, as the first class with its code."""
-    code, message = str(fields.get("code", "")), str(fields.get("message", ""))
-    cls = next((cls for cls in _family(Error) if cls.code == code), Error)
-    return cls(message, remedy=str(fields.get("remedy", "")))
+    """The error that ``describe`` wrote down."""
+    code, message, remedy = (str(fields.get(name, "")) for name in ("code", "message", "remedy"))
+    return of_code(code, message, remedy)
