@@ -1,0 +1,138 @@
+"""Who gets which secret, and what a new machine backs up."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from common.errors import Invalid, WrongKey
+from standalone import components_file, text
+from standalone.commands.serve import module_of
+from standalone.datadir import DataDirectory
+from standalone.postgres import Cluster
+from standalone.wiring import ENCRYPTION_KEY, Keys, Wiring, keys_of
+
+
+class Double:
+    """A cluster that only tells where it would be."""
+
+    def url(self, role: str) -> str:
+        return f"postgresql://{role}:secret-of-{role}@/strongroom?host=/run"
+
+    def password(self, role: str) -> str:
+        return f"secret-of-{role}"
+
+    def password_file(self, role: str) -> Path:
+        return Path("/passwords") / role
+
+
+CLUSTER = cast("Cluster", Double())
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_ENABLED", "STRONGROOM_DESTINATIONS"):
+        monkeypatch.delenv(name, raising=False)
+    made = DataDirectory(tmp_path / "data")
+    with made.opened():
+        pass
+    return made
+
+
+def _secrets(settings: BaseModel) -> set[str]:
+    values = [getattr(settings, name) for name in type(settings).model_fields]
+    return {each.get_secret_value() for each in values if isinstance(each, SecretStr)} - {""}
+
+
+def test_each_service_gets_its_own_secrets_alone(directory: DataDirectory) -> None:
+    """Lost: the wall between who writes, who copies and who can read."""
+    keys = Keys(SecretStr("the encryption key"), SecretStr("the writer key"))
+    wiring = Wiring(directory, CLUSTER, keys)
+    bus = Double().url("bus")
+    own: dict[str, tuple[Callable[[], Any], set[str]]] = {
+        "gateway": (lambda: wiring.gateway("127.0.0.1", 8000), set()),
+        "backup_worker": (wiring.backup_worker, {"the writer key"}),
+        "restore_worker": (wiring.restore_worker, {"the encryption key"}),
+        "token_service": (wiring.token_service, {"the encryption key"}),
+        "storage_uploader": (wiring.storage_uploader, set()),
+        "audit_sink": (wiring.audit_sink, set()),
+    }
+    for role, (make, secrets) in own.items():
+        assert _secrets(make()) == {Double().url(role), bus, *secrets}, role
+
+
+def test_a_key_from_the_environment_is_not_stored_and_not_replaced(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: every backup, if a start without the key quietly made another one."""
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "given")
+    assert keys_of(directory).encryption.get_secret_value() == "given"
+    assert not directory.has_secret(ENCRYPTION_KEY)
+    directory.repository.mkdir()
+    (directory.repository / "config").touch()
+    monkeypatch.delenv("BACKUP_ENCRYPTION_KEY")
+    with pytest.raises(WrongKey, match="as before"):
+        keys_of(directory)
+
+
+def test_without_a_key_one_is_made_once(directory: DataDirectory) -> None:
+    """Lost: the first backups, at the second start."""
+    first = keys_of(directory)
+    assert keys_of(directory) == first
+    assert first.writer.get_secret_value().startswith("swk1-")
+
+
+def test_a_new_machine_backs_up_its_own_database_and_the_source(directory: DataDirectory) -> None:
+    """Lost: a first backup without any configuration."""
+    source = Path('/srv/odd "name"')
+    assert components_file.ensure(directory, CLUSTER, source)
+    written = directory.components.read_text()
+    parsed = tomllib.loads(written)["components"]
+    assert parsed["files"] == {"kind": "files", "paths": [str(source)]}
+    assert parsed["database"]["password_file"] == "/passwords/platform_backup"
+    assert "secret-of" not in written
+
+
+def test_the_data_directory_is_never_in_its_own_backup(directory: DataDirectory) -> None:
+    """Lost: the disk, to a repository that backs itself up."""
+    components_file.ensure(directory, CLUSTER, directory.path.parent)
+    parsed = tomllib.loads(directory.components.read_text())["components"]
+    assert parsed["files"]["exclude"] == ["/data/"]
+
+
+def test_a_file_that_was_taken_over_stays(directory: DataDirectory) -> None:
+    """Lost: an operator's configuration."""
+    components_file.ensure(directory, CLUSTER)
+    own = directory.components.read_text().removeprefix(components_file.MANAGED)
+    directory.components.write_text(own)
+    assert components_file.ensure(directory, CLUSTER)
+    assert not components_file.ensure(directory, CLUSTER, Path("/srv"))
+    assert directory.components.read_text() == own
+
+
+def test_services_go_by_several_names() -> None:
+    """Lost: the command in a deployment that writes a name its own way."""
+    assert module_of("backup_worker") == module_of("backup-worker") == "backup_worker"
+    with pytest.raises(Invalid, match="Take one of"):
+        module_of("baker")
+
+
+def test_numbers_as_people_read_them() -> None:
+    """Lost: the order of magnitude."""
+    assert [text.size(each) for each in (0, 999, 1000, 999_999, 5_000_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "1.0 MB",
+        "5.0 GB",
+    ]
+    assert [text.duration(each) for each in (0.44, 59.9, 200, 7500)] == [
+        "0.4 s",
+        "59.9 s",
+        "3 min 20 s",
+        "2 h 05 min",
+    ]
+    assert [text.count(each, "entry") for each in (1, 1200)] == ["1 entry", "1,200 entries"]
