@@ -26,12 +26,13 @@ def relist(session: Session, segments: Iterable[Segment], change: Change, owner:
             continue
         replaced.append(segment.name)
         kept.update((new.pack_id, new) for _, new in changed if new is not None)
-    _write(session, list(kept.values()), owner)
+    write_segments(session, kept.values(), owner)
     for name in replaced:
         session.directory.delete(name)
 
 
-def _write(session: Session, entries: list[PackEntry], owner: str) -> None:
+def write_segments(session: Session, entries: Iterable[PackEntry], owner: str) -> None:
+    """List these packs, in as many segments as it takes."""
     batch: list[PackEntry] = []
     size = 0
     for entry in entries:

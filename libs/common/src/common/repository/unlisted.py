@@ -4,16 +4,17 @@ from collections.abc import Collection
 from functools import cached_property
 
 from common.errors import Corrupt, NotFound
-from common.repository.format.names import pack_name
+from common.repository.format.index import PackEntry
+from common.repository.format.names import Kind, kind_of
 from common.repository.format.pack import (
     HEADER_SIZE,
     TRAILER_SIZE,
-    Directory,
     PackHeader,
     directory_place,
 )
 from common.repository.keyring import KeyRing
 from common.repository.session import Session
+from common.storage.store import ObjectInfo
 
 
 class UnlistedPacks:
@@ -31,19 +32,34 @@ class UnlistedPacks:
     @cached_property
     def _chunks(self) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
-        for pack_id in self._pack_ids:
+        for info in self._session.source.list("packs/"):
+            if kind_of(info.name) is not Kind.PACK:
+                continue
+            pack_id = bytes.fromhex(info.name.rpartition("/")[2])
+            if pack_id not in self._pack_ids:
+                continue
             try:
-                directory = self._directory(pack_name(pack_id))
+                directory = read_entry(self._session, self._keys, info).directory
             except (Corrupt, NotFound):
                 continue  # nothing that is known needs it
             found.update((chunk_id, pack_id) for chunk_id, _ in directory.all_chunks())
         return found
 
-    def _directory(self, name: str) -> Directory:
-        source = self._session.source
-        size = next((info.size for info in source.list(name) if info.name == name), 0)
-        header = PackHeader.parse(source.read(name, 0, HEADER_SIZE), name)
-        trailer = source.read(name, max(0, size - TRAILER_SIZE))
-        start, length = directory_place(trailer, size, name)
-        seal = header.seal(self._keys.get(header.key_id).key)
-        return seal.open_directory(source.read(name, start, length), name)
+
+def read_entry(session: Session, keys: KeyRing, pack: ObjectInfo) -> PackEntry:
+    """A pack as the index lists it, from the pack itself. Its records are not looked at.
+
+    Raises:
+        NotFound: it is gone.
+        Corrupt: its ends are damaged, or its run key is damaged or missing.
+    """
+    source, name = session.source, pack.name
+    header = PackHeader.parse(source.read(name, 0, HEADER_SIZE), name)
+    trailer = source.read(name, max(0, pack.size - TRAILER_SIZE))
+    start, length = directory_place(trailer, pack.size, name)
+    seal = header.seal(keys.get(header.key_id).key)
+    directory = seal.open_directory(source.read(name, start, length), name)
+    if directory.size() != pack.size:
+        raise Corrupt(f"{name} has another size than its directory says.")
+    pack_id = bytes.fromhex(name.rpartition("/")[2])
+    return PackEntry(pack_id, header.key_id, pack.size, 0, directory)
