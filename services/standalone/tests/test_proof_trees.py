@@ -125,3 +125,18 @@ def test_it_can_be_stopped(pair: tuple[Path, Path]) -> None:
 
     with pytest.raises(Cancelled):
         compare(*pair, 0, stop)
+
+
+def test_what_cannot_be_read_is_counted(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the proof for a user who may not read everything, which the backup has warned of."""
+    (pair[1] / "deep" / "odd\nname").unlink()
+    real = os.access
+
+    def refuse(path: Path, mode: int) -> bool:
+        return Path(path).name != "odd\nname" and real(path, mode)
+
+    monkeypatch.setattr(os, "access", refuse)
+    found = _compare(pair)
+    assert (found.unreadable, found.ok) == (1, True)

@@ -81,7 +81,10 @@ async def compare(original: str, restored: str, began: Moment) -> Comparison:
             same, count = await _compare_table(left, right, table, began, found)
             equal, rows = equal + same, rows + count
         found.compared = f"{len(tables)} tables, {rows:,} rows"
-        found.since = f"{found.changed_since:,} rows written since, in {len(tables) - equal} tables"
+        if found.changed_since:
+            found.since = (
+                f"{found.changed_since:,} rows written since, in {len(tables) - equal} tables"
+            )
     finally:
         await left.close()
         await right.close()

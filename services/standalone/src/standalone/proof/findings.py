@@ -11,11 +11,12 @@ MOST_NAMED = 20
 
 @dataclass(slots=True)
 class Comparison:
-    """What was compared, what differs, and what has changed since the backup and says nothing."""
+    """What was compared, what differs, and what says nothing: changed since, or unreadable."""
 
     compared: str = ""
     since: str = ""
     changed_since: int = 0
+    unreadable: int = 0
     differences: list[str] = field(default_factory=list)
     unnamed: int = 0
 

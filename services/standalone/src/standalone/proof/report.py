@@ -31,8 +31,9 @@ def show(proof: Proof) -> None:
 
 
 def _said(comparison: Comparison) -> str:
-    since = f"; {comparison.since}" if comparison.changed_since else ""
-    return f"identical: {comparison.compared}{since}"
+    unreadable = f"{comparison.unreadable} not readable" if comparison.unreadable else ""
+    said = [f"identical: {comparison.compared}", comparison.since, unreadable]
+    return "; ".join(each for each in said if each)
 
 
 def _steps(proof: Proof, result: dict[str, Any]) -> list[list[object]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from standalone.proof.findings import Alive, Comparison
 
 PIECE = 1 << 20
+READ = {stat.S_IFREG: os.R_OK, stat.S_IFDIR: os.R_OK | os.X_OK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Seen:
     target: str = ""
     xattrs: tuple[tuple[str, bytes], ...] = ()
     twins: tuple[str, ...] = ()
+    readable: bool = True
 
     def differs_from(self, other: "Seen", *, owners: bool) -> list[str]:
         """The names of what is not the same."""
@@ -38,7 +40,7 @@ def compare(
 ) -> Comparison:
     """Compare ``restored`` with ``source``, but for what changed there since ``began_ns``.
 
-    ``apart`` is a folder in the source that was left out. Owners are compared where they can be
+    ``apart`` is a folder in the source that was left out. What this user cannot read is counted. Owners are compared where they can be
     given away: as root.
     """
     found = Comparison()
@@ -49,6 +51,8 @@ def compare(
         was, now = expected.get(name), got.get(name)
         if was is not None and was.ctime_ns >= began_ns:
             found.changed_since += 1
+        elif was is not None and not was.readable:
+            found.unreadable += 1
         elif was is None:
             # Its folder has changed too, if it was removed meanwhile.
             _unless_folder_changed(found, expected, name, began_ns)
@@ -63,7 +67,7 @@ def compare(
             if problems:
                 found.differ(f"{_shown(name)}: {', '.join(problems)}")
     found.compared = f"{len(got):,} entries, {files:,} files byte by byte"
-    found.since = f"{found.changed_since:,} changed since"
+    found.since = f"{found.changed_since:,} changed since" if found.changed_since else ""
     return found
 
 
@@ -123,6 +127,7 @@ def _seen(path: Path, kind: int, status: os.stat_result) -> Seen:
         size=status.st_size if stat.S_ISREG(kind) else 0,
         target=str(path.readlink()) if stat.S_ISLNK(kind) else "",
         xattrs=_xattrs(path),
+        readable=kind not in READ or os.access(path, READ[kind]),
     )
 
 
