@@ -40,8 +40,8 @@ def compare(
 ) -> Comparison:
     """Compare ``restored`` with ``source``, but for what changed there since ``began_ns``.
 
-    ``apart`` is a folder in the source that was left out. What this user cannot read is counted. Owners are compared where they can be
-    given away: as root.
+    ``apart`` is a folder in the source that was left out. What this user cannot read is counted.
+    Owners are compared where they can be given away: as root.
     """
     found = Comparison()
     expected, got = scan(source, alive, apart), scan(restored, alive)
