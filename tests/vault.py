@@ -71,8 +71,7 @@ class Vault:
                 fill(sink)
                 sink.details = {"made": "by a test"}
             prepared = run.finish(SnapshotMeta(uuid4().hex, name, chain))
-        head = writer.head(chain)
-        return prepared.commit(head.counter + 1, head.snapshot)
+        return prepared.commit_next()
 
     def restore(self, snapshot_id: str) -> dict[bytes, bytes]:
         """The content of every file of a backup, by path."""

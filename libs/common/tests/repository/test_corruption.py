@@ -122,6 +122,8 @@ def test_every_damage_is_found_named_and_contained(
         assert all(finding.affects for finding in report.findings if finding.object == name) or (
             folder == "index/"
         )
+        if folder == "index/":
+            assert [vault.restore(info.id) for info in two] == [FIRST, SECOND]
         if folder == "packs/":
             _the_rest_restores(vault, two, report)
         (vault.path / name).write_bytes(keep)
@@ -249,6 +251,7 @@ def test_a_missing_index_is_told_by_the_packs_it_listed(vault: Vault, two: Two) 
     findings = check(vault).findings
     assert findings
     assert all("in no index segment" in finding.message for finding in findings)
+    assert [vault.restore(info.id) for info in two] == [FIRST, SECOND]
 
 
 def test_every_byte_of_every_object_matters_to_a_keyless_holder(vault: Vault, two: Two) -> None:

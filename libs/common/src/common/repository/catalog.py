@@ -19,6 +19,10 @@ CHUNK_MASK = 2**_PACK_SHIFT - 1
 _LAYOUTS = 64
 
 
+OnDamaged = Callable[[str, Corrupt], None]
+"""Takes the name of an object that cannot be read, and why."""
+
+
 class Place(NamedTuple):
     """Where a chunk is: the pack by its number in the catalog, then record and offset in it."""
 
@@ -78,6 +82,15 @@ class Catalog:
         self._enter(key_ids)
         self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
 
+    def extend(self, entries: Iterable[PackEntry]) -> None:
+        """Add packs that no segment lists. Chunks that are known stay where they were found."""
+        for entry in entries:
+            base = len(self.packs) << _PACK_SHIFT
+            self.packs.append(entry)
+            self.numbers[entry.pack_id] = len(self.packs) - 1
+            for place, (chunk_id, _) in enumerate(entry.directory.all_chunks()):
+                self.table.add(chunk_id, base | place)
+
     def find(self, chunk_id: bytes) -> Place | None:
         """Where a chunk is; None when no pack that is there has it."""
         found = self.table.get(chunk_id)
@@ -132,7 +145,7 @@ def pack_of(number: int) -> int:
 
 
 def load_segments(
-    source: ObjectSource, index_key: bytes, damaged: Callable[[str, Corrupt], None] | None = None
+    source: ObjectSource, index_key: bytes, damaged: OnDamaged | None = None
 ) -> Iterator[Segment]:
     """Every index segment, verified.
 

@@ -1,6 +1,6 @@
 """Reading chunks: find, read, open, decompress, verify."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from blake3 import blake3
@@ -10,6 +10,7 @@ from common.repository.catalog import Catalog, Place
 from common.repository.damage import Damaged
 from common.repository.format.chunklist import ChunkList, Item, parse_items
 from common.repository.format.codec import expand
+from common.repository.format.index import PackEntry
 from common.repository.format.names import pack_name
 from common.repository.format.pack import (
     CHUNK_ID_SIZE,
@@ -27,15 +28,24 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Fetcher:
-    """Reads chunks of a repository. May be used by several threads at once."""
+    """Reads chunks of a repository. May be used by several threads at once.
+
+    When the index knows nothing of a chunk, ``recover`` is asked, once, for packs that it misses.
+    """
 
     def __init__(
-        self, source: ObjectSource, catalog: Catalog, keys: KeyRing, chunk_id_key: bytes
+        self,
+        source: ObjectSource,
+        catalog: Catalog,
+        keys: KeyRing,
+        chunk_id_key: bytes,
+        recover: Callable[[], Iterable[PackEntry]] | None = None,
     ) -> None:
         self.catalog = catalog
         self._source = source
         self._keys = keys
         self._chunk_id_key = chunk_id_key
+        self._recover = recover
         self._seal = lru_cache(_SEALS)(self._open_pack)
         self._recent = lru_cache(_RECORDS)(self.record)
 
@@ -46,6 +56,10 @@ class Fetcher:
             Damaged: nowhere; the error names the missing pack where the index knows it.
         """
         found = self.catalog.find(chunk_id)
+        if found is None and self._recover is not None:
+            recover, self._recover = self._recover, None
+            self.catalog.extend(recover())
+            found = self.catalog.find(chunk_id)
         if found is None:
             raise self._missing(chunk_id)
         if found.length != length:

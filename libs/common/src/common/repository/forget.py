@@ -7,7 +7,7 @@ from common.errors import NotFound
 from common.repository.format.names import object_id, snapshot_name
 from common.repository.format.snapshot import Link, Removed, Snapshot, seal_snapshot
 from common.repository.history import Head, tombstoned
-from common.repository.lock import exclusive
+from common.repository.lock import exclusive, linking
 from common.repository.session import Session
 
 
@@ -25,7 +25,8 @@ def forget(session: Session, snapshot_id: str, reason: str, chain: str) -> None:
         if snapshot_id not in done:
             if body is None or body.kind != "backup":
                 raise NotFound(f"There is no backup {snapshot_id}.")
-            _bury(session, snapshot_id, body, reason, chain)
+            with linking(session.directory.path):
+                _bury(session, snapshot_id, body, reason, chain)
         session.directory.delete(name)
 
 

@@ -144,6 +144,12 @@ class History:
         ]
         return sorted(backups, key=lambda info: (info.created, info.chain, info.counter))
 
+    def knows(self, snapshot_id: str) -> bool:
+        """Whether a snapshot is there, or was removed on record."""
+        found = self.load(lambda _name, _error: None)
+        removed = (entry.snapshot for entry in tombstoned(found.values()))
+        return snapshot_id in found or snapshot_id in removed
+
     def get(self, snapshot_id: str) -> SnapshotInfo:
         """One backup.
 

@@ -1,4 +1,8 @@
-"""One deletion at a time: prune and forget exclude each other on one machine."""
+"""Locks between processes of one machine.
+
+Who removes or rewrites objects holds the repository's; who adds a snapshot to a chain holds the
+chains' for that moment, so that a backup never waits for a prune.
+"""
 
 import fcntl
 import os
@@ -8,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import Conflict
+from common.repository.format.names import CONFIG
 
 _WAIT_SECONDS = 30.0
 _STEP_SECONDS = 0.1
@@ -20,13 +25,30 @@ def exclusive(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
     Raises:
         Conflict: someone else holds it for longer than ``wait`` seconds.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with _locking(path, wait):
+        yield
+
+
+@contextmanager
+def linking(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of the chains of the repository in this folder.
+
+    Raises:
+        Conflict: someone else holds it for longer than ``wait`` seconds.
+    """
+    with _locking(path / CONFIG, wait):
+        yield
+
+
+@contextmanager
+def _locking(path: Path, wait: float) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         give_up = time.monotonic() + wait
         while not _locked(descriptor):
             if time.monotonic() > give_up:
                 raise Conflict(
-                    "A prune or a deletion is going on in this repository.",
+                    "Something else is changing this repository: a prune or a deletion.",
                     remedy="Try again when it has ended.",
                 )
             time.sleep(_STEP_SECONDS)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from common.errors import Conflict
 from common.repository.format.names import object_id, snapshot_name
 from common.repository.format.snapshot import Link, Snapshot, seal_snapshot
-from common.repository.history import SnapshotInfo
+from common.repository.history import Head, SnapshotInfo
+from common.repository.lock import linking
 from common.repository.session import Session
 
 
@@ -44,9 +45,19 @@ class Prepared:
             Conflict: that place in the chain is taken.
         """
         session, chain = self._session, self._body.link.chain
-        if counter in session.history.counters(chain):
-            raise Conflict(f"Place {counter} of the chain {chain!r} is taken.")
-        return self._write(replace(self._body, link=Link(chain, counter, previous)))
+        with linking(session.directory.path):
+            if counter in session.history.counters(chain):
+                raise Conflict(f"Place {counter} of the chain {chain!r} is taken.")
+            return self._write(replace(self._body, link=Link(chain, counter, previous)))
+
+    def commit_next(self) -> SnapshotInfo:
+        """Write the snapshot at the end of its chain, wherever that is by now."""
+        session, chain = self._session, self._body.link.chain
+        with linking(session.directory.path):
+            head = session.history.heads().get(chain, Head())
+            return self._write(
+                replace(self._body, link=Link(chain, head.counter + 1, head.snapshot))
+            )
 
     def _write(self, body: Snapshot) -> SnapshotInfo:
         session = self._session

@@ -1,6 +1,6 @@
 """The repository as a reader sees it: everything a writer can, and content."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from common.crypto.hpke import PrivateKey
@@ -8,6 +8,7 @@ from common.errors import NotFound
 from common.repository.check import Checker
 from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport
+from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing, Renew
@@ -17,6 +18,7 @@ from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
 from common.repository.source import ComponentSource
+from common.repository.unlisted import UnlistedPacks
 
 
 class BackupReader:
@@ -118,5 +120,12 @@ class Reader(Repository):
     @cached_property
     def fetcher(self) -> Fetcher:
         """What reads chunks, for the other parts of the repository."""
-        session = self._session
-        return Fetcher(session.source, session.catalog(), self.keyring(), session.keys.chunk_id)
+        session, keys = self._session, self.keyring()
+        # A damaged index is for check to tell: what it listed is found in the packs themselves.
+        catalog = session.catalog(lambda _name, _error: None)
+
+        def recover() -> Iterator[PackEntry]:
+            unlisted = session.present() - catalog.numbers.keys()
+            return UnlistedPacks(session, keys, unlisted).entries()
+
+        return Fetcher(session.source, catalog, keys, session.keys.chunk_id, recover)

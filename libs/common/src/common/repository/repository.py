@@ -45,13 +45,16 @@ class Repository:
 
         Raises:
             Conflict: the run has made its backup already: ``find_run`` gives it.
-            Corrupt: the index is damaged.
         """
         return Run(self._session, run_id, Compressor(compression, level), on_progress)
 
     def head(self, chain: str) -> Head:
         """The newest place in a chain, from which the next backup goes on."""
         return self._session.history.heads().get(chain, Head())
+
+    def knows(self, snapshot_id: str) -> bool:
+        """Whether a snapshot is there or was removed on record; false means that it is missing."""
+        return self._session.history.knows(snapshot_id)
 
     def snapshots(self) -> list[SnapshotInfo]:
         """All backups, oldest first. Damaged ones are not listed: ``check`` tells them."""

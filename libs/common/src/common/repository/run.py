@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from common.errors import Conflict, Error, Invalid
+from common.errors import Conflict, Corrupt, Error, Invalid
+from common.repository.catalog import load_segments
 from common.repository.chunker import Chunker
 from common.repository.format.codec import Compressor
 from common.repository.format.names import key_name, pack_name
@@ -58,13 +59,14 @@ class Run:
         self._progress = Progress(on_progress)
         self._results = _Results()
         self._finished = False
+        self._pending: list[str] = []
         self._progress.begin("begin")
         if run_id in session.history.runs():
             raise Conflict(f"The run {run_id} has made its backup already.")
         # The key before the index: prune either sees this run or is seen by it.
         self._key = session.write_key(run_id, "backup")
         try:
-            self._known = session.known_chunks()
+            self._known = session.known_chunks(self._note_damage)
         except BaseException:
             session.directory.delete(key_name(self._key.key_id))
             raise
@@ -93,6 +95,9 @@ class Run:
         tree = TreeWriter(self._trees)
         sink = ComponentRecorder(tree, self._ingest, self._progress)
         sink.details = {}
+        for message in self._pending:
+            sink.warn(message)
+        self._pending.clear()
         try:
             yield sink
         except BaseException:
@@ -136,6 +141,11 @@ class Run:
         )
         return Prepared(self._session, body, self._results.warnings)
 
+    def _note_damage(self, name: str, error: Corrupt) -> None:
+        """A damaged index costs deduplication and no backup: it is told with a component."""
+        del name
+        self._pending.append(f"{error.message} What it lists is stored anew. Check the repository.")
+
     def _statistics(self, components: tuple[StoredComponent, ...]) -> Statistics:
         packs = self._content_packs.stored + self._tree_packs.stored
         return Statistics(
@@ -150,7 +160,8 @@ class Run:
         source = self._session.source
         names = {info.name for info in source.list("index/")}
         if not self._known.segments <= names or not self._known.relied() <= self._session.present():
-            segments = self._session.segments()
+            session = self._session
+            segments = load_segments(session.source, session.keys.index, lambda _name, _error: None)
             for entry in self._known.endangered(segments, self._session.present()):
                 self._segments.add_live(entry)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from common.errors import Invalid, NotFound
-from common.repository.catalog import Catalog, Segment, load_segments
+from common.errors import Corrupt, Invalid, NotFound
+from common.repository.catalog import Catalog, OnDamaged, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG, Kind, key_name, kind_of
@@ -71,14 +71,17 @@ class Session:
             if kind_of(info.name) is Kind.KEY
         }
 
-    def catalog(self) -> Catalog:
-        """The index. Packs and keys are looked up after it: they are written before it is."""
-        segments = self.segments()
+    def catalog(self, damaged: OnDamaged | None = None) -> Catalog:
+        """The index. Packs and keys are looked up after it: they are written before it is.
+
+        A damaged segment is an error, unless ``damaged`` takes it.
+        """
+        segments = list(load_segments(self.source, self.keys.index, damaged))
         return Catalog(segments, self.present(), self.key_ids())
 
-    def known_chunks(self) -> KnownChunks:
-        """The index as a writer uses it."""
-        segments = self.segments()
+    def known_chunks(self, damaged: OnDamaged) -> KnownChunks:
+        """The index as a writer uses it; what is in a damaged segment is stored anew."""
+        segments = list(load_segments(self.source, self.keys.index, damaged))
         return KnownChunks(segments, self.present(), self.key_ids())
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
@@ -116,12 +119,16 @@ class Session:
         except NotFound:
             return False
 
-    def wrapped_keys(self) -> list[WrappedKey]:
-        """Every wrapped run key."""
+    def wrapped_keys(self, damaged: OnDamaged | None = None) -> list[WrappedKey]:
+        """Every wrapped run key. A damaged one is an error, unless ``damaged`` takes it."""
         found = []
         for info in list(self.source.list("keys/")):
             try:
                 found.append(self.read_key(info.name))
             except NotFound:
                 continue  # deleted since it was listed
+            except Corrupt as error:
+                if damaged is None:
+                    raise
+                damaged(info.name, error)
         return found

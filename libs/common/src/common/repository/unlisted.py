@@ -1,6 +1,7 @@
 """Packs that are there and that no index segment lists: what is in them?"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from functools import cached_property
 
 from common.errors import Corrupt, NotFound
@@ -31,19 +32,22 @@ class UnlistedPacks:
 
     @cached_property
     def _chunks(self) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
+        return {
+            chunk_id: entry.pack_id
+            for entry in self.entries()
+            for chunk_id, _ in entry.directory.all_chunks()
+        }
+
+    def entries(self) -> Iterator[PackEntry]:
+        """These packs as an index would list them; those that cannot be opened are left out."""
         for info in self._session.source.list("packs/"):
             if kind_of(info.name) is not Kind.PACK:
                 continue
             pack_id = bytes.fromhex(info.name.rpartition("/")[2])
             if pack_id not in self._pack_ids:
                 continue
-            try:
-                directory = read_entry(self._session, self._keys, info).directory
-            except (Corrupt, NotFound):
-                continue  # nothing that is known needs it
-            found.update((chunk_id, pack_id) for chunk_id, _ in directory.all_chunks())
-        return found
+            with suppress(Corrupt, NotFound):
+                yield read_entry(self._session, self._keys, info)
 
 
 def read_entry(session: Session, keys: KeyRing, pack: ObjectInfo) -> PackEntry:
