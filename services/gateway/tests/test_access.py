@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.identity.access import Access, guarded_router, logged_in, needs, public
+from gateway.identity.access import guarded_router, needs, public, session
+from gateway.identity.admitting import Access
 from gateway.identity.domain import Permission
 
 
@@ -19,7 +20,7 @@ def test_a_route_that_declares_nothing_cannot_be_made() -> None:
     ("declare", "access"),
     [
         (public, Access(public=True)),
-        (logged_in, Access()),
+        (session(), Access()),
         (needs(Permission.AUDIT_READ), Access(permission=Permission.AUDIT_READ)),
     ],
 )

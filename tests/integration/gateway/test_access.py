@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 
 from common.messages import AuditPage, Envelope, RestoreStarted, seal, uuid7
 from gateway.app import ROUTERS
-from gateway.identity.access import Access
+from gateway.identity.admitting import Access
 from gateway.identity.domain import Permission
 from integration.gateway.site import PASSWORD, Site
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from common.crypto.passwords import Passwords
 from common.errors import Invalid, NotFound, Unauthorized
+from gateway.identity.admitting import Access
 from gateway.identity.bootstrap import FirstAdministrator, ensure_administrator
 from gateway.identity.domain import Client
 from gateway.identity.handlers import Identity
@@ -194,12 +195,12 @@ async def test_it_is_known_that_a_session_has_ended(strict: Site) -> None:
     identity = Identity(strict.runtime, strict.runtime.settings)
     client = Client("127.0.0.1", "test", "GET", "/")
     token = await begin_local_session(strict.runtime)
-    caller = await identity.admit(token, None, client)
+    caller = await identity.admit(token, Access(), client)
     assert await identity.still_here(caller)
     await identity.log_out(caller)
     assert not await identity.still_here(caller)
     with pytest.raises(Unauthorized):
-        await identity.admit(token, None, client)
+        await identity.admit(token, Access(), client)
     identity.close()
 
 

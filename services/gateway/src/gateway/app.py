@@ -45,8 +45,14 @@ SECURITY = {
     "session": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of a session, from `/api/auth/login`.",
-    }
+        "description": "The token of a session, from `/api/auth/login`, or an API key.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "strongroom_session",
+        "description": "A console's session. Unsafe requests send `X-CSRF-Token` as well.",
+    },
 }
 
 

@@ -9,6 +9,8 @@ class IdentitySettings(ServiceSettings):
     """Sessions, lockout and rate limits; times are minutes, as documented."""
 
     security_session_timeout: int = Field(default=30, ge=1)
+    security_session_lifetime: int = Field(default=720, ge=1)
+    security_step_up_minutes: int = Field(default=5, ge=1)
     security_max_sessions: int = Field(default=3, ge=1)
     security_max_login_attempts: int = Field(default=5, ge=1)
     security_lockout_duration: int = Field(default=15, ge=1)
@@ -16,6 +18,7 @@ class IdentitySettings(ServiceSettings):
     security_max_requests_per_hour: int = Field(default=1000, ge=1)
     security_bcrypt_rounds: int = Field(default=12, ge=10, le=16)
     strongroom_admin_password: SecretStr = SecretStr("")
+    gateway_public_url: str = Field(default="http://localhost:8000", pattern=r"^https?://[^/]+/?$")
 
 
 class GatewaySettings(IdentitySettings, RepositorySettings):

@@ -4,8 +4,7 @@ The declaration stands on the endpoint, below the router's decorator; ``GuardedR
 endpoint without one when the module is imported, and admits nobody before the body is read.
 """
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
@@ -15,20 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.web import error_answers
-from gateway.identity.domain import Caller, Client, Permission
+from gateway.identity import cookies
+from gateway.identity.admitting import Access
+from gateway.identity.domain import Caller, Client, Limit, Permission
 from gateway.identity.handlers import Identity
 
 F = TypeVar("F", bound=Callable[..., Any])
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LONGEST_USER_AGENT = 512
 LONGEST_RESOURCE = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may use a route: everybody, every user, or users with the permission."""
-
-    public: bool = False
-    permission: Permission | None = None
 
 
 def _declare(access: Access) -> Callable[[F], F]:
@@ -44,14 +38,22 @@ def public(endpoint: F) -> F:
     return _declare(Access(public=True))(endpoint)
 
 
-def logged_in(endpoint: F) -> F:
-    """Every user may use the route, whatever the user's roles."""
-    return _declare(Access())(endpoint)
+def session(
+    *, fresh: bool = False, keys: bool = False, limits: Iterable[Limit] = ()
+) -> Callable[[F], F]:
+    """Every user may use the route: with a fresh factor, by an API key, in a limited session."""
+    return _declare(Access(fresh=fresh, keys=keys, limits=frozenset(limits)))
 
 
-def needs(permission: Permission) -> Callable[[F], F]:
-    """Only users with the permission may use the route."""
-    return _declare(Access(permission=permission))
+def needs(
+    permission: Permission, *, fresh: bool = False, stations: bool = False
+) -> Callable[[F], F]:
+    """Only users with the permission may use the route.
+
+    ``fresh``: and only when they have given a factor lately. ``stations``: the endpoint holds
+    callers that are bound to a station to it; without that they are refused.
+    """
+    return _declare(Access(permission=permission, fresh=fresh, stations=stations))
 
 
 def client_of(request: Request) -> Client:
@@ -67,6 +69,22 @@ def client_of(request: Request) -> Client:
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _admit(request: Request, access: Access) -> Caller:
+    """Who sends the request, by a bearer token or else by the cookie of a console.
+
+    A cookie comes with whatever makes the browser send a request, so it counts only with a header
+    that no other site can set.
+    """
+    identity = identity_of(request)
+    client = client_of(request)
+    if "authorization" in request.headers:
+        return await identity.admit(_bearer(request), access, client)
+    token = cookies.token_of(request)
+    if token and request.method not in SAFE and not cookies.csrf_holds(request, token):
+        await identity.refuse_forged(client)
+    return await identity.admit(token, access, client)
 
 
 class GuardedRoute(APIRoute):
@@ -87,10 +105,7 @@ class GuardedRoute(APIRoute):
             return handle
 
         async def guarded(request: Request) -> Response:
-            identity = identity_of(request)
-            request.state.caller = await identity.admit(
-                _bearer(request), access.permission, client_of(request)
-            )
+            request.state.caller = await _admit(request, access)
             return await handle(request)
 
         return guarded
@@ -100,11 +115,12 @@ def _documented(access: Access, options: dict[str, Any]) -> dict[str, Any]:
     answers = error_answers(413, 422, 500, 503)
     extra: dict[str, Any] = {}
     if not access.public:
-        answers |= error_answers(401)
-        extra["security"] = [{"session": []}]
+        answers |= error_answers(401, 403)
+        extra["security"] = [{"session": []}, {"cookie": []}]
     if access.permission:
-        answers |= error_answers(403)
         extra["x-permission"] = access.permission.value
+    if access.fresh:
+        extra["x-fresh-factor"] = True
     options["responses"] = answers | (options.get("responses") or {})
     options["openapi_extra"] = extra | (options.get("openapi_extra") or {})
     return options

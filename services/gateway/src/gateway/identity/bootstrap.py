@@ -37,7 +37,8 @@ async def ensure_administrator(
     """Create the administrator unless there is a user already.
 
     A password that is not configured is generated and given to ``announce`` before it is stored,
-    so that a crash between the two leaves no account that nobody can open.
+    so that a crash between the two leaves no account that nobody can open. It was seen on a screen
+    and has to be changed at the first login; one that is configured, for unattended use, need not.
 
     Raises:
         Invalid: no password is configured, and nobody could be told a generated one.
@@ -49,7 +50,13 @@ async def ensure_administrator(
         if not password:
             password = _generate(announce)
         user = store.User(str(uuid7()), NAME, await hash_password(password))
-        await store.add_user(context.conn, user, name_key(NAME), ["administrator"])
+        await store.add_user(
+            context.conn,
+            user,
+            name_key(NAME),
+            ["administrator"],
+            must_change_password=not configured.get_secret_value(),
+        )
         await context.audit(
             "create",
             event_type="user_created",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from common.errors import Permanent, Unauthorized
+from common.errors import Forbidden, Permanent, Unauthorized
 from common.messages import Actor
 
 
@@ -46,6 +46,12 @@ class WrongCredentials(Unauthorized):
     code = "wrong_credentials"
 
 
+class WrongFactor(Forbidden):
+    """The password or the code is wrong."""
+
+    code = "wrong_factor"
+
+
 class AccountLocked(Permanent):
     """Too many failed logins: the account is locked for a while."""
 
@@ -78,15 +84,39 @@ class Client:
     resource: str
 
 
+class Limit(StrEnum):
+    """Why a session may do almost nothing yet."""
+
+    SECOND_FACTOR = "second_factor"
+    PASSWORD_CHANGE = "password_change"  # noqa: S105 - a state, no password
+    ENROLMENT = "mfa_enrolment"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user in a session, with what the user's roles grant."""
+    """A user in a session or by an API key, with what may be done so.
+
+    ``station`` is the only one that the caller may touch; empty means every one.
+    """
 
     user_id: str
     name: str
     permissions: frozenset[str]
     session_id: str
     client: Client
+    limit: Limit | None = None
+    fresh: bool = True
+    key_id: str = ""
+    station: str = ""
+
+    def check_station(self, station: str) -> None:
+        """Refuse a station that the caller is not bound to.
+
+        Raises:
+            Forbidden: it is another one.
+        """
+        if self.station and station != self.station:
+            raise Forbidden(f"This API key is for the station {self.station} alone.")
 
     def may(self, needed: Permission) -> bool:
         """Whether this caller has the permission."""

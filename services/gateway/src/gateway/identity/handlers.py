@@ -1,34 +1,34 @@
-"""Logging in and out, and finding out who is asking."""
+"""Logging in and out, and giving factors."""
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar, TypeVarTuple, Unpack
-
-import structlog
 
 from common.crypto.passwords import Passwords
 from common.crypto.tokens import digest, new_token
-from common.db import borrowed, is_transient, transaction
-from common.errors import Forbidden, Unauthorized
+from common.db import borrowed, transaction
+from common.errors import Unauthorized
 from common.messages import Actor, uuid7
+from common.outbox import Context
 from common.service import Runtime
-from gateway.identity import store
+from gateway.identity import session_store, store
+from gateway.identity.admission import Admission
 from gateway.identity.domain import (
     AccountLocked,
     Caller,
     Client,
-    Permission,
     RateLimited,
     WrongCredentials,
+    WrongFactor,
     locked_for,
     name_key,
     over_limit,
 )
-from gateway.identity.refusals import Refusals, audit
+from gateway.identity.refusals import audit
 from gateway.settings import IdentitySettings
 
 T = TypeVar("T")
@@ -37,8 +37,6 @@ Ts = TypeVarTuple("Ts")
 # Hashing takes a processor for a third of a second: more at once would starve everything else.
 HASHING_THREADS = 2
 LONGEST_QUEUE = 64
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,14 @@ class NewSession:
     idle_seconds: int
 
 
-class Identity:
+class Identity(Admission):
     """Users and their sessions."""
 
     def __init__(self, runtime: Runtime[Any], settings: IdentitySettings) -> None:
-        self._runtime = runtime
-        self._settings = settings
-        self._refusals = Refusals(runtime)
+        super().__init__(runtime, settings)
         self._passwords = Passwords(settings.security_bcrypt_rounds)
         self._threads = ThreadPoolExecutor(HASHING_THREADS, "passwords")
         self._hashing = 0
-        self._idle = timedelta(minutes=settings.security_session_timeout)
-        self._lockout = timedelta(minutes=settings.security_lockout_duration)
 
     def close(self) -> None:
         """Take no more passwords; what is being hashed ends by itself."""
@@ -95,13 +89,13 @@ class Identity:
             user = await store.find_user(connection, name_key(name))
         stored = user.password_hash if user else None
         right = await self._in_thread(self._passwords.verify, password, stored)
-        if user is None or not right:
+        if user is None or stored is None or user.disabled or not right:
             await self._record_failure(user, client)
             raise WrongCredentials
-        if self._passwords.outdated(user.password_hash):
+        if self._passwords.outdated(stored):
             renewed = await self.hash(password)
             async with transaction(self._runtime.pool) as connection:
-                await store.replace_hash(connection, user.id, user.password_hash, renewed)
+                await store.replace_hash(connection, user.id, stored, renewed)
         return await self._begin_session(user, account, client)
 
     async def _limit_rate(self, client: Client) -> None:
@@ -137,75 +131,132 @@ class Identity:
             await audit(context, "login_attempt", client, success=False, risk_level="medium")
 
     async def _begin_session(self, user: store.User, account: bytes, client: Client) -> NewSession:
-        token = new_token()
-        keep = self._settings.security_max_sessions
         actor = Actor(user=user.id, address=client.address)
         async with self._runtime.transaction(actor) as context:
-            connection = context.conn
-            await store.forgive(connection, account)
-            await store.add_session(connection, str(uuid7()), user.id, digest(token), client)
-            await store.end_oldest_sessions(connection, user.id, self._idle, keep)
-            caller = await store.find_caller(connection, digest(token), self._idle, client)
-            data = {"login_method": "password", "user_name": user.name}
-            await audit(context, "login_attempt", client, data=data)
+            await store.forgive(context.conn, account)
+            return await self.begin(context, user.id, client, "password")
+
+    async def begin(
+        self,
+        context: Context,
+        user_id: str,
+        client: Client,
+        method: str,
+        *,
+        second_factor: bool = False,
+    ) -> NewSession:
+        """Begin a session of a user who has just given a factor; it is audited.
+
+        Raises:
+            WrongCredentials: the user is disabled or gone.
+        """
+        token = new_token()
+        connection = context.conn
+        await session_store.add_session(
+            connection,
+            str(uuid7()),
+            user_id,
+            digest(token),
+            client,
+            method=method,
+            second_factor=second_factor,
+        )
+        keep = self._settings.security_max_sessions
+        await session_store.end_oldest_sessions(connection, user_id, self.times, keep)
+        caller = await session_store.find_caller(connection, digest(token), self.times, client)
         if caller is None:
             raise WrongCredentials
-        return NewSession(token, caller, int(self._idle.total_seconds()))
+        data = {"login_method": method, "user_name": caller.name}
+        await audit(context, "login_attempt", client, data=data)
+        return NewSession(token, caller, int(self.times.idle.total_seconds()))
+
+    async def complete(self, caller: Caller, method: str) -> NewSession:
+        """Record the second factor in a session, which is known by a new token from now on.
+
+        Raises:
+            Unauthorized: the session has ended meanwhile.
+        """
+        token = new_token()
+        async with self._runtime.transaction(caller.actor()) as context:
+            await self._prove(context, caller, method, digest(token), second_factor=True)
+            found = await session_store.find_caller(
+                context.conn, digest(token), self.times, caller.client
+            )
+        if found is None:
+            raise Unauthorized
+        return NewSession(token, found, int(self.times.idle.total_seconds()))
+
+    async def refresh(self, caller: Caller, method: str, *, second_factor: bool) -> None:
+        """Record that a factor was given again: what needs a fresh one may be done for a while.
+
+        Raises:
+            Unauthorized: the session has ended meanwhile.
+        """
+        async with self._runtime.transaction(caller.actor()) as context:
+            await self._prove(context, caller, method, None, second_factor=second_factor)
+
+    async def _prove(
+        self,
+        context: Context,
+        caller: Caller,
+        method: str,
+        token_digest: bytes | None,
+        *,
+        second_factor: bool,
+    ) -> None:
+        if not await session_store.prove(
+            context.conn, caller.session_id, token_digest, second_factor=second_factor
+        ):
+            raise Unauthorized
+        data = {"method": method, "second_factor": second_factor}
+        await audit(context, "factor_given", caller.client, data=data)
+
+    async def check_password(self, caller: Caller, password: str) -> None:
+        """Refuse a password that is not the caller's. Failures lock this question for a while.
+
+        Raises:
+            AccountLocked: too many wrong ones.
+            WrongFactor: it is wrong, or the user has none.
+        """
+        async with self.attempt(caller, "password"):
+            async with borrowed(self._runtime.pool) as connection:
+                stored = await store.password_of(connection, caller.user_id)
+            if not await self._in_thread(self._passwords.verify, password, stored):
+                raise WrongFactor
+
+    @asynccontextmanager
+    async def attempt(self, caller: Caller, factor: str) -> AsyncIterator[None]:
+        """Count what the block tries as failed unless it ends well, before it is tried.
+
+        It is counted for each user and apart from logins: a thief of a session cannot guess
+        without end, and cannot keep the user from logging in.
+
+        Raises:
+            AccountLocked: too many attempts have failed.
+        """
+        account = hashlib.sha256(f"{factor} of {caller.user_id}".encode()).digest()
+        await self._claim_attempt(account, caller.client)
+        try:
+            yield
+        except WrongFactor:
+            await self._record_wrong_factor(caller, factor)
+            raise
+        async with transaction(self._runtime.pool) as connection:
+            await store.forgive(connection, account)
+
+    async def _record_wrong_factor(self, caller: Caller, factor: str) -> None:
+        async with self._runtime.transaction(caller.actor()) as context:
+            await audit(
+                context,
+                "factor_given",
+                caller.client,
+                success=False,
+                risk_level="medium",
+                data={"method": factor},
+            )
 
     async def log_out(self, caller: Caller) -> None:
         """End the session of this request."""
         async with self._runtime.transaction(caller.actor()) as context:
-            await store.end_session(context.conn, caller.session_id)
+            await session_store.end_session(context.conn, caller.session_id, caller.user_id)
             await audit(context, "logout", caller.client)
-
-    async def admit(self, token: str, needed: Permission | None, client: Client) -> Caller:
-        """Who is asking, if it is a live session with the permission; None asks for any user.
-
-        Raises:
-            Unauthorized: no live session has this token.
-            Forbidden: the session's user lacks the permission.
-        """
-        caller = None
-        if token:
-            async with borrowed(self._runtime.pool) as connection:
-                caller = await store.find_caller(connection, digest(token), self._idle, client)
-        if caller is None:
-            await self._refusals.record("authentication_failed", client)
-            raise Unauthorized
-        if needed is not None:
-            await self.require(caller, needed)
-        return caller
-
-    async def require(self, caller: Caller, needed: Permission) -> None:
-        """Refuse a caller without the permission.
-
-        Raises:
-            Forbidden: naming the permission.
-        """
-        if not caller.may(needed):
-            await self._refusals.record(
-                "permission_denied", caller.client, caller, needed=needed.value
-            )
-            raise Forbidden(f"This needs the permission {needed.value}.")
-
-    async def still_here(self, caller: Caller) -> bool:
-        """Whether the caller's session is known to live, for answers that go on for long."""
-        try:
-            async with borrowed(self._runtime.pool) as connection:
-                return await store.session_lives(connection, caller.session_id, self._idle)
-        except Exception as error:
-            if is_transient(error):
-                return False
-            raise
-
-    async def keep_house(self, every: float = 600.0) -> None:
-        """Remove now and then what no longer counts."""
-        while True:
-            await asyncio.sleep(every)
-            try:
-                async with transaction(self._runtime.pool) as connection:
-                    await store.purge(connection, self._idle, self._lockout)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("the database is away, cleaning later")

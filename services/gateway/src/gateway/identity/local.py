@@ -6,7 +6,7 @@ from common.crypto.tokens import digest, new_token
 from common.errors import NotFound
 from common.messages import uuid7
 from common.service import Runtime
-from gateway.identity import store
+from gateway.identity import session_store, store
 from gateway.identity.bootstrap import NAME
 from gateway.identity.domain import Client, name_key
 
@@ -26,7 +26,9 @@ async def begin_local_session(runtime: Runtime[Any], name: str = NAME) -> str:
         user = await store.find_user(context.conn, name_key(name))
         if user is None:
             raise NotFound(f"There is no user '{name}'.")
-        await store.add_session(context.conn, str(uuid7()), user.id, digest(token), CLIENT)
+        await session_store.add_session(
+            context.conn, str(uuid7()), user.id, digest(token), CLIENT, method="local"
+        )
         await context.audit(
             CLIENT.method,
             event_type="login_attempt",

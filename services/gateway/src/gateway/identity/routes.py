@@ -1,21 +1,24 @@
 """Logging in, out, and asking who one is."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.requests import Request
 
 from common.crypto.passwords import LONGEST
 from common.web import error_answers
+from gateway.identity import cookies
 from gateway.identity.access import (
     TheCaller,
     TheIdentity,
     client_of,
     guarded_router,
-    logged_in,
     public,
+    session,
 )
-from gateway.identity.domain import Caller, Client
+from gateway.identity.answers import Me, SessionAnswer, begun_answer
+from gateway.identity.domain import Client, Limit
 from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/auth", tags=["auth"])
@@ -30,51 +33,44 @@ class Login(BaseModel):
 
     username: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     password: SecretStr = Field(min_length=1, max_length=LONGEST)
-
-
-class Me(BaseModel):
-    """A user and what the user may do."""
-
-    user_id: str = Field(examples=["019ab0c4-7d1e-7c3a-9b57-6a1f0f3c2d11"])
-    name: str = Field(examples=["admin"])
-    permissions: list[str] = Field(examples=[["backups:read", "manage_settings"]])
-
-    @classmethod
-    def of(cls, caller: Caller) -> "Me":
-        """The caller, as shown."""
-        return cls(user_id=caller.user_id, name=caller.name, permissions=sorted(caller.permissions))
-
-
-class Session(BaseModel):
-    """A new session. The token is shown this once; send it as ``Authorization: Bearer <token>``."""
-
-    token: str = Field(examples=["k3JcX0qv9RZt2nLw…"])
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, none itself
-    expires_in: int = Field(
-        description="Seconds without any request after which the session ends.", examples=[1800]
+    cookie: bool = Field(
+        default=False,
+        description="Keep the token in a cookie that no script can read, for a console.",
     )
-    user: Me
 
 
-@router.post("/login", responses=error_answers(400, 401, 423, 429))
+@router.post("/login", responses=error_answers(400, 401, 403, 423, 429))
 @public
 async def log_in(
-    body: Login, identity: TheIdentity, client: Annotated[Client, Depends(client_of)]
-) -> Session:
-    """Begin a session. A user has few at a time: the oldest ends when another begins."""
+    body: Login,
+    request: Request,
+    response: Response,
+    identity: TheIdentity,
+    client: Annotated[Client, Depends(client_of)],
+) -> SessionAnswer:
+    """Begin a session. A user has few at a time: the oldest ends when another begins.
+
+    `limit` says what has to be done before the session is good for anything else.
+    """
+    if body.cookie and cookies.foreign(request):
+        await identity.refuse_forged(client)
     begun = await identity.log_in(body.username, body.password.get_secret_value(), client)
-    return Session(token=begun.token, expires_in=begun.idle_seconds, user=Me.of(begun.caller))
+    return begun_answer(request, response, begun, cookie=body.cookie)
 
 
 @router.post("/logout", status_code=204, response_class=Response)
-@logged_in
-async def log_out(caller: TheCaller, identity: TheIdentity) -> None:
+@session(limits=Limit)
+async def log_out(request: Request, caller: TheCaller, identity: TheIdentity) -> Response:
     """End this session; its token is worth nothing from now on."""
     await identity.log_out(caller)
+    response = Response(status_code=204)
+    if cookies.token_of(request):
+        cookies.forget(request, response)
+    return response
 
 
 @router.get("/me")
-@logged_in
-async def show_me(caller: TheCaller) -> Me:
-    """Show who this session belongs to, and what it may do."""
-    return Me.of(caller)
+@session(limits=Limit, keys=True)
+async def show_me(request: Request, caller: TheCaller) -> Me:
+    """Show who this session or key belongs to, and what it may do."""
+    return Me.of(caller, csrf_token=cookies.csrf_shown(request))

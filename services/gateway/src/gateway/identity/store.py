@@ -1,11 +1,11 @@
-"""All SQL about users, sessions, failed logins and rate limits."""
+"""SQL about users, failed logins and rate limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.db import Connection
-from gateway.identity.domain import Caller, Client, Window
+from gateway.identity.domain import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class User:
 
     id: str
     name: str
-    password_hash: str
+    password_hash: str | None
+    disabled: bool = False
 
 
 async def any_user(connection: Connection) -> bool:
@@ -25,14 +26,25 @@ async def any_user(connection: Connection) -> bool:
     return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM users)"))
 
 
-async def add_user(connection: Connection, user: User, key: str, roles: Sequence[str]) -> None:
+async def add_user(
+    connection: Connection,
+    user: User,
+    key: str,
+    roles: Sequence[str],
+    *,
+    must_change_password: bool = False,
+) -> None:
     """Create a user with these roles; ``key`` is the name as it is compared."""
     await connection.execute(
-        "INSERT INTO users (id, name, name_key, password_hash) VALUES ($1, $2, $3, $4)",
+        """
+        INSERT INTO users (id, name, name_key, password_hash, must_change_password)
+        VALUES ($1, $2, $3, $4, $5)
+        """,
         user.id,
         user.name,
         key,
         user.password_hash,
+        must_change_password,
     )
     await connection.execute(
         "INSERT INTO user_roles (user_id, role) SELECT $1, unnest($2::text[])", user.id, roles
@@ -42,9 +54,21 @@ async def add_user(connection: Connection, user: User, key: str, roles: Sequence
 async def find_user(connection: Connection, key: str) -> User | None:
     """The user whose name is compared as ``key``."""
     row = await connection.fetchrow(
-        "SELECT id::text, name, password_hash FROM users WHERE name_key = $1", key
+        """
+        SELECT id::text, name, password_hash, disabled_at IS NOT NULL AS disabled
+        FROM users WHERE name_key = $1
+        """,
+        key,
     )
     return User(**dict(row)) if row else None
+
+
+async def password_of(connection: Connection, user_id: str) -> str | None:
+    """What is stored of a user's password; None if there is no such user or password."""
+    found: str | None = await connection.fetchval(
+        "SELECT password_hash FROM users WHERE id = $1", user_id
+    )
+    return found
 
 
 async def replace_hash(connection: Connection, user_id: str, old: str, new: str) -> None:
@@ -119,96 +143,8 @@ async def count_hit(connection: Connection, bucket: str, seconds: Sequence[int])
     return [Window(**dict(row)) for row in rows]
 
 
-async def add_session(
-    connection: Connection, session_id: str, user_id: str, token_digest: bytes, client: Client
-) -> None:
-    """Begin a session."""
-    await connection.execute(
-        """
-        INSERT INTO sessions (id, user_id, token_digest, address, user_agent)
-        VALUES ($1, $2, $3, $4, $5)
-        """,
-        session_id,
-        user_id,
-        token_digest,
-        client.address,
-        client.user_agent,
-    )
-
-
-async def end_oldest_sessions(
-    connection: Connection, user_id: str, idle: timedelta, keep: int
-) -> None:
-    """End what has idled out, and the oldest sessions beyond the number that a user may have."""
-    await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
-    await connection.execute(
-        """
-        DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
-            SELECT id FROM sessions WHERE user_id = $1 AND last_seen_at > now() - $2::interval
-            ORDER BY created_at DESC, id DESC LIMIT $3)
-        """,
-        user_id,
-        idle,
-        keep,
-    )
-
-
-async def end_session(connection: Connection, session_id: str) -> None:
-    """End a session."""
-    await connection.execute("DELETE FROM sessions WHERE id = $1", session_id)
-
-
-async def find_caller(
-    connection: Connection, token_digest: bytes, idle: timedelta, client: Client
-) -> Caller | None:
-    """Who is in the live session with this token. Being asked for keeps a session alive.
-
-    One round trip; the time of last use is written only when a twentieth of the timeout is over.
-    """
-    row = await connection.fetchrow(
-        """
-        WITH touched AS (
-            UPDATE sessions SET last_seen_at = now() WHERE token_digest = $1
-            AND last_seen_at BETWEEN now() - $2::interval AND now() - $2::interval / 20)
-        SELECT s.id::text AS session_id, u.id::text AS user_id, u.name, ARRAY(
-            SELECT DISTINCT unnest(r.permissions)
-            FROM user_roles ur JOIN roles r ON r.name = ur.role WHERE ur.user_id = u.id
-        ) AS permissions
-        FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.token_digest = $1 AND s.last_seen_at > now() - $2::interval
-        """,
-        token_digest,
-        idle,
-    )
-    if row is None:
-        return None
-    return Caller(
-        user_id=row["user_id"],
-        name=row["name"],
-        permissions=frozenset(row["permissions"]),
-        session_id=row["session_id"],
-        client=client,
-    )
-
-
-async def session_lives(connection: Connection, session_id: str, idle: timedelta) -> bool:
-    """Whether the session has neither ended nor idled out; asking does not keep it alive."""
-    found = await connection.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM sessions WHERE id = $1 AND last_seen_at > now() - $2::interval)
-        """,
-        session_id,
-        idle,
-    )
-    return bool(found)
-
-
-async def purge(connection: Connection, idle: timedelta, lockout: timedelta) -> None:
-    """Remove what no longer counts: idle sessions, old failures, past windows."""
-    await connection.execute(
-        "DELETE FROM sessions WHERE last_seen_at <= now() - $1::interval", idle
-    )
+async def purge(connection: Connection, lockout: timedelta) -> None:
+    """Remove what no longer counts: old failures, past windows."""
     await connection.execute(
         "DELETE FROM login_failures WHERE failed_at <= now() - $1::interval", lockout
     )
