@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr
 
-from common.config import ServiceSettings
+from common.config import KeyText, RotatingKey, ServiceSettings, Settings
 from common.db.migrations import read
 from common.errors import Error, Invalid, LeaseLost, NotFound
 from common.messages import Failure, QuestionFailed, RepositoryConfig, seal
-from common.service.environment import load
+from common.service.environment import load, weaknesses
 from common.service.questions import unwrap
 from common.service.transport import choose
 
@@ -23,7 +23,14 @@ class Example(ServiceSettings):
 
 @pytest.fixture(autouse=True)
 def empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "SIGNING_KEY", "WORKERS", "AMQP_URL", "STRONGROOM_BUS_URL"):
+    for name in (
+        "DATABASE_URL",
+        "SIGNING_KEY",
+        "WORKERS",
+        "AMQP_URL",
+        "STRONGROOM_BUS_URL",
+        "ENVIRONMENT",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,6 +53,40 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(monkeypatch: pytest.Monke
         load(Example)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+class Keys(Settings):
+    """A service that holds keys."""
+
+    lasting_key: KeyText = SecretStr("")
+    changing_key: RotatingKey = SecretStr("")
+
+
+def test_production_refuses_weak_keys_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever guesses the key reads every backup."""
+    monkeypatch.setenv("LASTING_KEY", "your-backup-encryption-key")
+    monkeypatch.setenv("CHANGING_KEY", "hunter2,0f7Jq-and-an-older-one-that-was-strong-enough")
+    with pytest.raises(Invalid, match="strongroom keys generate") as caught:
+        load(Keys)
+    first, second = str(caught.value).splitlines()
+    assert first == "LASTING_KEY is too weak: it is the placeholder of an example."
+    assert second.startswith("CHANGING_KEY is too weak: it has 7 bytes, and 32 are the least. ")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_development_warns_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's machine would not start with the keys of the examples."""
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    monkeypatch.setenv("LASTING_KEY", "your-backup-encryption-key")
+    assert weaknesses(load(Keys)) == [
+        "LASTING_KEY is too weak: it is the placeholder of an example."
+    ]
+
+
+def test_an_older_key_may_be_weak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A weak key could never be replaced: what is sealed under it must open meanwhile."""
+    monkeypatch.setenv("CHANGING_KEY", "9Zt-this-one-is-long-and-of-many-kinds,hunter2")
+    assert weaknesses(load(Keys)) == []
 
 
 def test_a_service_needs_a_bus() -> None:

@@ -29,6 +29,7 @@ class Double:
         return Path("/passwords") / role
 
 
+KEY = "an encryption key that nobody guesses, 1"
 CLUSTER = cast("Cluster", Double())
 
 
@@ -49,14 +50,14 @@ def _secrets(settings: BaseModel) -> set[str]:
 
 def test_each_service_gets_its_own_secrets_alone(directory: DataDirectory) -> None:
     """Lost: the wall between who writes, who copies and who can read."""
-    keys = Keys(SecretStr("the encryption key"), SecretStr("the writer key"))
+    keys = Keys(SecretStr(KEY), SecretStr("the writer key"))
     wiring = Wiring(directory, CLUSTER, keys)
     bus = Double().url("bus")
     own: dict[str, tuple[Callable[[], Any], set[str]]] = {
         "gateway": (lambda: wiring.gateway("127.0.0.1", 8000), set()),
         "backup_worker": (wiring.backup_worker, {"the writer key"}),
-        "restore_worker": (wiring.restore_worker, {"the encryption key"}),
-        "token_service": (wiring.token_service, {"the encryption key"}),
+        "restore_worker": (wiring.restore_worker, {KEY}),
+        "token_service": (wiring.token_service, {KEY}),
         "storage_uploader": (wiring.storage_uploader, set()),
         "audit_sink": (wiring.audit_sink, set()),
     }
@@ -68,8 +69,8 @@ def test_a_key_from_the_environment_is_not_stored_and_not_replaced(
     directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: every backup, if a start without the key quietly made another one."""
-    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "given")
-    assert keys_of(directory).encryption.get_secret_value() == "given"
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", KEY)
+    assert keys_of(directory).encryption.get_secret_value() == KEY
     assert not directory.has_secret(ENCRYPTION_KEY)
     directory.repository.mkdir()
     (directory.repository / "config").touch()

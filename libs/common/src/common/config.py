@@ -6,8 +6,9 @@ service even reads a secret that is not its own. ``NAME_FILE`` names a file that
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -18,6 +19,22 @@ from pydantic_settings import (
 )
 
 from common.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """Marks a secret that protects data: where it is set and weak, production does not start.
+
+    ``several``: it may hold older keys after the newest, divided by commas. They only open what was
+    sealed before, and are not judged.
+    """
+
+    least: int = 32
+    several: bool = False
+
+
+KeyText = Annotated[SecretStr, Strong()]
+RotatingKey = Annotated[SecretStr, Strong(several=True)]
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -125,4 +142,4 @@ class WriterKeySettings(Settings):
 class EncryptionKeySettings(Settings):
     """What opens the repository's private key: only restore-worker and token-service have it."""
 
-    backup_encryption_key: SecretStr = SecretStr("")
+    backup_encryption_key: KeyText = SecretStr("")

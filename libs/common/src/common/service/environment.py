@@ -2,11 +2,12 @@
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from common.config import Settings
+from common.config import Settings, Strong
+from common.crypto.strength import listed, weakness
 from common.errors import Invalid
 
 S = TypeVar("S", bound=Settings)
@@ -16,8 +17,35 @@ def load(cls: type[S], **given: Any) -> S:
     """Read the settings; what is ``given`` here is not looked for in the environment.
 
     Raises:
-        Invalid: with a line for each variable that is missing or unacceptable, never its value.
+        Invalid: with a line for each variable that is missing or unacceptable, never its value. In
+            production a weak key is not acceptable.
     """
+    settings = _read(cls, given)
+    if settings.environment == "production" and (weak := weaknesses(settings)):
+        raise Invalid(
+            "\n".join(weak),
+            remedy="Make a key with `strongroom keys generate`; docs/how-to/secrets.md says how to"
+            " change one that is in use.",
+        )
+    return settings
+
+
+def weaknesses(settings: Settings) -> list[str]:
+    """A sentence for each key that is set and weak."""
+    found = []
+    for name, field in type(settings).model_fields.items():
+        rule = next((each for each in field.metadata if isinstance(each, Strong)), None)
+        value = getattr(settings, name)
+        if rule is None or not isinstance(value, SecretStr) or not value.get_secret_value():
+            continue
+        text = value.get_secret_value()
+        newest = (listed(text) or [""])[0] if rule.several else text
+        if why := weakness(newest, rule.least):
+            found.append(f"{name.upper()} is too weak: {why}.")
+    return found
+
+
+def _read(cls: type[S], given: dict[str, Any]) -> S:
     try:
         return cls(**given)
     except ValidationError as error:

@@ -13,7 +13,7 @@ from common.errors import Error
 from common.health import Health, create_app, serving
 from common.observability import bound, configure_logging, configure_tracing, shutdown_tracing
 from common.service.definition import Service
-from common.service.environment import load
+from common.service.environment import load, weaknesses
 from common.service.hosting import hosted
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -32,6 +32,8 @@ def run(service: Service[S]) -> NoReturn:
         print(f"{service.name} cannot start.\n{error}", file=sys.stderr)  # noqa: T201 - logging is set up with the settings
         sys.exit(error.exit_code)
     configure_logging(settings.log_level)
+    for sentence in weaknesses(settings):
+        log.warning("weak key", service=service.name, reason=sentence)
     configure_tracing(service.name, settings.otel_exporter_otlp_endpoint)
     code = asyncio.run(_main(service, settings))
     shutdown_tracing()
