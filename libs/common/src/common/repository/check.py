@@ -64,6 +64,11 @@ class Checker:
             found = tuple(finding for finding in found if finding.affects)
         return CheckReport(found, self._objects, self._read)
 
+    def survey(self) -> tuple[Fetcher, PackWatch]:
+        """The index and the damage of every pack: what a repair goes by."""
+        fetcher = self._index()
+        return fetcher, self._packs(fetcher, list(range(len(fetcher.catalog.packs))))
+
     def _trouble(self, error: Damaged, where: str, path: bytes | None) -> None:
         self._findings.add(error.name, _kind(error), error.message)
         shown = "" if path is None else show_path(path) or "."

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from common.errors import Invalid
 from common.repository.entry import Entry, EntryType, show_path
+from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList
 from common.repository.ingest import Ingest, NotReadable, Read
 from common.repository.listing import TreeWriter
@@ -85,6 +86,11 @@ class Recorder:
         self._check_type(entry)
         self._progress.entry(entry.path)
         self._keep(self._ingest.stream(entry, stream))
+
+    def add_stored(self, entry: StoredEntry) -> None:
+        """Take an entry from a backup of this very repository, with the content that it has."""
+        self._progress.entry(entry.path)
+        self._tree.add(entry, entry.content)
 
     def warn(self, message: str) -> None:
         """Keep a warning."""

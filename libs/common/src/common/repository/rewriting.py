@@ -1,7 +1,8 @@
 """Copying the chunks still needed out of packs that are mostly waste."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 from uuid import UUID
 
 from common.repository.damage import Damaged
@@ -9,14 +10,20 @@ from common.repository.fetch import Fetcher
 from common.repository.format.codec import Compressor
 from common.repository.format.names import key_name
 from common.repository.format.pack import CONTENT, TREE
-from common.repository.marking import Marks
 from common.repository.packing import PackWriter, SegmentWriter
 from common.repository.session import Session
 from common.repository.storing import ChunkStore
 
 
+class Wanted(Protocol):
+    """Says which chunks to copy. ``Marks`` is one."""
+
+    def needed(self, pack: int) -> Sequence[int]:
+        """For each chunk of a pack, whether it is wanted."""
+
+
 def rewrite(
-    session: Session, fetcher: Fetcher, marks: Marks, packs: Iterable[int], run: UUID
+    session: Session, fetcher: Fetcher, marks: Wanted, packs: Iterable[int], run: UUID
 ) -> None:
     """Store the needed chunks of these packs anew and list them. Every one is verified on the way.
 
@@ -63,7 +70,7 @@ def rewrite(
             raise
 
 
-def _copy(fetcher: Fetcher, marks: Marks, pack: int, store: ChunkStore) -> None:
+def _copy(fetcher: Fetcher, marks: Wanted, pack: int, store: ChunkStore) -> None:
     needed = marks.needed(pack)
     entry = fetcher.catalog.packs[pack]
     first = 0

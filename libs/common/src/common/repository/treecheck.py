@@ -65,13 +65,14 @@ class TreeChecker:
             return
         good = True
         for entry in block.entries:
-            for trouble in self._troubles(entry):
+            for trouble in self.troubles(entry):
                 self._on_trouble(trouble, where, entry.path)
                 good = False
         if good:
             self._good.add(chunk_id)
 
-    def _troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
+    def troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
+        """What is wrong with the content of one entry."""
         lists: list[tuple[bytes, int]] = []
         for item in items(self._fetcher, entry.content, lambda *chunk: lists.append(chunk)):
             trouble = item if isinstance(item, Damaged) else self._use(*item)

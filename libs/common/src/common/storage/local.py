@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -101,6 +102,22 @@ class LocalDirectory:
                 sync_folder(path.parent)
         except NotFound:
             return
+
+    def set_aside(self, name: str, owner: str) -> Path:
+        """Keep the file of an object among the unfinished ones of ``owner``, for a time.
+
+        The object itself stays too, until it is replaced or deleted, on file systems that can have
+        one file under two names; on others it is gone from its place.
+        """
+        path = self.path / check_name(name)
+        aside = self.path / TEMPORARY / f"{owner}.{secrets.token_hex(8)}"
+        with explained(self.path, name):
+            make_folders(aside.parent)
+            try:
+                os.link(path, aside, follow_symlinks=False)
+            except PermissionError:  # what Linux says where there are no hard links
+                path.rename(aside)
+        return aside
 
     def leftovers(self, owner: str | None = None, before: datetime | None = None) -> Sequence[Path]:
         """Unfinished objects: of one owner, or last written before some time, or all."""
