@@ -245,10 +245,7 @@ def fill(folder: Path, mebibytes: int, seed: int = 1) -> None:
     """Files of 64 MiB that do not compress and hold no chunk twice; the same for the same seed."""
     folder.mkdir(parents=True, exist_ok=True)
     noise = random.Random(seed)
-    block = bytearray(noise.randbytes(MIB))
     for number in range(0, mebibytes, 64):
         with (folder / f"block-{number:05}").open("wb") as file:
             for _ in range(min(64, mebibytes - number)):
-                for offset in range(0, MIB, 1 << 16):
-                    block[offset : offset + 512] = noise.randbytes(512)
-                file.write(block)
+                file.write(noise.randbytes(MIB))
