@@ -8,17 +8,15 @@ from pathlib import Path
 from common.components.files import FilesComponent, FilesOptions
 from common.messages import uuid7
 from common.repository.history import SnapshotInfo
-from common.repository.prepared import Prepared, SnapshotMeta
+from common.repository.prepared import SnapshotMeta
 from common.repository.repository import Repository
 from standalone.console import Report
-from standalone.repositories import chain_held
 
 COMPONENT = "files"
 
 
 def back_up(
     repository: Repository,
-    place: Path,
     paths: Sequence[Path],
     *,
     name: str | None,
@@ -43,10 +41,4 @@ def back_up(
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)
-    return _commit(repository, place, prepared, meta.chain)
-
-
-def _commit(repository: Repository, place: Path, prepared: Prepared, chain: str) -> SnapshotInfo:
-    with chain_held(place):
-        head = repository.head(chain)
-        return prepared.commit(head.counter + 1, head.snapshot)
+    return prepared.commit_next()

@@ -1,9 +1,6 @@
 """Repositories as the command line opens them: a folder, a key, a backup by some name."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -70,17 +67,6 @@ def find(repository: Repository, wanted: str) -> SnapshotInfo:
     if len(found) > 1:
         raise Invalid(f"'{wanted}' is the start of {len(found)} ids.", remedy="Give more of it.")
     return found[0]
-
-
-@contextmanager
-def chain_held(place: Path) -> Iterator[None]:
-    """Keep other command lines from taking the same place in a chain."""
-    descriptor = os.open(place / "config", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def refuse_without_key(key: SecretStr | None) -> None:

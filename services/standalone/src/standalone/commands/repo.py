@@ -59,7 +59,7 @@ def backup(
         raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")
     repository = writing(repo, key_file)
     with console.progress("backup") as report:
-        info = back_up(repository, repo, paths, name=name, exclude=exclude or (), report=report)
+        info = back_up(repository, paths, name=name, exclude=exclude or (), report=report)
     warnings = [each for texts in info.warnings.values() for each in texts]
     _show(info, as_json=as_json, warnings=warnings)
     if warnings:
