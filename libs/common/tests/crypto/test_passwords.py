@@ -2,9 +2,19 @@ import time
 
 import pytest
 
-from common.crypto.passwords import LONGEST, Passwords
+from common.crypto.passwords import LONGEST, Argon2, Passwords
 
 CHEAP = Passwords(rounds=4)
+
+
+def fastest(passwords: Passwords, against: str | None) -> float:
+    """Processor seconds of the quickest of a few comparisons."""
+    times = []
+    for _ in range(5):
+        begin = time.process_time()
+        passwords.verify("wrong", against)
+        times.append(time.process_time() - begin)
+    return min(times)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +54,42 @@ def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
     """Otherwise the time of a refusal tells which users exist."""
     passwords = Passwords(rounds=10)
     stored = passwords.hash("right")
-
-    def fastest(against: str | None) -> float:
-        times = []
-        for _ in range(5):
-            begin = time.process_time()
-            passwords.verify("wrong", against)
-            times.append(time.process_time() - begin)
-        return min(times)
-
-    assert 0.5 < fastest(None) / fastest(stored) < 2
+    assert 0.5 < fastest(passwords, None) / fastest(passwords, stored) < 2
 
 
 def test_a_hash_of_another_cost_is_outdated() -> None:
     """Otherwise raising the cost never reaches those who already have a password."""
     assert Passwords(rounds=5).outdated(CHEAP.hash("x"))
     assert not CHEAP.outdated(CHEAP.hash("x"))
+
+
+ARGON2 = Passwords(rounds=4, argon2=Argon2(memory_kib=4096, passes=1))
+
+
+@pytest.mark.parametrize("password", ["", "ż" * 80, "a\0b", "x" * LONGEST, "\ud800"])
+def test_argon2id_can_be_chosen(password: str) -> None:
+    """Otherwise the setting does nothing, or locks everybody out."""
+    stored = ARGON2.hash(password)
+    assert stored.startswith("$argon2id$v=19$m=4096,t=1,p=1$")
+    assert ARGON2.verify(password, stored)
+    assert not ARGON2.verify(password + "x", stored)
+    assert not ARGON2.verify("", None)
+    assert not ARGON2.verify("x", "$argon2id$broken")
+
+
+def test_a_hash_of_the_other_scheme_opens_and_is_outdated() -> None:
+    """Otherwise choosing the other scheme locks out everybody who has a password."""
+    old, new = CHEAP.hash("x"), ARGON2.hash("x")
+    assert ARGON2.verify("x", old)
+    assert CHEAP.verify("x", new)
+    assert ARGON2.outdated(old)
+    assert CHEAP.outdated(new)
+    assert not ARGON2.outdated(new)
+    assert Passwords(4, Argon2(memory_kib=4096, passes=2)).outdated(new)
+
+
+def test_an_unknown_user_takes_as_long_under_argon2id() -> None:
+    """Otherwise the time of a refusal tells which users exist."""
+    passwords = Passwords(argon2=Argon2(memory_kib=19 * 1024))
+    stored = passwords.hash("right")
+    assert 0.5 < fastest(passwords, None) / fastest(passwords, stored) < 2
