@@ -31,6 +31,7 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"target": "/tmp/outside"}, "validation_error"),
     ({"target": "taken"}, "conflict"),
     ({"target": "x", "in_place": True}, "validation_error"),
+    ({"databases": {"files": "x"}, "in_place": True}, "validation_error"),
     ({"components": ("filse",)}, "not_found"),
     ({"databases": {"filse": "x"}}, "validation_error"),
 )

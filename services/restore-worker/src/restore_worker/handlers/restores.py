@@ -82,8 +82,8 @@ class RestoreJobs:
 
     def _target(self, message: RunRestore) -> str:
         check_name(message.restore_id, "a restore id")
-        if message.in_place and message.target:
-            raise Invalid("A restore goes in place or to a target, not both.")
+        if message.in_place and (message.target or message.databases):
+            raise Invalid("A restore goes in place or somewhere else, not both.")
         return check_name(message.target or message.restore_id, "a target")
 
     async def _begin(self, job: Job[RunRestore]) -> tuple[ComponentResult, ...]:
