@@ -4,19 +4,11 @@ from typing import Any
 
 import httpx
 
-from common.errors import Error, Unauthorized, Unavailable
+from common.errors import Error, Forbidden, Unauthorized, Unavailable, of_code
 
-
-def _known(cls: type[Error] = Error) -> dict[str, type[Error]]:
-    found = {cls.code: cls}
-    for child in cls.__subclasses__():
-        found |= {code: each for code, each in _known(child).items() if code not in found}
-    return found
-
-
-def error_class(code: str, otherwise: type[Error]) -> type[Error]:
-    """The class whose stable code this is."""
-    return _known().get(code, otherwise)
+BY_STATUS: dict[int, type[Error]] = {
+    401: Unauthorized, 403: Forbidden, 502: Unavailable, 503: Unavailable, 504: Unavailable,
+}  # fmt: skip
 
 
 def read(answer: httpx.Response) -> Any:
@@ -27,15 +19,14 @@ def read(answer: httpx.Response) -> Any:
     """
     if answer.is_success:
         return answer.json() if answer.content else None
-    if answer.status_code == Unauthorized.status and not _reported(answer):
-        raise Unauthorized(remedy="Run: strongroom login")
     report = _reported(answer)
+    details = report.get("details") or {}
     message = str(report.get("message") or f"The server answered {answer.status_code}.")
-    remedy = str((report.get("details") or {}).get("remedy", ""))
-    cls = error_class(str(report.get("code")), _by_status(answer.status_code))
-    if issubclass(cls, Unauthorized) and cls.code == Unauthorized.code:
-        remedy = remedy or "Run: strongroom login"
-    raise cls(message, remedy=remedy)
+    if details.get("field"):
+        message = f"{message.rstrip('.')}: {details['field']}: {details.get('reason', '')}"
+    code = str(report.get("code") or BY_STATUS.get(answer.status_code, Error).code)
+    hint = "Run: strongroom login" if code == Unauthorized.code else ""
+    raise of_code(code, message, str(details.get("remedy") or hint))
 
 
 def _reported(answer: httpx.Response) -> dict[str, Any]:
@@ -44,8 +35,3 @@ def _reported(answer: httpx.Response) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return error if isinstance(error, dict) else {}
-
-
-def _by_status(status: int) -> type[Error]:
-    matching = [cls for cls in _known().values() if cls.status == status]
-    return matching[0] if matching else (Unavailable if status in (502, 503, 504) else Error)

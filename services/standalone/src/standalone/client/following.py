@@ -4,8 +4,7 @@ import time
 from contextlib import closing
 from typing import Any
 
-from common.errors import Cancelled, Error, Unavailable
-from standalone.client.answers import error_class
+from common.errors import Cancelled, Error, Unavailable, of_code
 from standalone.client.api import Api
 from standalone.console import Report
 
@@ -74,9 +73,9 @@ def _outcome(operation: dict[str, Any]) -> dict[str, Any]:
         raise Cancelled(f"The {operation['kind']} was cancelled.")
     if operation["state"] == "failed":
         failure = operation.get("failure") or {}
-        cls = error_class(str(failure.get("code")), Error)
-        raise cls(
+        raise of_code(
+            failure.get("code", Error.code),
             failure.get("message") or f"The {operation['kind']} failed.",
-            remedy=failure.get("remedy", ""),
+            failure.get("remedy", ""),
         )
     return operation

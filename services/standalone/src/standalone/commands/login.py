@@ -36,7 +36,8 @@ def login(
     if _in_clear(server):
         console.warn(f"{server} is not encrypted: the password can be read on the way. Use https.")
     with Api(server) as api:
-        session = api.post("/api/auth/login", {"name": user, "password": _password(password_file)})
+        credentials_given = {"username": user, "password": _password(password_file)}
+        session = api.post("/api/auth/login", credentials_given)
     credentials.keep(api.server, session["token"])
     console.note(f"Logged in to {api.server} as {session['user']['name']}.")
 
