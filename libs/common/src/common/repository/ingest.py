@@ -59,6 +59,11 @@ class Ingest:
         content = self._content(_filler(stream), _PROBABLY)
         return Read(replace(entry, size=content.size, extents=None), content)
 
+    def regions(self, entry: Entry, stream: BinaryIO) -> Read:
+        """Read the regions of data that a sparse file has, one after another."""
+        content = self._content(_filler(stream), _PROBABLY)
+        return Read(entry, content)
+
     def file(self, entry: Entry, path: bytes | Path) -> Read:
         """Read a regular file.
 

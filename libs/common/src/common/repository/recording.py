@@ -87,6 +87,12 @@ class Recorder:
         self._progress.entry(entry.path)
         self._keep(self._ingest.stream(entry, stream))
 
+    def add_regions(self, entry: Entry, stream: BinaryIO) -> None:
+        """Take a sparse file from a stream of the data in the regions that ``entry`` names."""
+        self._check_type(entry)
+        self._progress.entry(entry.path)
+        self._keep(self._ingest.regions(entry, stream))
+
     def add_stored(self, entry: StoredEntry) -> None:
         """Take an entry from a backup of this very repository, with the content that it has."""
         self._progress.entry(entry.path)

@@ -98,7 +98,7 @@ class ComponentSource:
         """The content of one file in order, holes as zeros."""
         stored = _stored(entry)
         done, position = 0, Position()
-        for piece in self._in_order(stored):
+        for piece in self.data(stored):
             for place, part in lay_out(stored.extents, position, memoryview(piece)):
                 yield from _zeros(place - done)
                 yield bytes(part)
@@ -106,8 +106,9 @@ class ComponentSource:
             position = advance(stored.extents, position, len(piece))
         yield from _zeros(stored.size - done)
 
-    def _in_order(self, stored: StoredEntry) -> Iterator[bytes]:
-        done = 0
+    def data(self, entry: Entry) -> Iterator[bytes]:
+        """The data of one file in order, without the holes between its regions."""
+        stored, done = _stored(entry), 0
         try:
             for item in items(self._fetcher, stored.content):
                 if isinstance(item, Damaged):

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from blake3 import blake3
-
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import load_segments
 from common.repository.findings import Finding
@@ -13,13 +11,14 @@ from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, content_hash, kind_of
 from common.repository.format.runkey import parse_run_key
 from common.repository.keyring import KeyRing
-from common.repository.objects import PIECE, ObjectSource, verify_object
+from common.repository.objects import ObjectSource, verify_object
 from common.repository.reader import Reader
 from common.repository.recording import OnProgress
 from common.repository.relisting import write_segments
 from common.repository.repairing.index import IndexRepair, repair_index
 from common.repository.repairing.salvage import ASIDE
 from common.repository.session import Session
+from common.repository.streaming import pieces, write_verified
 
 _OWNER = "repair"
 _CHUNK = "chunk "
@@ -68,7 +67,7 @@ def _is_here(session: Session, finding: Finding) -> bool:
 
 def _is_good(session: Session, name: str) -> bool:
     try:
-        verify_object(name, _pieces(session.source, name))
+        verify_object(name, pieces(session.source, name))
     except (Corrupt, NotFound):
         return False
     return True
@@ -135,18 +134,8 @@ class _Copier:
         return True
 
     def _copy(self, name: str) -> None:
-        expected = content_hash(name)
-        directory = self._session.directory
-        with directory.begin(_OWNER) as draft:
-            digest = blake3()
-            for piece in self._key(name) if expected is None else _pieces(self._other, name):
-                digest.update(piece)
-                draft.write(piece)
-            if expected is not None and digest.digest() != expected:
-                raise Corrupt(f"{name} is damaged: its bytes are not those it is named for.")
-            if directory.exists(name):
-                directory.set_aside(name, ASIDE)
-            draft.commit(name)
+        content = pieces(self._other, name) if content_hash(name) else self._key(name)
+        write_verified(self._session.directory, name, content, owner=_OWNER, aside=ASIDE)
 
     def _key(self, name: str) -> Iterator[bytes]:
         """A run key's object, which has to open: one of before a change of keys does not."""
@@ -167,10 +156,3 @@ class _Copier:
                 if held:
                     left -= held
                     yield entry
-
-
-def _pieces(source: ObjectSource, name: str) -> Iterator[bytes]:
-    offset = 0
-    while piece := source.read(name, offset, PIECE):
-        yield piece
-        offset += len(piece)

@@ -1,0 +1,1 @@
+"""Copying backups into another repository: as they are, or under other keys."""

@@ -1,0 +1,216 @@
+"""Copying a repository as it is: the objects that the other folder lacks, each verified."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from common.errors import Conflict, Corrupt, NotFound
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.frame import MAX_SIZE
+from common.repository.format.names import (
+    CONFIG,
+    Kind,
+    key_name,
+    kind_of,
+    pack_name,
+    snapshot_name,
+)
+from common.repository.format.runkey import parse_run_key
+from common.repository.format.snapshot import Snapshot
+from common.repository.history import SnapshotInfo
+from common.repository.marking import Marks
+from common.repository.objects import verify_object
+from common.repository.reader import Reader
+from common.repository.recording import OnProgress
+from common.repository.session import Session, read_config
+from common.repository.streaming import pieces, write_verified
+from common.storage.local import LocalDirectory
+from common.storage.store import ObjectInfo
+
+_OWNER = "copy"
+_FOLDERS = ("packs/", "index/", "keys/")
+
+
+@dataclass(slots=True)
+class CopyReport:
+    """What was copied, what was there already, and what is damaged or gone here and was not."""
+
+    copied: int = 0
+    copied_bytes: int = 0
+    present: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def copy_objects(
+    session: Session,
+    target: LocalDirectory,
+    *,
+    only: "Selection | None" = None,
+    on_progress: OnProgress | None = None,
+) -> CopyReport:
+    """Bring ``target`` up to date with this repository; nothing is ever deleted there.
+
+    Packs first and snapshots last, so that a copy that was interrupted lists only what is whole;
+    the next call goes on. ``only`` confines it to some backups.
+
+    Raises:
+        Conflict: the target holds another repository, or this one at a later change of keys.
+    """
+    target.prepare()
+    _check_target(session, target)
+    return _Copy(session, target, only, on_progress).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects that some backups need."""
+
+    packs: frozenset[str]
+    keys: frozenset[str]
+    snapshots: frozenset[str]
+
+    def __contains__(self, name: str) -> bool:
+        chosen = {Kind.PACK: self.packs, Kind.KEY: self.keys, Kind.SNAPSHOT: self.snapshots}
+        kind = kind_of(name)
+        return kind is Kind.INDEX or (kind in chosen and name in chosen[kind])
+
+
+def select(reader: Reader, backups: Collection[SnapshotInfo]) -> Selection:
+    """What these backups need.
+
+    Raises:
+        Corrupt: one is damaged: what it needs cannot be told.
+    """
+    fetcher = reader.fetcher
+    marks = Marks(fetcher)
+    marks.follow([info.body for info in backups])
+    packs = [pack for number, pack in enumerate(fetcher.catalog.packs) if any(marks.needed(number))]
+    return Selection(
+        frozenset(pack_name(pack.pack_id) for pack in packs),
+        frozenset(key_name(pack.key_id) for pack in packs),
+        frozenset(snapshot_name(info.id) for info in backups),
+    )
+
+
+def is_same_repository(session: Session, target: LocalDirectory) -> bool:
+    """Whether the target is a copy of this repository, or empty and can become one."""
+    if not target.path.is_dir() or next(iter(target.list()), None) is None:
+        return True
+    return read_config(target).repository == session.config.repository
+
+
+def _check_target(session: Session, target: LocalDirectory) -> None:
+    try:
+        found = read_config(target)
+    except NotFound:
+        return  # empty, or a first copy that was interrupted
+    if found.repository != session.config.repository:
+        raise Conflict(f"{target.path} holds another repository.", remedy="Choose another folder.")
+    found.authenticate(session.keys.writer_key)
+    if found.generation > session.config.generation:
+        raise Conflict(
+            f"The keys were changed in {target.path}, and not here since.",
+            remedy="Copy in the other direction first.",
+        )
+
+
+class _Copy:
+    """One copying of objects."""
+
+    def __init__(
+        self,
+        session: Session,
+        target: LocalDirectory,
+        only: Selection | None,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._session = session
+        self._target = target
+        self._only = only
+        self._on_progress = on_progress
+        self._report = CopyReport()
+        self._bodies: dict[str, Snapshot] = {}
+
+    def run(self) -> CopyReport:
+        self._target.discard(_OWNER)
+        # Snapshots are read before anything else: what they need is there to be copied.
+        source = self._session.source
+        snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
+        self._bodies = self._session.history.load(lambda _name, _error: None)
+        snapshots.sort(key=self._written)
+        for folder in _FOLDERS:
+            self._folder(folder)
+        self._mutable(CONFIG)
+        there = {info.name: info.size for info in self._target.list("snapshots/")}
+        for (
+            info
+        ) in snapshots:  # also where something failed: the copy is no worse than what it is of
+            self._object(info, there)
+        return self._report
+
+    def _written(self, snapshot: ObjectInfo) -> tuple[bool, float]:
+        """Orders snapshots as they were written, so that no chain has a gap meanwhile."""
+        body = self._bodies.get(snapshot.name.rpartition("/")[2])
+        if body is None:
+            return True, 0.0  # damaged: it has no place
+        return False, (body.finished or body.created).timestamp()
+
+    def _folder(self, folder: str) -> None:
+        there = {info.name: info.size for info in self._target.list(folder)}
+        found = [info for info in self._session.source.list(folder) if self._wanted(info.name)]
+        total, done = sum(info.size for info in found), 0
+        for info in found:
+            if folder == "keys/":
+                self._mutable(info.name)
+            else:
+                self._object(info, there)
+            done += info.size
+            if self._on_progress is not None:
+                self._on_progress(folder.rstrip("/"), done, total, self._report.copied, info.name)
+
+    def _wanted(self, name: str) -> bool:
+        return kind_of(name) is not None and (self._only is None or name in self._only)
+
+    def _object(self, info: ObjectInfo, there: dict[str, int]) -> None:
+        if there.get(info.name) == info.size:
+            self._report.present += 1
+            return
+        try:
+            content = pieces(self._session.source, info.name)
+            write_verified(self._target, info.name, content, owner=_OWNER)
+        except NotFound:
+            return  # prune has removed it meanwhile; what needs it has gone before
+        except Corrupt as error:
+            self._report.failed[info.name] = error.message
+            return
+        self._report.copied += 1
+        self._report.copied_bytes += info.size
+
+    def _mutable(self, name: str) -> None:
+        """``config`` or a run key: they keep their names when keys are changed."""
+        try:
+            data = self._session.source.read(name, 0, MAX_SIZE + 1)
+            verify_object(name, [data])
+            if self._is_newer_there(name, data):
+                self._report.present += 1
+                return
+        except NotFound:
+            return
+        except Corrupt as error:
+            self._report.failed[name] = error.message
+            return
+        self._target.write(name, data, owner=_OWNER)
+        self._report.copied += 1
+        self._report.copied_bytes += len(data)
+
+    def _is_newer_there(self, name: str, data: bytes) -> bool:
+        """Whether the target has this, the same or of a later change of keys."""
+        try:
+            found = self._target.read(name, 0, MAX_SIZE + 1)
+            return found == data or self._generation(name, found) > self._generation(name, data)
+        except (NotFound, Corrupt):
+            return False
+
+    def _generation(self, name: str, data: bytes) -> int:
+        if name == CONFIG:
+            return RepositoryConfig.parse(data).generation
+        return parse_run_key(data, name, self._session.keys).generation
