@@ -4,14 +4,19 @@ import asyncio
 import base64
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from common.bus.memory import Broker
-from common.errors import WrongKey
+from common.errors import Corrupt, WrongKey
 from common.messages import AuditRecorded, GetRepositoryConfig, RepositoryConfig, RepositoryCreated
+from common.repository.opening import create
+from common.repository.rekeying.rotation import rotate
+from common.repository.rekeying.unlocked import provider_of
 from common.service import Runtime
+from common.storage.local import LocalDirectory
 from integration.replicas import connected, replica
 from token_service.main import SERVICE
 from token_service.settings import TokenServiceSettings
@@ -20,11 +25,14 @@ Url = Callable[[str], str]
 Tokens = Runtime[TokenServiceSettings]
 
 
-def tokens(url: Url, broker: Broker, key: str = "the key") -> AbstractAsyncContextManager[Tokens]:
+def tokens(
+    url: Url, broker: Broker, key: str = "the key", folder: Path = Path("/nonexistent")
+) -> AbstractAsyncContextManager[Tokens]:
     settings = TokenServiceSettings(
         database_url=SecretStr(url("token_service")),
         database_pool_size=3,
         backup_encryption_key=SecretStr(key),
+        backup_local_dir=folder,
     )
     return replica(SERVICE, settings, broker)
 
@@ -66,3 +74,23 @@ async def test_a_wrong_key_is_refused_and_said(database_url: Url) -> None:
         assert "BACKUP_ENCRYPTION_KEY" in report.missing["keyring"]
     async with tokens(database_url, broker) as runtime:
         assert await ask(runtime) == right
+
+
+async def test_a_rotation_is_followed_and_an_older_config_refused(
+    database_url: Url, tmp_path: Path
+) -> None:
+    """A new folder would be made with keys that were given up."""
+    key, folder = "the key", tmp_path / "repository"
+    async with tokens(database_url, Broker(), key, folder) as runtime:
+        made = await ask(runtime)
+        create(folder, base64.b64decode(made.config))
+        first = (folder / "config").read_bytes()
+        directory = LocalDirectory(folder)
+        await asyncio.to_thread(rotate, directory, provider_of(directory, key))
+        assert (await runtime.health.report()).ready
+        followed = await ask(runtime)
+        assert base64.b64decode(followed.config) == (folder / "config").read_bytes() != first
+        (folder / "config").write_bytes(first)
+        assert "generation 1" in (await runtime.health.report()).missing["keyring"]
+        with pytest.raises(Corrupt, match="an older one was put in its place"):
+            await ask(runtime)

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
-from common.errors import Corrupt, Invalid, WrongKey
+from common.crypto.hpke import PrivateKey
+from common.crypto.keys import PassphraseProvider
+from common.errors import Conflict, Corrupt, Invalid, WrongKey
 from common.repository.format.config import RepositoryConfig
 from token_service.domain import Keyring, Keys
 
@@ -58,3 +60,42 @@ def test_changed_keys_are_refused(keys: Keys) -> None:
 def test_secrets_do_not_show(keys: Keys) -> None:
     """The sealed keys would stand in logs for others to guess at."""
     assert "config" not in repr(keys)
+
+
+def following(keys: Keys, private: PrivateKey | None = None) -> bytes:
+    """The config that a rotation of the key pair leaves in the repository."""
+    config = RepositoryConfig.parse(keys.config)
+    provider = PassphraseProvider.found(RIGHT, config.sealing)
+    found, writer_key = config.open_private(provider)
+    sealed = config.sealed_by(provider, private or found, writer_key)
+    return config.next_generation(**sealed).pack(writer_key)
+
+
+def test_a_rotated_config_is_followed(keys: Keys) -> None:
+    """A new folder would get the former key pair, and its backups would be thought to be safe."""
+    rotated = following(keys, PrivateKey.generate())
+    newer = Keyring(RIGHT).follow(keys, rotated)
+    assert (newer.generation, newer.config) == (2, rotated)
+    assert Keyring(RIGHT).follow(newer, rotated) is newer
+    assert Keyring(RIGHT).follow(None, rotated) == newer
+
+
+def test_an_older_config_is_refused(keys: Keys) -> None:
+    """Whoever puts an old copy back would have backups made to a key pair that was given up."""
+    newer = Keyring(RIGHT).follow(keys, following(keys))
+    with pytest.raises(Corrupt, match="generation 1, and one of generation 2"):
+        Keyring(RIGHT).follow(newer, keys.config)
+    with pytest.raises(Corrupt, match="another one was put"):
+        Keyring(RIGHT).follow(newer, following(keys, PrivateKey.generate()))
+
+
+def test_a_config_that_somebody_else_made_is_refused(keys: Keys) -> None:
+    """An attacker with the storage could become the reader of all later backups."""
+    forged = bytearray(following(keys))
+    forged[-40] ^= 1
+    with pytest.raises(Corrupt):
+        Keyring(RIGHT).follow(keys, bytes(forged))
+    with pytest.raises(WrongKey):
+        Keyring(SecretStr("another")).follow(keys, following(keys))
+    with pytest.raises(Conflict, match="BACKUP_LOCAL_DIR"):
+        Keyring(RIGHT).follow(keys, Keyring(RIGHT).create().config)

@@ -116,6 +116,7 @@ class Wiring:
         return load(
             TokenServiceSettings,
             **self._common("token_service"),
+            backup_local_dir=self._directory.repository,
             backup_encryption_key=self._keys.encryption,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from common.crypto.keys import PassphraseProvider, reveal
-from common.errors import Permanent, WrongKey
+from common.errors import Conflict, Corrupt, Permanent, WrongKey
 from common.repository.format.config import RepositoryConfig
 
 
@@ -55,6 +55,26 @@ class Keyring:
         if self._judged[1] is not None:
             raise self._judged[1]
 
+    def follow(self, keys: Keys | None, found: bytes) -> Keys:
+        """The keys that count, where the repository itself has ``found`` as its ``config``.
+
+        A newer generation was made by somebody who rotated keys, and is believed if the configured
+        key opens it: nobody else could have made it.
+
+        Raises:
+            Corrupt: it is older than ``keys``, or was changed.
+            Conflict: it is another repository's.
+            WrongKey: the configured key does not open it.
+        """
+        config = RepositoryConfig.parse(found)
+        if keys is not None:
+            _require_successor(keys, config, found)
+            if found == keys.config:
+                return keys
+        newer = Keys(config.repository.hex(), config.generation, config.encrypted, found)
+        self.check(newer)
+        return newer
+
     def _judge(self, keys: Keys) -> Permanent | None:
         if keys.encrypted != (self._key is not None):
             return WrongKey(
@@ -67,3 +87,19 @@ class Keyring:
         except Permanent as error:
             return error
         return None
+
+
+def _require_successor(keys: Keys, config: RepositoryConfig, found: bytes) -> None:
+    if config.repository.hex() != keys.repository_id:
+        raise Conflict(
+            f"The repository here is {config.repository.hex()}, not {keys.repository_id}.",
+            remedy="Correct BACKUP_LOCAL_DIR, or give this installation a database of its own.",
+        )
+    older = config.generation < keys.generation
+    if older or (config.generation == keys.generation and found != keys.config):
+        raise Corrupt(
+            f"The repository's config is of generation {config.generation}, and one of generation"
+            f" {keys.generation} was there before: {'an older' if older else 'another'} one was put"
+            " in its place.",
+            remedy="Fetch the file config from another copy of the repository.",
+        )

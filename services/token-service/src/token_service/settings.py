@@ -1,8 +1,14 @@
-from common.config import EncryptionKeySettings, ServiceSettings
+from pydantic import SecretStr
+
+from common.config import EncryptionKeySettings, RepositorySettings, RotatingKey, ServiceSettings
 
 
-class TokenServiceSettings(ServiceSettings, EncryptionKeySettings):
-    """What token-service reads from its environment."""
+class TokenServiceSettings(ServiceSettings, EncryptionKeySettings, RepositorySettings):
+    """What token-service reads from its environment.
 
-    backup_encryption_enabled: bool = True
-    """Without encryption the keys are made under a published key: anyone can open them."""
+    Without ``backup_encryption_enabled`` the repository's keys are made under a published key:
+    anyone can open them. Where ``backup_local_dir`` can be read, changes of its keys are followed.
+    """
+
+    encryption_key: RotatingKey = SecretStr("")
+    """What OAuth tokens are sealed under: the newest key, then older ones, divided by commas."""

@@ -32,3 +32,19 @@ async def insert_keys(connection: Connection, keys: Keys, created_by: str) -> No
         keys.config,
         created_by,
     )
+
+
+async def replace_keys(connection: Connection, keys: Keys, updated_by: str) -> None:
+    """Put the keys of a newer generation in the place of the former ones."""
+    await connection.execute(
+        """
+        UPDATE keys SET generation = $2, encrypted = $3, config = $4,
+                        updated_at = now(), updated_by = $5
+        WHERE repository_id = $1 AND generation < $2
+        """,
+        keys.repository_id,
+        keys.generation,
+        keys.encrypted,
+        keys.config,
+        updated_by,
+    )

@@ -1,0 +1,158 @@
+"""Tokens of other accounts on a real database: sealed, bound to their row, and sealed anew."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from common.bus.memory import Broker
+from common.errors import Corrupt, Invalid, NotFound, WrongKey
+from common.service import Runtime
+from integration.replicas import replica
+from token_service.connection_store import OAuthConnection, Progress
+from token_service.connections import OAuthConnections, open_keychain
+from token_service.main import SERVICE
+from token_service.resealing import Resealing
+from token_service.settings import TokenServiceSettings
+
+Url = Callable[[str], str]
+Tokens = Runtime[TokenServiceSettings]
+OLD, NEW = "the former encryption key", "the newest encryption key"
+
+
+def hosted(url: Url) -> AbstractAsyncContextManager[Tokens]:
+    settings = TokenServiceSettings(database_url=SecretStr(url("token_service")))
+    return replica(SERVICE, settings, Broker())
+
+
+@pytest.fixture
+async def runtime(database_url: Url) -> AsyncIterator[Tokens]:
+    async with hosted(database_url) as runtime:
+        await runtime.pool.execute("TRUNCATE oauth_connections, resealings")
+        yield runtime
+
+
+async def under(runtime: Tokens, *keys: str) -> tuple[OAuthConnections, Resealing]:
+    keychain = await open_keychain(runtime.pool, SecretStr(",".join(keys)))
+    assert keychain is not None
+    return OAuthConnections(keychain), Resealing(runtime, keychain)
+
+
+async def connect(runtime: Tokens, connections: OAuthConnections, count: int) -> list[UUID]:
+    ids = [uuid4() for _ in range(count)]
+    for each in ids:
+        async with runtime.transaction() as context:
+            await connections.save(
+                context, OAuthConnection(each, "google", str(each)), SecretStr(f"token of {each}")
+            )
+    return ids
+
+
+async def read(runtime: Tokens, connections: OAuthConnections, which: UUID) -> str:
+    async with runtime.transaction() as context:
+        return (await connections.refresh_token(context, which)).get_secret_value()
+
+
+async def test_a_token_is_stored_sealed_and_comes_back(runtime: Tokens) -> None:
+    """Lost: the account elsewhere, to whoever reads the database."""
+    connections, _ = await under(runtime, NEW)
+    (which,) = await connect(runtime, connections, 1)
+    assert await read(runtime, connections, which) == f"token of {which}"
+    stored = await runtime.pool.fetchval("SELECT refresh_token_encrypted FROM oauth_connections")
+    assert b"token of" not in stored
+    sent = await runtime.pool.fetch("SELECT * FROM outbox")
+    assert "token of" not in str(sent)
+    async with runtime.transaction() as context:
+        await connections.remove(context, which)
+    with pytest.raises(NotFound):
+        await read(runtime, connections, which)
+
+
+async def test_a_token_does_not_open_in_another_row(runtime: Tokens) -> None:
+    """Lost: one customer's account, to another who can write the table."""
+    connections, _ = await under(runtime, NEW)
+    one, other = await connect(runtime, connections, 2)
+    await runtime.pool.execute(
+        "UPDATE oauth_connections SET refresh_token_encrypted = (SELECT refresh_token_encrypted"
+        " FROM oauth_connections WHERE id = $1) WHERE id = $2",
+        one,
+        other,
+    )
+    with pytest.raises(Corrupt):
+        await read(runtime, connections, other)
+
+
+async def test_a_new_key_takes_over_and_the_former_is_no_longer_needed(runtime: Tokens) -> None:
+    """Lost: every connection, at the yearly change of the key."""
+    former, _ = await under(runtime, OLD)
+    ids = await connect(runtime, former, 250)
+    both, resealing = await under(runtime, NEW, OLD)
+    assert await read(runtime, both, ids[0]) == f"token of {ids[0]}"
+    assert (await resealing.progress()).waiting == 250
+    done = await resealing.once()
+    assert (done.resealed, done.waiting) == (250, 0)
+    alone, _ = await under(runtime, NEW)
+    assert {await read(runtime, alone, each) for each in ids} == {f"token of {i}" for i in ids}
+    with pytest.raises(WrongKey):
+        await read(runtime, former, ids[0])
+    assert (await resealing.once()).resealed == 250
+    assert (await resealing.progress()).finished_at is not None
+
+
+async def test_whoever_comes_after_a_kill_goes_on(
+    runtime: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the tokens of the batch in which the process died, or the count."""
+    former, _ = await under(runtime, OLD)
+    ids = await connect(runtime, former, 30)
+    both, first = await under(runtime, NEW, OLD)
+    monkeypatch.setattr("token_service.resealing.BATCH", 7)
+    batches: list[int] = []
+    whole = first._anew
+
+    def dies_in_the_third(*arguments: object) -> object:
+        batches.append(1)
+        if len(batches) > 17:
+            raise KeyboardInterrupt
+        return whole(*arguments)  # type: ignore[arg-type] # passed through
+
+    monkeypatch.setattr(first, "_anew", dies_in_the_third)
+    task = asyncio.ensure_future(_swallowed(first))
+    assert await task
+    state = await first.progress()
+    assert (state.resealed, state.waiting, state.finished_at) == (14, 16, None)
+    assert await read(runtime, both, ids[-1]) == f"token of {ids[-1]}"
+    two = [(await under(runtime, NEW, OLD))[1] for _ in "ab"]
+    await asyncio.gather(*(each.once() for each in two))
+    done: Progress = await two[0].once()
+    assert (done.resealed, done.waiting) == (30, 0)
+
+
+async def _swallowed(resealing: Resealing) -> bool:
+    try:
+        await resealing.once()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+async def test_what_no_key_opens_is_said_and_holds_nothing_up(runtime: Tokens) -> None:
+    """Lost: all other tokens, because of one; or the news that one is lost."""
+    strange, _ = await under(runtime, "a key that nobody has any more")
+    await connect(runtime, strange, 1)
+    former, _ = await under(runtime, OLD)
+    await connect(runtime, former, 2)
+    _, resealing = await under(runtime, NEW, OLD)
+    done = await resealing.once()
+    assert (done.resealed, done.waiting, done.finished_at) == (2, 1, None)
+    assert "1 OAuth connections" in (await resealing.warning() or "")
+
+
+async def test_without_a_key_nothing_is_stored(runtime: Tokens) -> None:
+    """Lost: tokens in the clear, in an installation that forgot the setting."""
+    assert await open_keychain(runtime.pool, SecretStr("")) is None
+    with pytest.raises(Invalid, match="ENCRYPTION_KEY is not set"):
+        await connect(runtime, OAuthConnections(None), 1)
