@@ -34,7 +34,9 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         runtime.consume(events.QUEUE, events.HANDLERS, events=events.EVENTS)
         runtime.spawn("event streams", hub.run())
         runtime.spawn("identity housekeeping", identity.keep_house())
+        runtime.spawn("security counts", identity.tally.keep())
         runtime.on_drain(hub.close)
+        runtime.on_drain(identity.tally.flush)
         app = build_app(runtime, identity, hub)
         try:
             async with serving(app, settings.gateway_host, settings.gateway_port) as port:

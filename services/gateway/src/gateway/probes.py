@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from gateway.identity.access import guarded_router, public
+from gateway.identity.access import guarded_router, limited, public
 from gateway.platform import ThePlatform
 
 router = guarded_router(tags=["health"])
@@ -33,6 +33,7 @@ NOT_READY: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/healthz")
+@limited(None)
 @public
 async def show_life() -> Life:
     """Say that the process is alive."""
@@ -40,6 +41,7 @@ async def show_life() -> Life:
 
 
 @router.get("/readyz", response_model=Readiness, responses=NOT_READY)
+@limited(None)
 @public
 async def show_readiness(platform: ThePlatform) -> Response:
     """Say whether work can be done."""

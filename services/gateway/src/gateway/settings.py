@@ -3,9 +3,10 @@
 from pydantic import Field, SecretStr
 
 from common.config import RepositorySettings, ServiceSettings
+from gateway.policy import PolicySettings
 
 
-class IdentitySettings(ServiceSettings):
+class IdentitySettings(ServiceSettings, PolicySettings):
     """Sessions, lockout and rate limits; times are minutes, as documented."""
 
     security_session_timeout: int = Field(default=30, ge=1)

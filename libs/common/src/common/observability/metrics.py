@@ -51,6 +51,12 @@ CONSUMER_LAG = Gauge(
 )
 QUEUE_DEPTH = Gauge("strongroom_queue_depth", "Messages waiting.", ["service", "queue"])
 
+SECURITY_EVENTS = Counter(
+    "strongroom_security_events_total",
+    "Limited requests, failed logins, lockouts, refused input and files.",
+    ["service", "event"],
+)
+
 
 def build_version() -> str:
     """The installed version of the platform's library."""

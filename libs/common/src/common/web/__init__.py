@@ -2,5 +2,6 @@
 
 from common.web.application import create_app
 from common.web.errors import ErrorAnswer, error_answers, error_response
+from common.web.middleware import always_send
 
-__all__ = ["ErrorAnswer", "create_app", "error_answers", "error_response"]
+__all__ = ["ErrorAnswer", "always_send", "create_app", "error_answers", "error_response"]

@@ -41,6 +41,12 @@ def safe_url(scope: Scope) -> str:
     return (f"{path}?{query}" if query else path)[:LONGEST_LOGGED]
 
 
+def always_send(scope: Scope) -> dict[str, str]:
+    """Headers that this request's answer will have, whatever it is; the caller adds to them."""
+    found: dict[str, str] = scope.setdefault("state", {}).setdefault("headers", {})
+    return found
+
+
 class SecurityHeaders:
     """Puts the security headers on every answer; nothing an application says weakens them."""
 
@@ -58,6 +64,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
+                headers.update(always_send(scope))
             await send(message)
 
         await self.app(scope, receive, complete)

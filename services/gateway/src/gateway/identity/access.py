@@ -13,11 +13,13 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.web import error_answers
+from common.web import always_send, error_answers
 from gateway.identity import cookies
 from gateway.identity.admitting import Access
 from gateway.identity.domain import Caller, Client, Limit, Permission
 from gateway.identity.handlers import Identity
+from gateway.limits.domain import Kind
+from gateway.limits.limiter import Counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -56,6 +58,16 @@ def needs(
     return _declare(Access(permission=permission, fresh=fresh, stations=stations))
 
 
+def limited(kind: Kind | None) -> Callable[[F], F]:
+    """How requests are counted; None: not at all, for an orchestrator's probes."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.__dict__["kind"] = kind
+        return endpoint
+
+    return mark
+
+
 def client_of(request: Request) -> Client:
     """Where the request comes from and what it is for."""
     return Client(
@@ -71,7 +83,7 @@ def _bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _admit(request: Request, access: Access) -> Caller:
+async def _admit(request: Request, access: Access, counted: Counted) -> Caller:
     """Who sends the request, by a bearer token or else by the cookie of a console.
 
     A cookie comes with whatever makes the browser send a request, so it counts only with a header
@@ -80,11 +92,11 @@ async def _admit(request: Request, access: Access) -> Caller:
     identity = identity_of(request)
     client = client_of(request)
     if "authorization" in request.headers:
-        return await identity.admit(_bearer(request), access, client)
+        return await identity.admit(_bearer(request), access, client, counted)
     token = cookies.token_of(request)
     if token and request.method not in SAFE and not cookies.csrf_holds(request, token):
         await identity.refuse_forged(client)
-    return await identity.admit(token, access, client)
+    return await identity.admit(token, access, client, counted)
 
 
 class GuardedRoute(APIRoute):
@@ -95,25 +107,34 @@ class GuardedRoute(APIRoute):
         if not isinstance(access, Access):
             raise TypeError(f"{path} declares neither a permission nor that it is public")
         self.access = access
-        super().__init__(path, endpoint, **_documented(access, options))
+        self.kind: Kind | None = getattr(endpoint, "kind", Kind.NORMAL)
+        super().__init__(path, endpoint, **_documented(access, self.kind, options))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint behind the check."""
         handle = super().get_route_handler()
-        access = self.access
-        if access.public:
+        access, kind = self.access, self.kind
+        if kind is None:
+            if not access.public:
+                raise TypeError(f"{self.path} is for known callers, who are counted")
             return handle
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await _admit(request, access)
+            counted = Counted(kind, always_send(request.scope))
+            if access.public:
+                await identity_of(request).count(client_of(request), counted)
+            else:
+                request.state.caller = await _admit(request, access, counted)
             return await handle(request)
 
         return guarded
 
 
-def _documented(access: Access, options: dict[str, Any]) -> dict[str, Any]:
-    answers = error_answers(413, 422, 500, 503)
+def _documented(access: Access, kind: Kind | None, options: dict[str, Any]) -> dict[str, Any]:
+    answers = error_answers(400, 413, 422, 500, 503)
     extra: dict[str, Any] = {}
+    if kind is not None:
+        answers |= error_answers(429)
     if not access.public:
         answers |= error_answers(401, 403)
         extra["security"] = [{"session": []}, {"cookie": []}]

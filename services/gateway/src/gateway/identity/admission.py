@@ -11,14 +11,19 @@ from common.crypto.tokens import digest
 from common.db import borrowed, is_transient, transaction
 from common.errors import Forbidden, Unauthorized
 from common.service import Runtime
-from gateway.identity import session_store, store
+from gateway.identity import session_store
 from gateway.identity.admitting import Access, CsrfFailed, StepUpRequired, check_admitted
 from gateway.identity.domain import Caller, Client, Permission
 from gateway.identity.refusals import Refusals
+from gateway.limits import store as limits
+from gateway.limits.domain import RateLimited, Verdict
+from gateway.limits.limiter import Counted, Limiter
+from gateway.limits.lockout import DEVICE_LIFE, Lockout
+from gateway.limits.tally import Tally
 from gateway.settings import IdentitySettings
 
 KEY_PREFIX = "sgk_"
-NOTED_EVERY = 60.0
+NOTED_EVERY = 5.0
 MOST_NOTED = 10_000
 
 log = structlog.stdlib.get_logger(__name__)
@@ -49,22 +54,48 @@ class Admission:
         self._settings = settings
         self._refusals = Refusals(runtime)
         self._uses = Uses()
-        self._lockout = timedelta(minutes=settings.security_lockout_duration)
+        self.tally = Tally(runtime.pool, runtime.name)
+        self.lockout = Lockout(settings)
+        self._limiter = Limiter(runtime.pool, settings, self.tally)
         self.times = session_store.Times(
             idle=timedelta(minutes=settings.security_session_timeout),
             life=timedelta(minutes=settings.security_session_lifetime),
             fresh=timedelta(minutes=settings.security_step_up_minutes),
         )
 
-    async def admit(self, token: str, access: Access, client: Client) -> Caller:
-        """Who is asking, if the route admits them.
+    async def count(self, client: Client, counted: Counted) -> None:
+        """Count a request that nobody has to be known for.
 
         Raises:
+            RateLimited: there were too many from this address.
+        """
+        verdict = await self._limiter.count_address(client.address, counted.kind)
+        await self._enforce(verdict, client, counted)
+
+    async def _enforce(
+        self, verdict: Verdict, client: Client, counted: Counted, caller: Caller | None = None
+    ) -> None:
+        try:
+            counted.enforce(verdict)
+        except RateLimited:
+            await self._refusals.record("rate_limited", client, caller, kind=counted.kind.value)
+            raise
+
+    async def admit(
+        self, token: str, access: Access, client: Client, counted: Counted | None = None
+    ) -> Caller:
+        """Who is asking, if the route admits them. Every request counts, as its user's or, where
+        that is not known, as its address's.
+
+        Raises:
+            RateLimited: there were too many.
             Unauthorized: no live session or key has this token.
             Forbidden: the permission is missing, or the session or key is not enough.
         """
-        caller = await self._find(token, client) if token else None
+        counted = counted or Counted()
+        caller = await self._find(token, client, counted) if token else None
         if caller is None:
+            await self.count(client, counted)
             await self._refusals.record("authentication_failed", client)
             raise Unauthorized
         try:
@@ -87,11 +118,22 @@ class Admission:
         await self._refusals.record("permission_denied", client, reason=CsrfFailed.code)
         raise CsrfFailed
 
-    async def _find(self, token: str, client: Client) -> Caller | None:
+    async def _find(self, token: str, client: Client, counted: Counted) -> Caller | None:
+        hashed, kind = digest(token), counted.kind
+        key = f"{kind} {hashed.hex()}"
+        if known := self._limiter.refuse_known(key):
+            await self._enforce(known, client, counted)
         async with borrowed(self._runtime.pool) as connection:
             if token.startswith(KEY_PREFIX):
-                return await session_store.find_key_caller(connection, digest(token), client)
-            return await session_store.find_caller(connection, digest(token), self.times, client)
+                caller = await session_store.find_key_caller(connection, hashed, client, kind)
+            else:
+                caller = await session_store.find_caller(
+                    connection, hashed, self.times, client, kind
+                )
+        if caller and caller.asked:
+            verdict = self._limiter.judge(key, caller.asked, kind, caller.factor)
+            await self._enforce(verdict, client, counted, caller)
+        return caller
 
     async def require(self, caller: Caller, needed: Permission) -> None:
         """Refuse a caller without the permission.
@@ -149,4 +191,4 @@ class Admission:
             await session_store.note_uses(connection, self._uses.take())
             if clean:
                 await session_store.purge_sessions(connection, self.times)
-                await store.purge(connection, self._lockout)
+                await limits.purge(connection, self.lockout.duration, DEVICE_LIFE)

@@ -1,14 +1,14 @@
-"""Permissions, lockout and limits: decisions without I/O."""
+"""Users, permissions and refusals: decisions without I/O."""
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from common.errors import Forbidden, Permanent, Unauthorized
+from common.errors import Forbidden, Unauthorized
 from common.messages import Actor
+from gateway.limits.domain import Count
 
 
 class Permission(StrEnum):
@@ -52,28 +52,6 @@ class WrongFactor(Forbidden):
     code = "wrong_factor"
 
 
-class AccountLocked(Permanent):
-    """Too many failed logins: the account is locked for a while."""
-
-    code = "account_locked"
-    status = 423
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.retry_after = seconds
-
-
-class RateLimited(Permanent):
-    """Too many requests: slow down."""
-
-    code = "rate_limited"
-    status = 429
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.retry_after = seconds
-
-
 @dataclass(frozen=True, slots=True)
 class Client:
     """Where a request comes from and what it is for, as the audit log wants it."""
@@ -96,7 +74,8 @@ class Limit(StrEnum):
 class Caller:
     """A user in a session or by an API key, with what may be done so.
 
-    ``station`` is the only one that the caller may touch; empty means every one.
+    ``station`` is the only one that the caller may touch; empty means every one. ``asked`` is how
+    often the user has asked lately, and ``factor`` how much more than others the user may ask.
     """
 
     user_id: str
@@ -108,6 +87,8 @@ class Caller:
     fresh: bool = True
     key_id: str = ""
     station: str = ""
+    asked: Count | None = None
+    factor: float = 1
 
     def check_station(self, station: str) -> None:
         """Refuse a station that the caller is not bound to.
@@ -130,29 +111,6 @@ class Caller:
 def name_key(name: str) -> str:
     """The form in which user names are compared and are unique."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
-
-
-def locked_for(
-    failures: Sequence[datetime], now: datetime, *, limit: int, duration: timedelta
-) -> float:
-    """For how many seconds more an account is locked that failed at these times, newest first."""
-    if len(failures) < limit:
-        return 0.0
-    return max(0.0, (failures[limit - 1] + duration - now).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How often something happened in a window of time that ends in ``remaining`` seconds."""
-
-    seconds: int
-    hits: int
-    remaining: float
-
-
-def over_limit(windows: Sequence[Window], limits: Mapping[int, int]) -> float:
-    """Seconds until the request would be within every limit again; 0 if it is now."""
-    return max((w.remaining for w in windows if w.hits > limits[w.seconds]), default=0.0)
 
 
 Refusal = Literal["authentication_failed", "permission_denied", "account_locked", "rate_limited"]

@@ -1,16 +1,13 @@
 """Logging in and out, and giving factors."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from dataclasses import dataclass, replace
+from typing import Any
 
-from common.crypto.passwords import Passwords
 from common.crypto.tokens import digest, new_token
-from common.db import borrowed, transaction
+from common.db import Connection, borrowed, transaction
 from common.errors import Unauthorized
 from common.messages import Actor, uuid7
 from common.outbox import Context
@@ -18,34 +15,32 @@ from common.service import Runtime
 from gateway.identity import session_store, store
 from gateway.identity.admission import Admission
 from gateway.identity.domain import (
-    AccountLocked,
     Caller,
     Client,
-    RateLimited,
     WrongCredentials,
     WrongFactor,
-    locked_for,
     name_key,
-    over_limit,
 )
 from gateway.identity.refusals import audit
+from gateway.limits.domain import AccountLocked
+from gateway.limits.lockout import Attempt, account_of
+from gateway.passwords import Hashing, NewPasswords
+from gateway.passwords.domain import USED_BEFORE, Assessment
+from gateway.passwords.history import PasswordRefused
 from gateway.settings import IdentitySettings
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-# Hashing takes a processor for a third of a second: more at once would starve everything else.
-HASHING_THREADS = 2
-LONGEST_QUEUE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has begun; its token is told this once."""
+    """A session that has begun; its token is told this once.
+
+    ``device`` is the token by which the device is known from now on; empty if it was before.
+    """
 
     token: str
     caller: Caller
     idle_seconds: int
+    device: str = ""
 
 
 class Identity(Admission):
@@ -53,88 +48,68 @@ class Identity(Admission):
 
     def __init__(self, runtime: Runtime[Any], settings: IdentitySettings) -> None:
         super().__init__(runtime, settings)
-        self._passwords = Passwords(settings.security_bcrypt_rounds)
-        self._threads = ThreadPoolExecutor(HASHING_THREADS, "passwords")
-        self._hashing = 0
+        self._hashing = Hashing(settings)
+        self._new_passwords = NewPasswords(settings, self._hashing)
 
     def close(self) -> None:
         """Take no more passwords; what is being hashed ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hashing.close()
 
     async def hash(self, password: str) -> str:
         """What to store for this password."""
-        return await self._in_thread(self._passwords.hash, password)
+        return await self._hashing.hash(password)
 
-    async def _in_thread(self, work: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
-        if self._hashing >= LONGEST_QUEUE:
-            raise RateLimited(5)
-        self._hashing += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-        finally:
-            self._hashing -= 1
-
-    async def log_in(self, name: str, password: str, client: Client) -> NewSession:
-        """Begin a session.
+    async def log_in(
+        self, name: str, password: str, client: Client, device: str = ""
+    ) -> NewSession:
+        """Begin a session. ``device`` is the token by which the client's device may be known.
 
         Raises:
-            RateLimited: too many logins from this address.
-            AccountLocked: too many failed logins to this account.
+            RateLimited: too many failed logins from this address.
+            AccountLocked: too many failed logins to this account, by strangers or by this device.
             WrongCredentials: an unknown name or a wrong password; which of them stays unsaid.
         """
-        await self._limit_rate(client)
-        account = hashlib.sha256(name_key(name).encode()).digest()
-        await self._claim_attempt(account, client)
+        attempt = await self._claim_attempt(account_of(name_key(name)), client, device)
         async with borrowed(self._runtime.pool) as connection:
             user = await store.find_user(connection, name_key(name))
         stored = user.password_hash if user else None
-        right = await self._in_thread(self._passwords.verify, password, stored)
+        right = await self._hashing.verify(password, stored)
         if user is None or stored is None or user.disabled or not right:
             await self._record_failure(user, client)
             raise WrongCredentials
-        if self._passwords.outdated(stored):
+        if self._hashing.outdated(stored):
             renewed = await self.hash(password)
             async with transaction(self._runtime.pool) as connection:
                 await store.replace_hash(connection, user.id, stored, renewed)
-        return await self._begin_session(user, account, client)
+        return await self._begin_session(user, attempt, client)
 
-    async def _limit_rate(self, client: Client) -> None:
-        limits = {
-            60: self._settings.security_max_requests_per_minute,
-            3600: self._settings.security_max_requests_per_hour,
-        }
-        async with borrowed(self._runtime.pool) as connection:
-            windows = await store.count_hit(connection, f"login {client.address}", list(limits))
-        if wait := over_limit(windows, limits):
-            await self._refusals.record("rate_limited", client)
-            raise RateLimited(wait)
-
-    async def _claim_attempt(self, account: bytes, client: Client) -> None:
-        """Count this login as failed before it is tried.
-
-        Otherwise a hundred guesses sent at once would all pass before the first is counted.
-        """
-        limit = self._settings.security_max_login_attempts
+    async def _claim_attempt(self, account: bytes, client: Client, device: str = "") -> Attempt:
         async with transaction(self._runtime.pool) as connection:
-            failures, now = await store.recent_failures(connection, account, self._lockout, limit)
-            wait = locked_for(failures, now, limit=limit, duration=self._lockout)
-            if not wait:
-                await store.add_failure(connection, account, client.address)
-        if wait:
+            attempt, refused = await self.lockout.claim(connection, account, client.address, device)
+        if isinstance(refused, AccountLocked):
+            self.tally.note("account_lockouts")
             await self._refusals.record("account_locked", client)
-            raise AccountLocked(wait)
+        elif refused:
+            await self._refusals.record("rate_limited", client)
+        if refused:
+            raise refused
+        return attempt
 
     async def _record_failure(self, user: store.User | None, client: Client) -> None:
+        self.tally.note("failed_login_attempts")
         # Not the name that was given: people type their password there.
         actor = Actor(user=user.id if user else "", address=client.address)
         async with self._runtime.transaction(actor) as context:
             await audit(context, "login_attempt", client, success=False, risk_level="medium")
 
-    async def _begin_session(self, user: store.User, account: bytes, client: Client) -> NewSession:
+    async def _begin_session(
+        self, user: store.User, attempt: Attempt, client: Client
+    ) -> NewSession:
         actor = Actor(user=user.id, address=client.address)
         async with self._runtime.transaction(actor) as context:
-            await store.forgive(context.conn, account)
-            return await self.begin(context, user.id, client, "password")
+            device = await self.lockout.forgive(context.conn, attempt)
+            begun = await self.begin(context, user.id, client, "password")
+        return replace(begun, device=device)
 
     async def begin(
         self,
@@ -211,6 +186,24 @@ class Identity(Admission):
         data = {"method": method, "second_factor": second_factor}
         await audit(context, "factor_given", caller.client, data=data)
 
+    async def new_password(
+        self, user_id: str, user_name: str, password: str, current: str | None = None
+    ) -> str:
+        """What to store for a new password of this user, if the user may take it.
+
+        Raises:
+            Invalid: it is too weak, or the same as the current one.
+        """
+        if password == current:
+            raise PasswordRefused(Assessment([USED_BEFORE]))
+        async with borrowed(self._runtime.pool) as connection:
+            await self._new_passwords.check_new_password(connection, user_id, user_name, password)
+        return await self.hash(password)
+
+    async def remember_password(self, connection: Connection, user_id: str, stored: str) -> None:
+        """Remember, in the transaction that stores it, that the user has taken a password."""
+        await self._new_passwords.remember(connection, user_id, stored)
+
     async def check_password(self, caller: Caller, password: str) -> None:
         """Refuse a password that is not the caller's. Failures lock this question for a while.
 
@@ -221,7 +214,7 @@ class Identity(Admission):
         async with self.attempt(caller, "password"):
             async with borrowed(self._runtime.pool) as connection:
                 stored = await store.password_of(connection, caller.user_id)
-            if not await self._in_thread(self._passwords.verify, password, stored):
+            if not await self._hashing.verify(password, stored):
                 raise WrongFactor
 
     @asynccontextmanager
@@ -235,14 +228,14 @@ class Identity(Admission):
             AccountLocked: too many attempts have failed.
         """
         account = hashlib.sha256(f"{factor} of {caller.user_id}".encode()).digest()
-        await self._claim_attempt(account, caller.client)
+        attempt = await self._claim_attempt(account, caller.client)
         try:
             yield
         except WrongFactor:
             await self._record_wrong_factor(caller, factor)
             raise
         async with transaction(self._runtime.pool) as connection:
-            await store.forgive(connection, account)
+            await self.lockout.forget(connection, attempt)
 
     async def _record_wrong_factor(self, caller: Caller, factor: str) -> None:
         async with self._runtime.transaction(caller.actor()) as context:

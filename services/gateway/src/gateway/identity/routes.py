@@ -14,11 +14,14 @@ from gateway.identity.access import (
     TheIdentity,
     client_of,
     guarded_router,
+    limited,
     public,
     session,
 )
 from gateway.identity.answers import Me, SessionAnswer, begun_answer
 from gateway.identity.domain import Client, Limit
+from gateway.limits import devices
+from gateway.limits.domain import Kind
 from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/auth", tags=["auth"])
@@ -40,6 +43,7 @@ class Login(BaseModel):
 
 
 @router.post("/login", responses=error_answers(400, 401, 403, 423, 429))
+@limited(Kind.LOGIN)
 @public
 async def log_in(
     body: Login,
@@ -54,7 +58,11 @@ async def log_in(
     """
     if body.cookie and cookies.foreign(request):
         await identity.refuse_forged(client)
-    begun = await identity.log_in(body.username, body.password.get_secret_value(), client)
+    begun = await identity.log_in(
+        body.username, body.password.get_secret_value(), client, devices.token_of(request)
+    )
+    if begun.device:
+        devices.remember(request, response, begun.device)
     return begun_answer(request, response, begun, cookie=body.cookie)
 
 

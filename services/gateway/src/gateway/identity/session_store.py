@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from common.db import Connection
 from gateway.identity.admitting import Standing, effective, limit_of
 from gateway.identity.domain import Caller, Client
+from gateway.limits.domain import Kind
+from gateway.limits.store import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class Shown:
 _GRANTED = """
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions,
-           coalesce(bool_or(r.mfa_required), false) AS mfa_required
+           coalesce(bool_or(r.mfa_required), false) AS mfa_required,
+           coalesce(max(r.request_factor), 1)::float8 AS factor
     FROM user_roles ur JOIN roles r ON r.name = ur.role
     LEFT JOIN LATERAL unnest(r.permissions) AS p ON true WHERE ur.user_id = u.id
 ) AS granted
 """
+# The request is counted in the statement that finds out whose it is.
+_COUNTED = "CROSS JOIN LATERAL count_request('user ' || u.id || ' ' || $5::text) AS counted"
 _ENROLLED = """
 (EXISTS (SELECT FROM totp t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL)
  OR EXISTS (SELECT FROM passkeys k WHERE k.user_id = u.id))
@@ -144,9 +149,13 @@ async def prove(
 
 
 async def find_caller(
-    connection: Connection, token_digest: bytes, times: Times, client: Client
+    connection: Connection,
+    token_digest: bytes,
+    times: Times,
+    client: Client,
+    kind: Kind = Kind.NORMAL,
 ) -> Caller | None:
-    """Who is in the live session with this token. Being asked for keeps a session alive.
+    """Who is in the live session with this token. Asking keeps a session alive, and counts.
 
     One round trip; the time of last use is written only when a twentieth of the timeout is over.
     """
@@ -158,8 +167,8 @@ async def find_caller(
         SELECT s.id::text AS session_id, u.id::text AS user_id, u.name, granted.permissions,
             granted.mfa_required, s.method, u.must_change_password,
             s.second_factor_at IS NOT NULL AS second_factor, {_ENROLLED} AS enrolled,
-            s.proven_at > now() - $4::interval AS fresh
-        FROM sessions s JOIN users u ON u.id = s.user_id {_GRANTED}
+            s.proven_at > now() - $4::interval AS fresh, granted.factor, counted.*
+        FROM sessions s JOIN users u ON u.id = s.user_id {_GRANTED} {_COUNTED}
         WHERE s.token_digest = $1 AND s.last_seen_at > now() - $2::interval
         AND s.created_at > now() - $3::interval AND u.disabled_at IS NULL
         """,  # noqa: S608 - constants of this module alone
@@ -167,6 +176,7 @@ async def find_caller(
         times.idle,
         times.life,
         times.fresh,
+        kind.value,
     )
     if row is None:
         return None
@@ -179,13 +189,16 @@ async def find_caller(
         client=client,
         limit=limit_of(standing),
         fresh=row["fresh"],
+        asked=count_of(row),
+        factor=row["factor"],
     )
 
 
 async def find_key_caller(
-    connection: Connection, key_digest: bytes, client: Client
+    connection: Connection, key_digest: bytes, client: Client, kind: Kind = Kind.NORMAL
 ) -> Caller | None:
     """Whose living API key this is. The time of its last use is written once a minute."""
+    counted = _COUNTED.replace("$5", "$3")
     row = await connection.fetchrow(
         f"""
         WITH touched AS (
@@ -193,13 +206,14 @@ async def find_key_caller(
             WHERE secret_digest = $1 AND (expires_at IS NULL OR expires_at > now())
             AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute'))
         SELECT k.id::text AS key_id, k.scopes, k.station, k.sensitive,
-            u.id::text AS user_id, u.name, granted.permissions
-        FROM api_keys k JOIN users u ON u.id = k.user_id {_GRANTED}
+            u.id::text AS user_id, u.name, granted.permissions, granted.factor, counted.*
+        FROM api_keys k JOIN users u ON u.id = k.user_id {_GRANTED} {counted}
         WHERE k.secret_digest = $1 AND (k.expires_at IS NULL OR k.expires_at > now())
         AND u.disabled_at IS NULL
         """,  # noqa: S608 - constants of this module alone
         key_digest,
         client.address,
+        kind.value,
     )
     if row is None:
         return None
@@ -212,6 +226,8 @@ async def find_key_caller(
         fresh=row["sensitive"],
         key_id=row["key_id"],
         station=row["station"],
+        asked=count_of(row),
+        factor=row["factor"],
     )
 
 

@@ -1,0 +1,1 @@
+"""How often somebody may ask, and how often somebody may fail to log in."""

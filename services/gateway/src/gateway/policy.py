@@ -1,0 +1,64 @@
+"""What the policies read from the environment: passwords, limits, validation, middleware."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, SecretStr
+from pydantic_settings import NoDecode
+
+from common.config import Settings
+from gateway.limits.domain import Kind
+
+
+def _split(value: Any) -> Any:
+    """``a, b`` is a list of two."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+SecretsListed = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+
+
+class PasswordSettings(Settings):
+    """The documented password policy, and how passwords are kept."""
+
+    security_min_password_length: int = Field(default=12, ge=1, le=200)
+    security_require_uppercase: bool = True
+    security_require_lowercase: bool = True
+    security_require_digits: bool = True
+    security_require_special: bool = True
+    security_password_history: int = Field(default=5, ge=0, le=24)
+    security_password_scheme: Literal["bcrypt_sha256", "argon2id"] = Field(default="bcrypt_sha256")
+    security_argon2_memory_kib: int = Field(default=19 * 1024, ge=8 * 1024, le=1 << 20)
+    security_argon2_passes: int = Field(default=2, ge=1, le=20)
+
+
+class ValidationSettings(Settings):
+    """How long input and how large a file may be."""
+
+    security_max_input_length: int = Field(default=10_000, ge=1, le=1_000_000)
+    security_max_file_size_mb: int = Field(default=10, ge=1, le=1024)
+
+
+class SecretSettings(Settings):
+    """What ``/api/v2/security/encrypt`` encrypts with; former keys still decrypt."""
+
+    security_encryption_key: SecretStr = SecretStr("")
+    security_key_salt: SecretStr = SecretStr("")
+    security_encryption_key_previous: SecretsListed = ()
+
+
+class EdgeSettings(Settings):
+    """Who is believed about what at the edge, and how much is let in."""
+
+    security_rate_shares: Mapping[Kind, PositiveFloat] = Field(default_factory=dict)
+    security_hsts: int = Field(default=31_536_000, ge=0, description="seconds; 0 sends none")
+    strongroom_trusted_proxies: Listed = ()
+    strongroom_allowed_hosts: Listed = ()
+    strongroom_cors_origins: Listed = ()
+
+
+class PolicySettings(PasswordSettings, ValidationSettings, SecretSettings, EdgeSettings):
+    """All of them."""

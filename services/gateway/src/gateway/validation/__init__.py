@@ -1,0 +1,1 @@
+"""Whether input and files are what they seem: reported, never silently changed."""
