@@ -193,6 +193,7 @@ class Run:
             directory.delete(pack_name(pack_id))
         if not self._segments.listed:
             directory.delete(key_name(self._key.key_id))
+        directory.discard(self._run_id.hex)
 
     def __enter__(self) -> Self:
         return self
