@@ -54,6 +54,11 @@ unit: setup ## the tests beside the code
 test: setup rabbitmq lint types imports lengths ## set everything up and run all tests, on real servers
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered --durations=15
 
+.PHONY: bench
+bench: setup ## measure beside restic and borg, in turn (an hour; ARGS="--data mixed --rounds 1")
+	tests/bench/install-peers.sh .tools/peers
+	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.tools/peers/bin:$$PATH" $(BIN)/python tests/bench/compare.py $(ARGS)
+
 .PHONY: rabbitmq
 rabbitmq: ## install the RabbitMQ package where no broker is there
 	@deploy/rabbitmq/install.sh
