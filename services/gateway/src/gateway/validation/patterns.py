@@ -58,39 +58,54 @@ _SOURCES: tuple[tuple[Threat, str], ...] = (
     (Threat.XSS, r"<!\[cdata\[|<!doctype\s{1,8}html|<!entity\s"),
     (
         Threat.SQL,
-        r"['\"`]\s{0,16}(?:or|and|\|\||&&)\s{1,16}(?:not\s{1,8})?\(?(?:"
-        r"['\"][^'\"]{0,60}['\"]\s{0,8}(?:=|<>|!=|<|>|like\b)|"
-        r"\d{1,9}\s{0,8}(?:=|<>|!=|<|>)\s{0,8}\d|"
-        r"[\w.]{1,60}\s{0,8}(?:=|<>|!=|<|>|like\b)\s{0,8}['\"]|"
-        r"[\w.]{1,60}\s{1,8}in\s{0,8}\(\s{0,8}(?:select\b|['\"\d]))",
+        (
+            r"['\"`]\s{0,16}(?:or|and|\|\||&&)\s{1,16}(?:not\s{1,8})?\(?(?:"
+            r"['\"][^'\"]{0,60}['\"]\s{0,8}(?:=|<>|!=|<|>|like\b)|"
+            r"\d{1,9}\s{0,8}(?:=|<>|!=|<|>)\s{0,8}\d|"
+            r"[\w.]{1,60}\s{0,8}(?:=|<>|!=|<|>|like\b)\s{0,8}['\"]|"
+            r"[\w.]{1,60}\s{1,8}in\s{0,8}\(\s{0,8}(?:select\b|['\"\d]))"
+        ),
     ),
     (Threat.SQL, r"\b(?:or|and)\s{1,16}(\d{1,9})\s{0,16}=\s{0,16}\1\b"),
     (Threat.SQL, r"['\"]\s{0,16}(?:or|and)\s{1,16}(?:true|false|1)\s{0,16}(?:--|#|/\*|$)"),
     (
         Threat.SQL,
-        r"\bunion\s{1,16}(?:all\s{1,16}|distinct\s{1,16})?select[\s(]{1,16}"
-        r"(?:null\b|\d|\*|@@|['\"]|[\w.,`\[\] ]{1,200}\bfrom\s{1,8}[\w\"`\[])",
+        (
+            r"\bunion\s{1,16}(?:all\s{1,16}|distinct\s{1,16})?select[\s(]{1,16}"
+            r"(?:null\b|\d|\*|@@|['\"]|[\w.,`\[\] ]{1,200}\bfrom\s{1,8}[\w\"`\[])"
+        ),
     ),
     (
         Threat.SQL,
-        r";\s{0,16}(?:drop|alter|truncate|create)\s{1,16}"
-        r"(?:table|database|schema|view|index|user|role|function|procedure|trigger|column)\b",
+        (
+            r";\s{0,16}(?:drop|alter|truncate|create)\s{1,16}"
+            r"(?:table|database|schema|view|index|user|role|function|procedure|trigger|column)\b"
+        ),
     ),
     (Threat.SQL, r";\s{0,16}(?:delete\s{1,16}from|insert\s{1,16}into)\s{1,16}[\w.\"`\[\]]{1,60}"),
     (Threat.SQL, r";\s{0,16}update\s{1,16}[\w.\"`]{1,60}\s{1,16}set\s{1,16}[\w.\"`]{1,60}\s{0,8}="),
     (
         Threat.SQL,
-        r";\s{0,16}(?:exec(?:ute)?\s{1,8}(?:xp_|sp_|@|\()|declare\s{1,8}@|shutdown\s{0,8}(?:--|with\b)"
-        r"|grant\s{1,8}all\b[\w\s]{0,20}\bon\s)",
-    ),
-    (Threat.SQL, r"['\"]\)?(?:;?--|\s{0,8};\s{0,8}--|\s{0,8}(?:--|#)\s{0,8}$|\s{0,4}/\*)"),
-    (
-        Threat.SQL,
-        r"\b(?:pg_sleep|benchmark|xp_cmdshell|load_file|extractvalue|updatexml|dbms_pipe\.\w{1,30})\s{0,8}\(",
+        (
+            r";\s{0,16}(?:exec(?:ute)?\s{1,8}(?:xp_|sp_|@|\()|declare\s{1,8}@"
+            r"|shutdown\s{0,8}(?:--|with\b)"
+            r"|grant\s{1,8}all\b[\w\s]{0,20}\bon\s)"
+        ),
     ),
     (
         Threat.SQL,
-        r"\bwaitfor\s{1,8}delay\s{1,8}['\"]|\bsleep\s{0,4}\(\s{0,4}\d{1,6}\s{0,4}\)|\bxp_cmdshell\b",
+        r"['\"]\)?(?:\s{0,8};\s{0,8}--|\s{0,8}(?:--|#)\s{0,8}$|\s{0,4}/\*)|'\)?;?--(?:[\s+]|$)",
+    ),
+    (
+        Threat.SQL,
+        r"\b(?:pg_sleep|benchmark|load_file|extractvalue|updatexml|dbms_pipe\.\w{1,30})\s{0,8}\(",
+    ),
+    (
+        Threat.SQL,
+        (
+            r"\bwaitfor\s{1,8}delay\s{1,8}['\"]|\bsleep\s{0,4}\(\s{0,4}\d{1,6}\s{0,4}\)"
+            r"|\bxp_cmdshell\b"
+        ),
     ),
     (Threat.SQL, r"\binto\s{1,8}(?:out|dump)file\s{1,8}['\"]|\binformation_schema\s{0,4}\."),
     (Threat.PATH, r"(?:^|[\s=:;,|(\[\"'/\\])\.\.[/\\]"),
