@@ -3,12 +3,14 @@
 from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from common.config import Settings, Strong
 from common.crypto.strength import listed, weakness
 from common.errors import Invalid
+from common.keyproviders import Resolver
 
 S = TypeVar("S", bound=Settings)
 
@@ -19,8 +21,9 @@ def load(cls: type[S], **given: Any) -> S:
     Raises:
         Invalid: with a line for each variable that is missing or unacceptable, never its value. In
             production a weak key is not acceptable.
+        Error: a secret is kept elsewhere (Vault, KMS) and cannot be had.
     """
-    settings = _read(cls, given)
+    settings = _followed(cls, given, _read(cls, given))
     if settings.environment == "production" and (weak := weaknesses(settings)):
         raise Invalid(
             "\n".join(weak),
@@ -34,7 +37,7 @@ def weaknesses(settings: Settings) -> list[str]:
     """A sentence for each key that is set and weak."""
     found = []
     for name, field in type(settings).model_fields.items():
-        rule = next((each for each in field.metadata if isinstance(each, Strong)), None)
+        rule = _rule(field)
         value = getattr(settings, name)
         if rule is None or not isinstance(value, SecretStr) or not value.get_secret_value():
             continue
@@ -43,6 +46,25 @@ def weaknesses(settings: Settings) -> list[str]:
         if why := weakness(newest, rule.least):
             found.append(f"{name.upper()} is too weak: {why}.")
     return found
+
+
+def _rule(field: FieldInfo) -> Strong | None:
+    return next((each for each in field.metadata if isinstance(each, Strong)), None)
+
+
+def _followed(cls: type[S], given: dict[str, Any], settings: S) -> S:
+    """The settings with every secret that another place keeps, which only its value can tell."""
+    found = {}
+    with Resolver() as resolver:
+        for name, field in cls.model_fields.items():
+            value = getattr(settings, name)
+            if isinstance(value, SecretStr):
+                rule = _rule(field)
+                several = rule is not None and rule.several
+                secret = resolver.resolve(name.upper(), value, several=several)
+                if secret is not value:
+                    found[name] = secret
+    return _read(cls, {**given, **found}) if found else settings
 
 
 def _read(cls: type[S], given: dict[str, Any]) -> S:
