@@ -66,16 +66,18 @@ def test_the_first_password_is_told_once_and_the_second_start_is_quick(fresh: Ma
         fresh.environment["STRONGROOM_PASSWORD"] = password
         assert fresh.run("login").returncode == 0
     assert running.stop() == 0
-    seconds: list[float] = []
-    while len(seconds) < 3 and min(seconds, default=9) >= 5:  # other tests may slow one down
-        with fresh.up() as running:
-            assert running.password == ""
-            assert fresh.run("login").returncode == 0
-            seconds.append(running.seconds_to_ready)
-    assert min(seconds) < 5
+    with fresh.up() as running:
+        assert running.password == ""
+        assert fresh.run("login").returncode == 0
+        assert running.seconds_to_ready < (5 if _idle() else 20)
     stored = [path for path in fresh.data.rglob("*") if path.is_file()]
     assert not [path for path in stored if password.encode() in path.read_bytes()]
     assert not [path for path in stored if path.stat().st_mode & 0o077]
+
+
+def _idle() -> bool:
+    """Whether this machine has the processors for what runs on it."""
+    return os.getloadavg()[0] < (os.cpu_count() or 1)
 
 
 def test_the_commands_of_the_client(fresh: Machine, source: Path) -> None:
