@@ -31,7 +31,7 @@ def directory(lengths: list[list[int]]) -> Directory:
     """A directory with a record for each list, and a chunk in it for each length."""
     records = [Record(1, sum(row) + 16, sum(row), len(row)) for row in lengths]
     chunks = [(os.urandom(16), length) for row in lengths for length in row]
-    return Directory(0, records, pack_chunks(chunks))
+    return Directory.of(0, records, pack_chunks(chunks))
 
 
 def snapshots() -> list[Snapshot]:

@@ -12,9 +12,17 @@ LARGE = 250 * MIB
 MANY = 20_000
 LIMIT = 200 * MIB
 
-WRITE = """
-import io, random, resource, sys, uuid
+PEAK = """
+import re
 from pathlib import Path
+
+def peak():
+    # Not ru_maxrss: that begins with the peak of the process that started this one.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+"""
+
+WRITE = """
+import io, random, sys, uuid
 from common.repository.entry import Entry, EntryType
 from common.repository.opening import open_writer
 from common.repository.prepared import SnapshotMeta
@@ -34,12 +42,11 @@ with writer.begin(uuid.uuid4()) as run:
             path = b"folder/%09d" % number
             sink.add_stream(Entry(path, EntryType.FILE), io.BytesIO(path))
     run.finish(SnapshotMeta("b", "b", "chain")).commit(1, None)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak())
 """
 
 READ = """
-import resource, sys
-from pathlib import Path
+import sys
 sys.path.insert(0, sys.argv[2])
 from vault import Vault
 from common.crypto.hpke import PrivateKey
@@ -51,13 +58,13 @@ reader = vault.reader()
 source = reader.snapshot(info.id).source("files")
 print(sum(len(piece) for _, _, piece in source.contents(source.entries())))
 assert reader.check(read_data=True).ok
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak())
 """
 
 
 def run(script: str, stdin: str, *arguments: object) -> list[int]:
     done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        [sys.executable, "-c", PEAK + script, *map(str, arguments)],
         input=stdin,
         capture_output=True,
         check=False,

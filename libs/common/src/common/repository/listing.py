@@ -4,7 +4,6 @@ from common.errors import Invalid
 from common.repository.entry import Entry, check_entry
 from common.repository.format.block import BlockBuilder, pack_warnings
 from common.repository.format.chunklist import (
-    ITEM,
     MAX_LEVEL,
     ROOT_ITEMS,
     ChunkList,
@@ -15,6 +14,7 @@ from common.repository.format.chunklist import (
 from common.repository.storing import ChunkStore
 
 _MOST_WARNINGS = 1000
+_LONGEST_WARNING = 2000
 
 
 class ListWriter:
@@ -81,7 +81,7 @@ class TreeWriter:
         """Keep a warning; past the first thousand they are only counted."""
         self.warned += 1
         if self.warned <= _MOST_WARNINGS:
-            self.warnings.append(message)
+            self.warnings.append(message[:_LONGEST_WARNING])
 
     def finish(self) -> ChunkList:
         """The tree."""
@@ -96,6 +96,3 @@ class TreeWriter:
 
     def _put(self, block: bytes) -> None:
         self._list.add(self._store.put(block), len(block))
-
-
-LIST_ITEM_SIZE = ITEM.size

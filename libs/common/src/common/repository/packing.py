@@ -164,7 +164,7 @@ class PackWriter:
         pack, self._open = self._open, None
         if pack is None:
             return
-        directory = Directory(self._kind, pack.records, b"".join(pack.chunks))
+        directory = Directory.of(self._kind, pack.records, b"".join(pack.chunks))
         try:
             pack.write(pack.seal.seal_directory(directory))
         except BaseException:

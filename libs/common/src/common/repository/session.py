@@ -81,8 +81,9 @@ class Session:
 
     def known_chunks(self, damaged: OnDamaged) -> KnownChunks:
         """The index as a writer uses it; what is in a damaged segment is stored anew."""
-        segments = list(load_segments(self.source, self.keys.index, damaged))
-        return KnownChunks(segments, self.present(), self.key_ids())
+        # A pack that is written between the two is only stored once more.
+        present, key_ids = self.present(), self.key_ids()
+        return KnownChunks(load_segments(self.source, self.keys.index, damaged), present, key_ids)
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.

@@ -41,8 +41,8 @@ class PackEntry:
         return pack_name(self.pack_id)
 
     def listed_size(self) -> int:
-        """The bytes that this entry takes in a segment, about."""
-        return _ENTRY.size + len(self.directory.chunks) + 13 * len(self.directory.records) + 9
+        """The bytes that this entry takes in a segment."""
+        return _ENTRY.size + self.directory.packed_size()
 
 
 def seal_segment(entries: Iterable[PackEntry], index_key: bytes) -> bytes:

@@ -2,9 +2,9 @@
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from common.crypto.aead import TAG_SIZE, NumberedSeal
@@ -99,11 +99,19 @@ class PackSeal:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What a pack holds: its records in order, and their chunks in order (20 bytes each)."""
+    """What a pack holds: its records in order (13 bytes each), and their chunks in order (20).
+
+    Kept as bytes: an index holds the directories of all packs in memory.
+    """
 
     kind: int
-    records: Sequence[Record]
+    rows: bytes
     chunks: bytes
+
+    @classmethod
+    def of(cls, kind: int, records: Iterable[Record], chunks: bytes) -> "Directory":
+        """The directory of a new pack."""
+        return cls(kind, b"".join(_RECORD.pack(*record) for record in records), chunks)
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> "Directory":
@@ -119,58 +127,58 @@ class Directory:
         start = _HEAD.size + records * _RECORD.size
         if kind > TREE or chunks > MAX_CHUNKS or len(data) != start + chunks * _CHUNK.size:
             raise Corrupt(f"{name} has a directory that does not add up.")
-        found = [Record(*row) for row in _RECORD.iter_unpack(data[_HEAD.size : start])]
-        directory = cls(kind, found, data[start:])
+        directory = cls(kind, data[_HEAD.size : start], data[start:])
         directory._check(name)
         return directory
 
     def pack(self) -> bytes:
         """The bytes of the directory."""
-        rows = b"".join(_RECORD.pack(*record) for record in self.records)
-        return _HEAD.pack(self.kind, len(self.records), len(self)) + rows + self.chunks
+        head = _HEAD.pack(self.kind, len(self.rows) // _RECORD.size, len(self))
+        return head + self.rows + self.chunks
 
     def __len__(self) -> int:
         return len(self.chunks) // _CHUNK.size
+
+    @property
+    def records(self) -> list[Record]:
+        """The records, in order."""
+        return [Record(*row) for row in _RECORD.iter_unpack(self.rows)]
 
     def all_chunks(self) -> Iterator[tuple[bytes, int]]:
         """The id and length of each chunk, in order."""
         return _CHUNK.iter_unpack(self.chunks)
 
-    def chunk(self, number: int) -> tuple[bytes, int]:
-        """The id and length of one chunk."""
-        chunk_id, length = _CHUNK.unpack_from(self.chunks, number * _CHUNK.size)
-        return chunk_id, length
-
     def records_with_chunks(self) -> Iterator[tuple[Record, list[tuple[bytes, int]]]]:
         """Each record with its chunks."""
-        items = list(self.all_chunks())
-        start = 0
+        chunks = self.all_chunks()
         for record in self.records:
-            yield record, items[start : start + record.chunks]
-            start += record.chunks
+            yield record, list(islice(chunks, record.chunks))
 
     def offsets(self) -> list[int]:
         """Where each record begins in the pack, and at the end where the directory does."""
         return list(accumulate((record.stored for record in self.records), initial=HEADER_SIZE))
 
+    def packed_size(self) -> int:
+        """How many bytes ``pack`` gives."""
+        return _HEAD.size + len(self.rows) + len(self.chunks)
+
     def size(self) -> int:
         """How long the pack must be."""
-        directory = _HEAD.size + len(self.records) * _RECORD.size + len(self.chunks)
-        return self.offsets()[-1] + directory + TAG_SIZE + TRAILER_SIZE
+        return self.offsets()[-1] + self.packed_size() + TAG_SIZE + TRAILER_SIZE
 
     def _check(self, name: str) -> None:
+        records = self.records
         possible = all(
             TAG_SIZE < record.stored <= record.raw + TAG_SIZE
             and 0 < record.raw <= MAX_RECORD
             and record.chunks > 0
-            for record in self.records
+            for record in records
         )
-        if not possible or sum(record.chunks for record in self.records) != len(self):
+        if not possible or sum(record.chunks for record in records) != len(self):
             raise Corrupt(f"{name} has a directory with impossible records.")
-        lengths = accumulate((length for _, length in self.all_chunks()), initial=0)
-        borders = list(lengths)
-        ends = accumulate(record.chunks for record in self.records)
-        raw = accumulate(record.raw for record in self.records)
+        borders = list(accumulate((length for _, length in self.all_chunks()), initial=0))
+        ends = accumulate(record.chunks for record in records)
+        raw = accumulate(record.raw for record in records)
         if any(borders[end] != total for end, total in zip(ends, raw, strict=True)):
             raise Corrupt(f"{name} has a directory whose lengths do not add up.")
 
