@@ -42,7 +42,6 @@ class Session:
     """The administrator's, where it was made just now and nobody has seen it; else empty."""
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Work = Callable[[Session], Awaitable[None]]
 
 
@@ -62,7 +61,7 @@ class Launch:
             Error: something cannot be used, or a service failed; nothing runs any more.
         """
         os.umask(0o077)
-        for number in STOPPING:
+        for number in _stopping():
             signal.signal(number, _interrupt)  # until the event loop takes them over
         require_free(self._address.host, self._address.port)
         with self._directory.opened():
@@ -120,7 +119,7 @@ class Launch:
                 task.cancel()
 
         loop = asyncio.get_running_loop()
-        for number in STOPPING:
+        for number in _stopping():
             loop.add_signal_handler(number, stop)
         try:
             async with running(wiring, self._address, self._remember) as product:
@@ -162,6 +161,12 @@ def greet(session: Session) -> None:
         rows.append(["", "(keep a copy of it elsewhere: without it no backup opens)"])
     console.table(["", ""], rows)
     session.directory.forget_secret(FIRST_PASSWORD)
+
+
+def _stopping() -> list[signal.Signals]:
+    """What ends the product; under nohup the end of the terminal does not."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

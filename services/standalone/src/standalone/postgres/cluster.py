@@ -106,16 +106,14 @@ class Cluster:
         place = locate(self.home, self._shelter, self._account, create_account=self._create_account)
         self._place = place
         programs = binaries.for_account(place.account, self._shelter)
-        first = not place.data.exists()
-        if first:
+        if not place.data.exists():
             postmaster.initialise(programs, place, ADMIN, self.password(ADMIN))
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         options = MEMORY | DURABLE | LOGGING | self._listening(place)
         self._process = postmaster.start(programs, place, self.log, options, limit)
+        self.sql("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC", database="postgres")
         self.create_database(DATABASE)
-        if first:
-            self.sql("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC", database="postgres")
 
     def _listening(self, place: Place) -> dict[str, str]:
         return {
