@@ -1,0 +1,26 @@
+"""Repositories in memory: what is tested here is which calls are made, not how long they take."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.world import plain_config
+from vault import make_keys
+
+
+@pytest.fixture(scope="session")
+def config() -> bytes:
+    """The config of every repository here."""
+    return plain_config(make_keys())
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory, where there is such a place."""
+    shared = Path("/dev/shm")
+    place = tempfile.mkdtemp(dir=shared if shared.is_dir() else None)
+    yield Path(place)
+    shutil.rmtree(place)

@@ -1,0 +1,177 @@
+"""Stories of a repository: what was done before, what is going on, and how it may be disturbed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from chaos.calls import CHANGES, Call, watched
+from chaos.disk import Disk
+from chaos.world import Promise, Step, noise
+from common.errors import Conflict
+from mortal import Killed
+
+COMMON = {b"same/%d" % number: noise(3_000, number) for number in range(6)}
+
+
+def backup(name: str, size: int = 14_000) -> Step:
+    """A backup of two files of its own and six that all backups share."""
+    own = {b"own/a": noise(size, name), b"own/b": noise(700, name + "b")}
+    return Step("backup", name, {**COMMON, **own})
+
+
+def forget(name: str) -> Step:
+    """The deletion of a backup."""
+    return Step("forget", name)
+
+
+PRUNE, ROTATE, RECOVERY = Step("prune"), Step("rotate"), Step("recovery")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``before`` is over and durable; ``steps`` go on, in one process after the other."""
+
+    name: str
+    before: tuple[Step, ...]
+    steps: tuple[Step, ...]
+
+
+A, B, C = backup("a"), backup("b"), backup("c", 25_000)
+SCENARIOS = (
+    Scenario("first backup", (), (A,)),
+    Scenario("next backup", (A,), (B,)),
+    Scenario("forget", (A, B), (forget("a"),)),
+    Scenario("prune", (A, B, forget("a")), (PRUNE,)),
+    Scenario("prune of all", (A, forget("a")), (PRUNE, B)),
+    Scenario("forget and prune", (A, B, C), (forget("b"), PRUNE, PRUNE)),
+    Scenario("prune and backup", (A, B, forget("a")), (PRUNE, C, Step("backup", "a2", A.files))),
+    Scenario("rotate", (A, B), (ROTATE,)),
+    Scenario("rotate and backup", (A,), (ROTATE, B)),
+    Scenario("recovery key", (A, B), (RECOVERY, C)),
+    Scenario("everything", (A, B), (C, forget("a"), PRUNE, ROTATE, backup("d"))),
+)
+
+
+@dataclass(slots=True)
+class Story:
+    """What happened: every change in order, and between them what was promised."""
+
+    scenario: Scenario
+    changes: list[Call] = field(default_factory=list)
+    done: list[tuple[int, Step]] = field(default_factory=list)
+    begun: list[tuple[int, Step]] = field(default_factory=list)
+
+    def promise(self, point: int) -> Promise:
+        """What holds after so many changes."""
+        over = [*self.scenario.before, *(step for at, step in self.done if at <= point)]
+        begun = [*self.scenario.before, *(step for at, step in self.begun if at <= point)]
+        contents = {step.name: step.files for step in begun if step.kind == "backup"}
+        kept = {step.name for step in over if step.kind == "backup"}
+        doubtful = {step.name for step in begun if step.kind == "forget"}
+        gone = {step.name for step in over if step.kind == "forget"}
+        return Promise(contents, frozenset(kept - doubtful), frozenset(gone))
+
+    def left(self, point: int) -> list[Step]:
+        """What is not over after so many changes, in the order in which it was begun."""
+        over = [step for at, step in self.done if at <= point]
+        return [step for _, step in self.begun if step not in over]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the steps are disturbed before change number ``at`` of step number ``step``.
+
+    Without a ``visitor`` the process is killed there, and another one does the step again. With
+    one, another process does that meanwhile, from its beginning to its end.
+    """
+
+    step: int
+    at: int
+    visitor: Step | None = None
+
+    @staticmethod
+    def draw(random: Random, scenario: Scenario) -> "Plan":
+        """Some plan for this scenario."""
+        step = random.randrange(len(scenario.steps))
+        at = int(120 * random.random() ** 2)
+        deletions = [forget(each.name) for each in scenario.before[:1]]
+        visitors = [backup("visitor"), PRUNE, ROTATE, *deletions]
+        return Plan(step, at, random.choice([None, *visitors]))
+
+
+class _Narrator:
+    """Writes down what happens, and disturbs it once as planned."""
+
+    def __init__(self, story: Story, plan: Plan | None, path: Path) -> None:
+        self._story = story
+        self._plan = plan
+        self._path = path
+        self._left = -1
+        self.dead = False
+
+    def begin(self, number: int) -> None:
+        """Step ``number`` begins."""
+        planned = self._plan is not None and self._plan.step == number
+        self._left = self._plan.at if self._plan is not None and planned else -1
+
+    def before(self, call: Call) -> None:
+        if self.dead:
+            raise Killed
+        if call.kind not in CHANGES or self._left < 0:
+            return
+        self._left -= 1
+        if self._left >= 0 or self._plan is None:
+            return
+        if self._plan.visitor is None:
+            self.dead = True
+            raise Killed
+        with (
+            suppress(Conflict),
+            self.noted(self._plan.visitor),
+        ):  # it may have to wait, and gives up
+            self._plan.visitor.do(self._path)
+
+    def after(self, call: Call) -> None:
+        if call.kind in CHANGES:
+            self._story.changes.append(call)
+
+    @contextmanager
+    def noted(self, step: Step) -> Iterator[None]:
+        """Write down that a step begins and, if it does, that it ends."""
+        if all(step != other for _, other in self._story.begun):
+            self._story.begun.append((len(self._story.changes), step))
+        yield
+        self._story.done.append((len(self._story.changes), step))
+
+
+def tell(scenario: Scenario, path: Path, plan: Plan | None = None) -> Story:
+    """Let it happen in the folder ``path``, which ``before`` has been done in."""
+    story = Story(scenario)
+    narrator = _Narrator(story, plan, path)
+    with watched(path, narrator):
+        for number, step in enumerate(scenario.steps):
+            narrator.begin(number)
+            try:
+                with narrator.noted(step):
+                    step.do(path)
+            except Killed:
+                narrator.dead = False
+                with narrator.noted(step):
+                    step.do(path)
+            except Conflict:
+                # The visitor took what this relied on: it says so, and is done again.
+                assert plan is not None
+                assert plan.visitor is not None
+                with narrator.noted(step):
+                    step.do(path)
+    return story
+
+
+def replay(story: Story, disk: Disk) -> Iterator[int]:
+    """Apply the changes to the disk, pausing before the first and after each of them."""
+    yield 0
+    for number, change in enumerate(story.changes):
+        disk.apply(change)
+        yield number + 1

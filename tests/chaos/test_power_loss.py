@@ -1,0 +1,101 @@
+"""Power fails at every moment of every kind of work; what POSIX allows a disk to lose is lost.
+
+The states of the disk come from the calls that were really made. ``CHAOS=10`` tries ten times as
+many, ``CHAOS_SEED`` others.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from chaos.disk import Contents, Disk, Loss, read_tree, write_tree
+from chaos.scenarios import SCENARIOS, Plan, Scenario, Story, replay, tell
+from chaos.settings import seeds
+from chaos.world import create_at, fresh, small_and_orderly, tidy
+
+
+class Laboratory:
+    """Tells a story, then looks at what may be left of it on the disk."""
+
+    def __init__(self, folder: Path, config: bytes) -> None:
+        self._origin = folder / "origin"
+        self._place = folder / "place"
+        self._config = config
+        self._seen: set[frozenset[tuple[str, bytes | None]]] = set()
+        self.states = 0
+
+    def prepare(self, scenario: Scenario) -> None:
+        """Do what lies before it."""
+        self._seen.clear()
+        create_at(fresh(self._origin), self._config)
+        for step in scenario.before:
+            step.do(self._origin)
+
+    def tell(self, scenario: Scenario, plan: Plan | None = None) -> tuple[Story, Disk]:
+        """Let it happen in a copy."""
+        write_tree(fresh(self._place), read_tree(self._origin))
+        disk = Disk(self._place)
+        story = tell(scenario, self._place, plan)
+        followed = Disk(self._origin)
+        for _ in replay(story, followed):
+            pass
+        assert followed.visible() == read_tree(self._place), "a change went unseen"
+        return story, disk
+
+    def look(self, story: Story, point: int, found: Contents) -> None:
+        """Fail unless a disk with these contents keeps the promises, and the work goes on there."""
+        shape = frozenset((path, data) for path, data in found.items() if path[:4] != "tmp/")
+        if shape in self._seen:
+            return
+        self._seen.add(shape)
+        self.states += 1
+        write_tree(fresh(self._place), found)
+        story.promise(point).holds(self._place)
+        for step in story.left(point):
+            step.do(self._place)
+        promise = story.promise(len(story.changes))
+        promise.holds(self._place)
+        tidy(self._place)
+        promise.holds(self._place)
+
+
+@pytest.fixture
+def laboratory(memory: Path, config: bytes) -> Iterator[Laboratory]:
+    with small_and_orderly():
+        yield Laboratory(memory, config)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: str(each.name))
+def test_power_may_fail_at_any_moment(laboratory: Laboratory, scenario: Scenario) -> None:
+    """Lost: backups that were reported as done, or all of them, by a cut at the wrong moment."""
+    laboratory.prepare(scenario)
+    story, disk = laboratory.tell(scenario)
+    random = Random(scenario.name)
+    for point in replay(story, disk):
+        for loss in Loss:
+            laboratory.look(story, point, disk.after_a_cut(loss, random))
+    assert laboratory.states > len(story.changes) / 6
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: str(each.name))
+def test_power_may_fail_after_a_kill_or_a_meeting(
+    laboratory: Laboratory, scenario: Scenario
+) -> None:
+    """Lost: what a process relied on that it saw, and that its dead author had not made durable."""
+    laboratory.prepare(scenario)
+    for seed in seeds(6):
+        random = Random(f"{seed} {scenario.name}")
+        plan = Plan.draw(random, scenario)
+        story, disk = laboratory.tell(scenario, plan)
+        points = set(random.sample(range(len(story.changes) + 1), 4)) | {len(story.changes)}
+        for point in replay(story, disk):
+            if point in points:
+                for loss in (Loss.ALL, Loss.SOME):
+                    found = disk.after_a_cut(loss, random)
+                    try:
+                        laboratory.look(story, point, found)
+                    except Exception as error:
+                        error.add_note(f"seed {seed}, {plan}, change {point}, {loss} unsynced lost")
+                        raise

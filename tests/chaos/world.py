@@ -1,0 +1,233 @@
+"""A small repository, the work that is done in it, and what has to hold whatever happens."""
+
+import random
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import pytest
+
+from common.crypto.aead import KEY_SIZE, seal, unseal
+from common.crypto.hpke import PrivateKey
+from common.repository import packing, relisting, storing
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.names import CONFIG
+from common.repository.prepared import SnapshotMeta
+from common.repository.prune import PruneSettings
+from common.repository.reader import Reader
+from common.repository.rekeying.recovery import add_recovery
+from common.repository.rekeying.rotation import rotate
+from common.repository.rekeying.unlocked import Unlocked
+from common.storage.local import LocalDirectory
+from vault import Keys, add_files
+
+Files = Mapping[bytes, bytes]
+NOW = PruneSettings(grace=timedelta(0))
+LAST = PruneSettings(grace=timedelta(0), dead_after=timedelta(0), waste=0.1)
+RECOVERY = PrivateKey(bytes(range(KEY_SIZE)))
+
+
+class PlainProvider:
+    """Seals under a key that need not be stretched: a state is opened in a millisecond."""
+
+    def describe(self) -> dict[str, Any]:
+        """There is one such key."""
+        return {"provider": "test"}
+
+    def seal(self, secret: bytes, context: bytes) -> bytes:
+        """As any provider."""
+        return seal(bytes(KEY_SIZE), secret, context)
+
+    def unseal(self, sealed: bytes, context: bytes) -> bytes:
+        """As any provider."""
+        return unseal(bytes(KEY_SIZE), sealed, context)
+
+
+PROVIDER = PlainProvider()
+
+
+def plain_config(keys: Keys) -> bytes:
+    """The config of the tests' repository, sealed by ``PROVIDER``."""
+    data, private, writer_key = keys
+    sealed = RepositoryConfig.parse(data).sealed_by(PROVIDER, private, writer_key)
+    return RepositoryConfig.parse(data).next_generation(**sealed).pack(writer_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something done in a repository. Done again it finishes what was begun."""
+
+    kind: str
+    name: str = ""
+    files: Files = field(default_factory=dict, repr=False)
+
+    def do(self, path: Path) -> None:
+        """Do it, as a process that has just been started would."""
+        _STEPS[self.kind](path, self)
+
+
+def _backup(path: Path, step: Step) -> None:
+    repository, run_id, chain = open_at(path), uuid5(NAMESPACE_OID, step.name), f"chain/{step.name}"
+    if repository.find_run(run_id) is not None:
+        return
+    if any(key.run == run_id for key in repository.session.wrapped_keys()):
+        repository.abandon(run_id)
+    with repository.begin(run_id) as run:
+        with run.component("files", "files") as sink:
+            add_files(sink, step.files)
+        prepared = run.finish(SnapshotMeta(run_id.hex, step.name, chain))
+    head = repository.head(chain)
+    prepared.commit(head.counter + 1, head.snapshot)
+
+
+def _forget(path: Path, step: Step) -> None:
+    repository = open_at(path)
+    for info in repository.snapshots():
+        if info.backup_name == step.name:
+            repository.forget(info.id, "a test")
+
+
+def _prune(path: Path, _step: Step) -> None:
+    open_at(path).prune(NOW)
+
+
+def _rotate(path: Path, _step: Step) -> None:
+    rotate(LocalDirectory(path), PROVIDER)
+
+
+def _recovery(path: Path, step: Step) -> None:
+    add_recovery(LocalDirectory(path), PROVIDER, "paper", RECOVERY.public)
+
+
+_STEPS: dict[str, Callable[[Path, Step], None]] = {
+    "backup": _backup,
+    "forget": _forget,
+    "prune": _prune,
+    "rotate": _rotate,
+    "recovery": _recovery,
+}
+
+
+def open_at(path: Path) -> Reader:
+    """The repository in this folder, opened anew with everything that opens it."""
+    state = Unlocked.open(LocalDirectory(path), PROVIDER)
+    return Reader(state.session, state.private, former=state.former)
+
+
+def restore(reader: Reader, snapshot_id: str) -> dict[bytes, bytes]:
+    """The files of a backup."""
+    source = reader.snapshot(snapshot_id).source("files")
+    entries = list(source.entries())
+    files = {entry.path: bytearray(entry.size) for entry in entries if entry.path}
+    for entry, offset, piece in source.contents(entries):
+        files[entry.path][offset : offset + len(piece)] = piece
+    return {path: bytes(content) for path, content in files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What was promised: ``kept`` backups are listed, ``gone`` ones are not; content by name."""
+
+    contents: Mapping[str, Files]
+    kept: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    def holds(self, path: Path) -> None:
+        """Fail unless it holds in this folder, and everything that is listed can be had."""
+        reader = open_at(path)
+        report = reader.check(read_data=True)
+        used = {entry.key_id.hex() for part in reader.session.segments() for entry in part.entries}
+        for finding in report.findings:
+            # The key of a run that died before it had written anything else.
+            assert finding.object[:5] == "keys/", finding
+            assert finding.object[5:] not in used, finding
+            assert not finding.affects, finding
+        listed = {info.backup_name: info.id for info in reader.snapshots()}
+        assert self.kept <= listed.keys() <= self.contents.keys() - self.gone
+        for name, snapshot_id in listed.items():
+            assert restore(reader, snapshot_id) == self.contents[name], name
+
+
+def tidy(path: Path) -> None:
+    """Clear up for good; fail when anything is left that nothing needs."""
+    directory = LocalDirectory(path)
+    for _ in range(2):
+        open_at(path).prune(LAST)
+    session = open_at(path).session
+    assert not directory.leftovers()
+    listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
+    assert session.present() == listed.keys()
+    assert session.key_ids() == {entry.key_id for entry in listed.values()}
+
+
+def noise(size: int, seed: object) -> bytes:
+    """Bytes that do not compress."""
+    return random.Random(str(seed)).randbytes(size)
+
+
+def run_of(name: str) -> UUID:
+    """The run that makes the backup with this name."""
+    return uuid5(NAMESPACE_OID, name)
+
+
+class Inline(Executor):
+    """Does everything at once, so that the order of calls depends on the seed alone."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        return
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
+class Impatient:
+    """Time as locks see it: whoever waits has waited long enough."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self._now
+
+    def sleep(self, _seconds: float) -> None:
+        """An hour goes by."""
+        self._now += 3600
+
+
+@contextmanager
+def small_and_orderly() -> Iterator[None]:
+    """Packs of some kilobytes, each listed at once, and one thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "PACK_SIZE", 12_000)
+        patch.setattr(storing, "BUNDLE_SIZE", 5_000)
+        patch.setattr(packing, "SEGMENT_SIZE", 300)
+        patch.setattr(relisting, "SEGMENT_SIZE", 300)
+        for module in ("run", "rewriting", "source", "check"):
+            patch.setattr(f"common.repository.{module}.ThreadPoolExecutor", Inline)
+        patch.setattr("common.repository.lock.time", Impatient())
+        yield
+
+
+def create_at(path: Path, config: bytes) -> None:
+    """A new repository without a backup."""
+    directory = LocalDirectory(path)
+    directory.prepare()
+    directory.write(CONFIG, config, owner="create")
+
+
+def fresh(path: Path) -> Path:
+    """This folder, not there any more."""
+    shutil.rmtree(path, ignore_errors=True)
+    return path
