@@ -32,6 +32,7 @@ from gateway.main import service
 from gateway.settings import GatewaySettings
 
 PASSWORD = "right-horse-battery"
+SECRET = "Rk3vQ8sT1xZ6bN4mJ7pL2wY9cF5hD0gA"
 STORED = Passwords(10).hash(PASSWORD)
 BACKUPS = "backup-worker.commands.main"
 RESTORES = "restore-worker.commands.main"
@@ -49,6 +50,8 @@ def settings(database_url: str, **changes: Any) -> GatewaySettings:
         "security_max_requests_per_minute": 10_000,
         "security_max_requests_per_hour": 10_000,
         "gateway_max_request_bytes": 20_000,
+        "security_encryption_key": SECRET,
+        "security_key_salt": SECRET,
         "shutdown_grace_seconds": 2,
     }
     return GatewaySettings(**{**values, **changes})
@@ -91,6 +94,11 @@ class Site:
             user = store.User(str(uuid7()), name, STORED)
             await store.add_user(context.conn, user, name_key(name), [*roles, *own])
         return name
+
+    async def user_id(self, name: str) -> str:
+        """The id of a user."""
+        found = await self.runtime.pool.fetchval("SELECT id FROM users WHERE name = $1", name)
+        return str(found)
 
     async def tell(self, event: Event, at: datetime | None = None) -> Envelope:
         """What a worker tells the platform."""

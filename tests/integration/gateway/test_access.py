@@ -1,8 +1,6 @@
 """Who may use which route, for every route that the router has."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
@@ -11,8 +9,11 @@ from fastapi.routing import iter_route_contexts
 from common.messages import AuditPage, Envelope, RestoreStarted, seal, uuid7
 from gateway.app import ROUTERS
 from gateway.identity.admitting import Access
-from gateway.identity.domain import Permission
-from integration.gateway.site import PASSWORD, Site
+from gateway.identity.domain import COVERED, Permission
+from integration.gateway.identity_samples import SAMPLES as IDENTITY
+from integration.gateway.samples import Prepare, Sample, fixed
+from integration.gateway.security_samples import SAMPLES as SECURITY
+from integration.gateway.site import Site
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,6 @@ def declared() -> list[Route]:
     ]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A request that is right but for who sends it: a path, a body, and the good answer."""
-
-    path: str
-    json: Any = None
-    status: int = 200
-
-
 async def restore_id(site: Site) -> str:
     backup_id, found = await site.backup(), str(uuid7())
     await site.tell(RestoreStarted(restore_id=found, backup_id=backup_id, worker="w"))
@@ -57,16 +49,6 @@ async def waiting_backup(site: Site) -> str:
     answer = await (await site.log_in()).post("/api/backups")
     assert answer.status_code == 202
     return str(answer.json()["id"])
-
-
-Prepare = Callable[[Site], Awaitable[Sample]]
-
-
-def fixed(path: str, json: Any = None, status: int = 200) -> Prepare:
-    async def prepare(site: Site) -> Sample:
-        return Sample(path, json, status)
-
-    return prepare
 
 
 def on_backup(path: str, status: int = 200) -> Prepare:
@@ -110,9 +92,8 @@ async def verify_by_name(site: Site) -> Sample:
 
 
 SAMPLES: dict[str, Prepare] = {
-    "POST /api/auth/login": fixed("/api/auth/login", {"username": "admin", "password": PASSWORD}),
-    "POST /api/auth/logout": fixed("/api/auth/logout", status=204),
-    "GET /api/auth/me": fixed("/api/auth/me"),
+    **IDENTITY,
+    **SECURITY,
     "POST /api/backups": fixed("/api/backups", {"components": ["files"]}, 202),
     "GET /api/backups": fixed("/api/backups"),
     "GET /api/backups/overview": fixed("/api/backups/overview"),
@@ -146,6 +127,7 @@ SAMPLES: dict[str, Prepare] = {
 
 ROUTES = declared()
 GUARDED = [route for route in ROUTES if not route.access.public]
+MANAGE_SETTINGS = Permission.MANAGE_SETTINGS
 PERMITTED = [route for route in GUARDED if route.access.permission]
 
 
@@ -161,7 +143,9 @@ async def auditor(site: Site) -> None:
 
 async def send(client: httpx.AsyncClient, route: Route, sample: Sample) -> int:
     """The status alone, so that an answer without end is none."""
-    async with client.stream(route.method, sample.path, json=sample.json) as answer:
+    async with client.stream(
+        route.method, sample.path, json=sample.json, files=sample.files
+    ) as answer:
         return answer.status_code
 
 
@@ -215,7 +199,7 @@ async def test_the_administrator_may_do_everything(site: Site, route: Route) -> 
     assert status == good
 
 
-BACKUP_ROUTES = [r for r in PERMITTED if r.access.permission is not Permission.AUDIT_READ]
+BACKUP_ROUTES = [r for r in PERMITTED if r.access.permission in COVERED | {MANAGE_SETTINGS}]
 
 
 @pytest.mark.parametrize("route", BACKUP_ROUTES, ids=str)

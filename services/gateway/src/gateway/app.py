@@ -2,7 +2,7 @@
 
 from common.observability.metrics import build_version
 from common.service import Runtime
-from common.web import create_app
+from common.web import Edge, create_app
 from common.web.application import Application
 from gateway.audit.routes import router as audit
 from gateway.backups.routes import router as backups
@@ -14,11 +14,32 @@ from gateway.identity.routes import router as auth
 from gateway.operations.routes import router as operations
 from gateway.probes import router as probes
 from gateway.restores.routes import router as restores
+from gateway.roles.routes import router as roles
+from gateway.security.routes import VALIDATE_FILE
+from gateway.security.routes import router as security
+from gateway.security.secrets import SecretKeys
+from gateway.sessions.routes import router as sessions
 from gateway.settings import GatewaySettings
 from gateway.stream.hub import Hub
 from gateway.stream.routes import router as stream
+from gateway.users.routes import own as own_account
+from gateway.users.routes import router as users
 
-ROUTERS = (auth, backups, restores, operations, stream, enhanced, audit, probes, docs)
+IDENTITY = (auth, own_account, sessions, users, roles)
+ROUTERS = (
+    *IDENTITY,
+    backups,
+    restores,
+    operations,
+    stream,
+    enhanced,
+    audit,
+    security,
+    probes,
+    docs,
+)
+# Orchestrators ask by whatever address they have.
+PROBES = frozenset({"/healthz", "/readyz"})
 
 DESCRIPTION = """
 Backups, restores and what proves them. Log in at `/api/auth/login` and send the token as
@@ -32,13 +53,14 @@ sent twice act once. Every error has the form `{"error": {"code", "message", "de
 `{"status_code", "message", "data"}`.
 """
 TAGS = [
-    {"name": "auth", "description": "Sessions."},
+    {"name": "auth", "description": "Sessions, and one's own account."},
+    {"name": "users", "description": "Accounts, and what their roles let them do."},
     {"name": "backups", "description": "Take, list, verify, delete."},
     {"name": "restores", "description": "Bring back."},
     {"name": "operations", "description": "Long work and its outcome."},
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "enhanced-backup", "description": "The same under the documented v2 names."},
-    {"name": "security", "description": "The audit log."},
+    {"name": "security", "description": "The audit log; judging input, files and passwords."},
     {"name": "health", "description": "For orchestrators."},
 ]
 SECURITY = {
@@ -58,17 +80,28 @@ SECURITY = {
 
 def build_app(runtime: Runtime[GatewaySettings], identity: Identity, hub: Hub) -> Application:
     """The whole API over these parts."""
+    settings = runtime.settings
     app = create_app(
         title="Strongroom",
         version=build_version(),
         description=DESCRIPTION,
         openapi_tags=TAGS,
         security_schemes=SECURITY,
-        body_limit=runtime.settings.gateway_max_request_bytes,
+        body_limit=settings.gateway_max_request_bytes,
+        # A multipart body has a frame around the file.
+        body_limits={VALIDATE_FILE: (settings.security_max_file_size_mb << 20) + (64 << 10)},
+        edge=Edge(
+            proxies=settings.strongroom_trusted_proxies,
+            hosts=settings.strongroom_allowed_hosts,
+            hsts=settings.security_hsts,
+            origins=settings.strongroom_cors_origins,
+            probes=PROBES,
+        ),
     )
     app.state.runtime = runtime
     app.state.identity = identity
     app.state.hub = hub
+    app.state.secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
     app.router.route_class = GuardedRoute
     for router in ROUTERS:
         app.include_router(router)

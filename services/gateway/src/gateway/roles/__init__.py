@@ -1,0 +1,1 @@
+"""What a role lets its users do."""

@@ -1,0 +1,1 @@
+"""Accounts: who there is, with which roles, and with which password."""
