@@ -39,6 +39,12 @@ def require(condition: object, what: str) -> None:
         raise ValueError(f"damaged: {what}")
 
 
+def private_key(seed: bytes) -> MLKEM768X25519PrivateKey:
+    raw = hashlib.shake_256(seed).digest(96)
+    curve = X25519PrivateKey.from_private_bytes(raw[64:])
+    return MLKEM768X25519PrivateKey(MLKEM768PrivateKey.from_seed_bytes(raw[:64]), curve)
+
+
 def hkdf(key: bytes, salt: bytes, info: str) -> bytes:
     return HKDF(hashes.SHA256(), 32, salt, info.encode()).derive(key)
 
@@ -49,9 +55,8 @@ def framed(raw: bytes, kind: bytes, mac_key: bytes | None = None) -> dict[str, A
     require(blake3(raw[:-32]).digest() == raw[-32:], "checksum")
     if mac_key is not None:
         require(blake3(raw[:-64], key=mac_key).digest() == raw[-64:-32], "authentication")
-    (length,) = struct.unpack_from("<I", raw, 8)
-    require(12 + length + 64 == len(raw), "length")
-    body: dict[str, Any] = json.loads(raw[12 : 12 + length])
+    require(struct.unpack_from("<I", raw, 8) == (len(raw) - 76,), "length")
+    body: dict[str, Any] = json.loads(raw[12:-64])
     return body
 
 
@@ -119,7 +124,6 @@ def lz4_block(raw: bytes, size: int) -> bytes:
 
 
 def decompress(codec: int, raw: bytes, size: int) -> bytes:
-    """What a record holds, of exactly ``size`` bytes."""
     require(codec in range(4), "codec")
     if codec == 1:
         raw = zstandard.ZstdDecompressor().decompress(raw, max_output_size=size)
@@ -141,13 +145,12 @@ class Repository:
         sealing, self.repo = body["sealing"], bytes.fromhex(body["repository"])
         salt, iterations = b64decode(sealing["salt"]), sealing["iterations"]
         kek = AESGCM(PBKDF2HMAC(hashes.SHA256(), 32, salt, iterations).derive(secret.encode()))
-        seed, own = b64decode(body["private_key"]), b64decode(body["writer_key"])
-        seed = kek.decrypt(seed[:12], seed[12:], b"strongroom/v1/private-key" + self.repo)
+        own, self.private = b64decode(body["writer_key"]), {}
         self.writer = kek.decrypt(own[:12], own[12:], b"strongroom/v1/writer-key" + self.repo)
-        seed = hashlib.shake_256(seed).digest(96)
-        lattice = MLKEM768PrivateKey.from_seed_bytes(seed[:64])
-        curve = X25519PrivateKey.from_private_bytes(seed[64:])
-        self.private = MLKEM768X25519PrivateKey(lattice, curve)
+        for pair in [body, *body.get("former", [])]:
+            seed, public = b64decode(pair["private_key"]), b64decode(pair["public_key"])
+            seed = kek.decrypt(seed[:12], seed[12:], b"strongroom/v1/private-key" + self.repo)
+            self.private[blake3(public).hexdigest()[:32]] = private_key(seed)
         config_mac = hkdf(self.writer, b"", "strongroom/v1/config-mac")
         framed((root / "config").read_bytes(), b"C", config_mac)
         self.chunk_key = self.derived("chunk-id")
@@ -159,10 +162,9 @@ class Repository:
 
     def _run_key(self, path: Path) -> bytes:
         body = framed(path.read_bytes(), b"K", self.derived("key-mac"))
-        info = b"strongroom/v1/run-key" + self.repo
-        info += bytes.fromhex(body["key"]) + bytes.fromhex(body["run"])
-        wrapped = b64decode(body["recipients"][0]["wrapped"])
-        return SUITE.decrypt(wrapped, self.private, info)
+        info = b"strongroom/v1/run-key" + self.repo + bytes.fromhex(body["key"] + body["run"])
+        mine = next(row for row in body["recipients"] if row["recipient"] in self.private)
+        return SUITE.decrypt(b64decode(mine["wrapped"]), self.private[mine["recipient"]], info)
 
     def _segments(self) -> Iterator[tuple[bytes, Place]]:
         for path in (self.root / "index").iterdir():
@@ -188,8 +190,7 @@ class Repository:
         with (self.root / "packs" / pack[:2] / pack).open("rb") as file:
             header = file.read(56)
             require(header[:8] == b"SROOMP\x01\x00" and header[8:24].hex() == key, pack)
-            file.seek(offset)
-            ciphertext = file.read(stored)
+            ciphertext = os.pread(file.fileno(), stored, offset)
         opener = AESGCM(hkdf(self.run_keys[key], header[24:], "strongroom/v1/pack"))
         raw = opener.decrypt(number.to_bytes(12, "big"), ciphertext, header + b"\0")
         return decompress(codec, raw, size)
@@ -202,7 +203,6 @@ class Repository:
         return data
 
     def content(self, level: int, items: bytes) -> Iterator[bytes]:
-        """The chunks of a chunk list, one after another."""
         if len(items) == 16:
             yield self.chunk(items)
             return

@@ -76,6 +76,19 @@ def emit(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
+def each(rows: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
+    """A result of any length, as it comes: a line each, or an element of one JSON array each."""
+    if not as_json:
+        for line, _ in rows:
+            sys.stdout.write(f"{line}\n")
+        return
+    before = "[\n"
+    for _, document in rows:
+        sys.stdout.write(before + json.dumps(document, default=str))
+        before = ",\n"
+    sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A result for people. Columns whose name begins with '>' stand to the right."""
     drawn = Table(

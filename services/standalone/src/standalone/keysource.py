@@ -18,6 +18,16 @@ KeyFile = Annotated[
 ]  # fmt: skip
 
 
+AnyKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", "--recovery-key-file",
+        help="File that holds the key, or a recovery key.  [default: BACKUP_ENCRYPTION_KEY]",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
 def encryption_key(key_file: Path | None) -> SecretStr:
     """The key, which must be given."""
     key = given_key(key_file)
@@ -32,14 +42,15 @@ def encryption_key(key_file: Path | None) -> SecretStr:
 def given_key(key_file: Path | None) -> SecretStr | None:
     """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE."""
     if key_file is not None:
-        return _read(key_file)
+        return key_in(key_file)
     if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):
         return SecretStr(value)
     named = os.environ.get("BACKUP_ENCRYPTION_KEY_FILE")
-    return _read(Path(named)) if named else None
+    return key_in(Path(named)) if named else None
 
 
-def _read(key_file: Path) -> SecretStr:
+def key_in(key_file: Path) -> SecretStr:
+    """What the file holds, without the end of its last line."""
     try:
         value = key_file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

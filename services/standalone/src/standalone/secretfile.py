@@ -2,9 +2,12 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
+from common.errors import Conflict, Invalid
 from common.storage.folders import sync_folder
+from standalone import console
 
 
 def write(path: Path, value: str) -> None:
@@ -26,3 +29,21 @@ def read_or_make(path: Path) -> str:
     if not path.exists():
         write(path, secrets.token_urlsafe(32))
     return path.read_text()
+
+
+def give(secret: str, out: Path | None) -> None:
+    """Hand a new key to the user: on standard output, or in a new file.
+
+    Raises:
+        Conflict: the file is there already.
+    """
+    if out is None:
+        sys.stdout.write(f"{secret}\n")
+        return
+    if out.exists():
+        raise Conflict(f"{out} is there already.", remedy="A key is never overwritten: move it.")
+    try:
+        write(out, f"{secret}\n")
+    except OSError as error:
+        raise Invalid(f"{out} cannot be written: {error.strerror}.") from error
+    console.note(f"The key is in {out}. Keep a copy of it offline.")

@@ -11,6 +11,7 @@ from backup_worker.settings import WorkerSettings as BackupWorkerSettings
 from common.config import EncryptionKeySettings, RepositorySettings
 from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
 from common.errors import WrongKey
+from common.repository.opening import stored_writer_key
 from common.service.environment import load
 from gateway.settings import GatewaySettings
 from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
@@ -38,10 +39,10 @@ def keys_of(directory: DataDirectory) -> Keys:
         WrongKey: the repository was made under a key from the environment, which is not there.
     """
     if not load(RepositorySettings).backup_encryption_enabled:
-        return Keys(SecretStr(""), _writer(None))
+        return Keys(SecretStr(""), _writer(directory, None))
     given = load(EncryptionKeySettings).backup_encryption_key
     if given.get_secret_value():
-        return Keys(given, _writer(given))
+        return Keys(given, _writer(directory, given))
     made_elsewhere = (directory.repository / "config").exists()
     if made_elsewhere and not directory.has_secret(ENCRYPTION_KEY):
         raise WrongKey(
@@ -49,10 +50,12 @@ def keys_of(directory: DataDirectory) -> Keys:
             remedy="Set BACKUP_ENCRYPTION_KEY, or BACKUP_ENCRYPTION_KEY_FILE, as before.",
         )
     made = directory.secret(ENCRYPTION_KEY)
-    return Keys(made, _writer(made))
+    return Keys(made, _writer(directory, made))
 
 
-def _writer(encryption: SecretStr | None) -> SecretStr:
+def _writer(directory: DataDirectory, encryption: SecretStr | None) -> SecretStr:
+    if (directory.repository / "config").exists():  # the encryption key may have been changed
+        return SecretStr(stored_writer_key(directory.repository, encryption))
     return SecretStr(write_key(WRITER_PREFIX, derive_writer_key(encryption)))
 
 

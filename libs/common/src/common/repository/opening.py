@@ -13,6 +13,7 @@ from common.crypto.keys import (
     derive_writer_key,
     read_key,
     reveal,
+    write_key,
 )
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
@@ -109,6 +110,15 @@ def open_reader(
 
     former = config.open_former(provider)
     return Reader(_session(source, config, writer_key), private, former=former, renew=renew)
+
+
+def stored_writer_key(place: Path, encryption_key: Secret) -> str:
+    """The writer key in its text form, from the repository itself.
+
+    It is derived from the encryption key that the repository was made with, and stays the same
+    when that is changed. Errors as of ``open_reader``.
+    """
+    return write_key(WRITER_PREFIX, open_reader(place, encryption_key).session.keys.writer_key)
 
 
 def _find(place: Path | ObjectSource) -> tuple[ObjectSource, RepositoryConfig]:

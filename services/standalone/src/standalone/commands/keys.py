@@ -1,6 +1,5 @@
 """``strongroom keys``: new keys, and the writer key that a worker gets instead of the real one."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,9 @@ from common.crypto.keys import (
     generate_encryption_key,
     write_key,
 )
-from common.errors import Conflict, Invalid
-from standalone import console, secretfile
-from standalone.commands import new_app
+from common.repository.opening import stored_writer_key
+from standalone import secretfile
+from standalone.commands import new_app, recovery
 from standalone.keysource import KeyFile, encryption_key
 
 app = new_app(
@@ -28,23 +27,29 @@ Out = Annotated[
 @app.command()
 def generate(out: Out = None) -> None:
     """Make a new BACKUP_ENCRYPTION_KEY. Keep a copy of it offline: without it no backup opens."""
-    _give(generate_encryption_key(), out)
+    secretfile.give(generate_encryption_key(), out)
 
 
 @app.command()
-def writer(key_file: KeyFile = None, out: Out = None) -> None:
-    """Derive BACKUP_WRITER_KEY: whoever has it can write backups and cannot read any."""
-    _give(write_key(WRITER_PREFIX, derive_writer_key(encryption_key(key_file))), out)
+def writer(
+    repo: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a repository whose key was changed.", show_default=False),
+    ] = None,
+    key_file: KeyFile = None,
+    out: Out = None,
+) -> None:
+    """Derive BACKUP_WRITER_KEY: whoever has it can write backups and cannot read any.
+
+    It stays the same when BACKUP_ENCRYPTION_KEY is changed: then --repo finds it.
+    """
+    key = encryption_key(key_file)
+    secretfile.give(
+        write_key(WRITER_PREFIX, derive_writer_key(key))
+        if repo is None
+        else stored_writer_key(repo, key),
+        out,
+    )
 
 
-def _give(key: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(f"{key}\n")
-        return
-    if out.exists():
-        raise Conflict(f"{out} is there already.", remedy="A key is never overwritten: move it.")
-    try:
-        secretfile.write(out, f"{key}\n")
-    except OSError as error:
-        raise Invalid(f"{out} cannot be written: {error.strerror}.") from error
-    console.note(f"The key is in {out}. Keep a copy of it offline.")
+app.add_typer(recovery.app)

@@ -11,8 +11,8 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from standalone import console, text
 from standalone.capturing import back_up
-from standalone.commands import new_app
-from standalone.keysource import KeyFile, given_key
+from standalone.commands import browsing, copying, measuring, new_app, repairing
+from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import (
     Place,
     Snapshot,
@@ -100,7 +100,7 @@ def _document(info: SnapshotInfo) -> dict[str, Any]:
 
 
 @app.command()
-def snapshots(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
+def snapshots(repo: Place, key_file: AnyKeyFile = None, as_json: console.AsJson = False) -> None:
     """List the backups, oldest first. The writer key is enough."""
     show_snapshots(writing(repo, key_file).snapshots(), as_json=as_json)
 
@@ -135,7 +135,7 @@ def restore(
         list[str] | None,
         typer.Argument(metavar="[PATH]...", help="Only these.", show_default=False),
     ] = None,
-    key_file: KeyFile = None,
+    key_file: AnyKeyFile = None,
 ) -> None:
     """Restore a backup below TARGET, under its whole paths. Exits with 1 after warnings."""
     reader = reading(repo, key_file)
@@ -160,7 +160,7 @@ def check(
     read_data: Annotated[
         bool, typer.Option("--read-data", help="Read every byte, not only the structure.")
     ] = False,
-    key_file: KeyFile = None,
+    key_file: AnyKeyFile = None,
     as_json: console.AsJson = False,
 ) -> None:
     """Look for damage and say what it affects. Exits with 7 where there is any."""
@@ -193,15 +193,22 @@ def check(
 @app.command()
 def forget(
     repo: Place,
-    snapshot: Snapshot,
+    snapshot: Annotated[list[str], typer.Argument(metavar="SNAPSHOT...", help="As for restore.")],
+    *,
     reason: Annotated[str, typer.Option(help="Kept in the repository.")] = "",
+    and_prune: Annotated[
+        bool, typer.Option("--prune", help="Prune afterwards, as the command does.")
+    ] = False,
     key_file: KeyFile = None,
 ) -> None:
-    """Remove a backup from the list, with a tombstone. Its space comes back with prune."""
+    """Remove backups from the list, with a tombstone. Their space comes back with prune."""
     reader = reading(repo, key_file)
-    info = find(reader, snapshot)
-    reader.forget(info.id, reason)
-    console.note(f"{info.backup_name} ({info.id[:12]}) is forgotten.")
+    infos = {info.id: info for info in (find(reader, each) for each in snapshot)}
+    for info in infos.values():
+        reader.forget(info.id, reason)
+        console.note(f"{info.backup_name} ({info.id[:12]}) is forgotten.")
+    if and_prune:
+        prune(repo, key_file)
 
 
 @app.command()
@@ -217,3 +224,8 @@ def prune(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False
         f" {text.count(done.retired_packs, 'pack')} retired ({text.size(done.retired_bytes)}),"
         " to be removed after a day."
     )
+
+
+for part in (browsing, measuring, copying):
+    app.add_typer(part.app)
+app.add_typer(repairing.app, name="repair")

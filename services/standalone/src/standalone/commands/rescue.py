@@ -9,7 +9,7 @@ from common.errors import NotFound
 from standalone import console, text
 from standalone.commands import new_app
 from standalone.commands.repo import show_snapshots
-from standalone.keysource import KeyFile
+from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, Snapshot, find, reading
 from standalone.restoring import Restored
 from standalone.restoring import restore as restore_backup
@@ -22,7 +22,7 @@ app = new_app(
 
 
 @app.command("list")
-def list_backups(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
+def list_backups(repo: Place, key_file: AnyKeyFile = None, as_json: console.AsJson = False) -> None:
     """List the backups, oldest first."""
     show_snapshots(reading(repo, key_file).snapshots(), as_json=as_json)
 
@@ -39,7 +39,7 @@ def restore(
     path: Annotated[
         list[str] | None, typer.Option(help="Only these; may be repeated.", show_default=False)
     ] = None,
-    key_file: KeyFile = None,
+    key_file: AnyKeyFile = None,
 ) -> None:
     """Restore each component into TARGET/COMPONENT; a database as the archive of its own tools."""
     reader = reading(repo, key_file)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from common.errors import Corrupt, NotFound
+from common.errors import Conflict, Corrupt, NotFound
 from common.repository.catalog import load_segments
 from common.repository.findings import Finding
 from common.repository.format.frame import MAX_SIZE
@@ -17,7 +17,7 @@ from common.repository.recording import OnProgress
 from common.repository.relisting import write_segments
 from common.repository.repairing.index import IndexRepair, repair_index
 from common.repository.repairing.salvage import ASIDE
-from common.repository.session import Session
+from common.repository.session import Session, read_config
 from common.repository.streaming import pieces, write_verified
 
 _OWNER = "repair"
@@ -43,8 +43,12 @@ def repair_objects(
 
     Each is verified before it takes its place; the damaged ones are set aside until the end. What
     comes to light by a repair is looked for again: a key that is back opens a pack that is damaged.
+
+    Raises:
+        Conflict: the other is no copy of this repository.
     """
     session, report = reader.session, ObjectRepair()
+    _check_same(session, other)
     session.directory.discard(_OWNER)
     findings = first = reader.check(read_data=True, on_progress=on_progress).findings
     copier = _Copier(session, reader.keyring(), other, report)
@@ -57,6 +61,18 @@ def repair_objects(
     if not report.remaining:
         session.directory.discard(ASIDE)
     return report
+
+
+def _check_same(session: Session, other: ObjectSource) -> None:
+    try:
+        found = read_config(other)
+    except (NotFound, Corrupt):
+        return  # its other objects may be good
+    if found.repository != session.config.repository:
+        raise Conflict(
+            "The other copy is of another repository.",
+            remedy="Name a copy of this one; for another use: strongroom repo copy.",
+        )
 
 
 def _is_here(session: Session, finding: Finding) -> bool:

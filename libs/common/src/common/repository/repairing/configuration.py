@@ -1,0 +1,35 @@
+"""Fetching ``config`` from another copy: without it nothing here can be opened."""
+
+from pathlib import Path
+
+from common.crypto.keys import Secret
+from common.errors import Corrupt, NotFound
+from common.repository.format.names import CONFIG
+from common.repository.objects import ObjectSource
+from common.repository.opening import open_reader
+from common.repository.repairing.salvage import ASIDE
+from common.repository.session import read_config
+from common.repository.streaming import pieces, write_verified
+from common.storage.local import LocalDirectory
+
+
+def repair_config(place: Path, other: ObjectSource, encryption_key: Secret) -> bool:
+    """Put the other copy's ``config`` in the place of a damaged or missing one; whether it did.
+
+    Raises:
+        NotFound: the other copy has none, or there is no repository here.
+        WrongKey: the key does not open it: it may be another repository's.
+    """
+    directory = LocalDirectory(place)
+    try:
+        read_config(directory)
+    except Corrupt:
+        pass
+    except NotFound:
+        if next(iter(directory.list()), None) is None:
+            raise
+    else:
+        return False
+    open_reader(other, encryption_key)  # authenticates it
+    write_verified(directory, CONFIG, pieces(other, CONFIG), owner="repair", aside=ASIDE)
+    return True

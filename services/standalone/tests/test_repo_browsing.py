@@ -1,0 +1,129 @@
+"""``strongroom repo`` ls, find, diff, dump, stats, forget, copy: for scripts and people."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+KEY = "correct horse battery staple"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "letter.txt").write_text("dear reader\n" * 1000)
+    (folder / "raw").write_bytes(os.urandom(50_000))
+    (folder / "link").symlink_to("deep/letter.txt")
+    return folder
+
+
+@pytest.fixture
+def repo(strongroom: Run, tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two backups, between which a file was changed, one added and one removed."""
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", KEY)
+    assert strongroom("repo", "init", tmp_path / "repo").code == 0
+    assert strongroom("repo", "backup", tmp_path / "repo", source, "--name", "first").code == 0
+    (source / "deep" / "letter.txt").write_text("dear reader,\n" * 1000)
+    (source / "new").write_text("new")
+    (source / "link").unlink()
+    assert strongroom("repo", "backup", tmp_path / "repo", source, "--name", "second").code == 0
+    return tmp_path / "repo"
+
+
+def test_a_folder_is_listed(strongroom: Run, repo: Path, source: Path) -> None:
+    """Lost: looking into a backup without restoring it."""
+    listed = strongroom("repo", "ls", repo, "first", source)
+    names = [line.partition(f"{source}/"[1:])[2] for line in listed.out.splitlines()]
+    assert names == ["deep", "link -> deep/letter.txt", "raw"]
+    found = json.loads(strongroom("repo", "ls", repo, "first", "-r", "--json").out)
+    by_path = {each["path"]: each for each in found}
+    letter = by_path[str(source / "deep" / "letter.txt").lstrip("/")]
+    assert (letter["type"], letter["size"], letter["component"]) == ("file", 12_000, "files")
+    assert strongroom("repo", "ls", repo, "first", "/nowhere", "--json").out == "[]\n"
+
+
+def test_a_name_is_found_in_every_backup(strongroom: Run, repo: Path) -> None:
+    """Lost: the backup that still has a deleted file."""
+    found = json.loads(strongroom("repo", "find", repo, "link", "--json").out)
+    assert [each["name"] for each in found] == ["first"]
+    assert len(strongroom("repo", "find", repo, "*.txt").out.splitlines()) == 2
+    only = strongroom("repo", "find", repo, "*.txt", "--snapshot", "first")
+    assert len(only.out.splitlines()) == 1
+    assert strongroom("repo", "find", repo, "nothing").code == 5
+
+
+def test_changes_are_told(strongroom: Run, repo: Path) -> None:
+    """Lost: knowing what was done to the data, and when."""
+    outcome = strongroom("repo", "diff", repo, "first", "second")
+    lines = {line[0] + " " + line.rsplit("/", 1)[1] for line in outcome.out.splitlines()}
+    assert {"M letter.txt", "+ new", "- link"} <= lines
+    assert "M raw" not in lines
+    changes = json.loads(strongroom("repo", "diff", repo, "first", "second", "--json").out)
+    assert {"added", "removed", "content"} <= {each["change"] for each in changes}
+    assert "no difference" in strongroom("repo", "diff", repo, "first", "first").err
+
+
+def test_one_file_comes_out(strongroom: Run, repo: Path, source: Path) -> None:
+    """Lost: one file in a pipe, without room for the rest."""
+    letter = source / "deep" / "letter.txt"
+    assert strongroom("repo", "dump", repo, "second", letter).out == letter.read_text()
+    assert strongroom("repo", "dump", repo, "first", source / "new").code == 5
+    assert strongroom("repo", "dump", repo, "first", source / "deep").code == 2
+
+
+def test_sizes_are_told(strongroom: Run, repo: Path) -> None:
+    """Lost: knowing why the disk is full."""
+    found = json.loads(strongroom("repo", "stats", repo, "--json").out)
+    first, second = found["backups"]
+    assert (first["name"], first["size_bytes"]) == ("first", 62_000)
+    assert second["added_bytes"] < 30_000
+    assert found["deduplication"] > 1.5
+    assert found["waste_bytes"] == 0
+    assert "prune would free" in strongroom("repo", "stats", repo).out
+
+
+def test_damage_is_met_with_a_name_and_a_code(strongroom: Run, repo: Path) -> None:
+    """Lost: the knowledge that a listing is not everything."""
+    shutil.rmtree(repo / "packs")
+    for command in (("ls", repo, "first"), ("find", repo, "x"), ("diff", repo, "first", "second")):
+        outcome = strongroom("repo", *command)
+        assert outcome.code == 7
+        assert "packs/" in outcome.err
+
+
+def test_several_are_forgotten_at_once(strongroom: Run, repo: Path) -> None:
+    """Lost: clearing up by script."""
+    outcome = strongroom("repo", "forget", repo, "first", "second", "--reason", "old", "--prune")
+    assert outcome.code == 0
+    assert "retired" in outcome.err
+    assert json.loads(strongroom("repo", "snapshots", repo, "--json").out) == []
+
+
+def test_a_copy_is_a_repository(strongroom: Run, repo: Path, tmp_path: Path) -> None:
+    """Lost: the second disk."""
+    first = json.loads(strongroom("repo", "copy", repo, tmp_path / "other", "--json").out)
+    assert (first["mode"], first["failed"]) == ("objects", {})
+    again = json.loads(strongroom("repo", "copy", repo, tmp_path / "other", "--json").out)
+    assert again["copied"] == 0
+    assert strongroom("repo", "check", tmp_path / "other", "--read-data").code == 0
+
+
+def test_backups_move_under_another_key(
+    strongroom: Run, repo: Path, tmp_path: Path, source: Path
+) -> None:
+    """Lost: the way out of a repository whose key is known to others."""
+    key, other = tmp_path / "key", tmp_path / "other"
+    assert strongroom("keys", "generate", "--out", key).code == 0
+    assert strongroom("repo", "init", other, "--key-file", key).code == 0
+    copied = ("repo", "copy", repo, other, "--other-key-file", key, "--snapshot", "second")
+    assert "1 backup written" in strongroom(*copied).err
+    assert strongroom("repo", "check", other, "--read-data", "--key-file", key).code == 0
+    assert strongroom("repo", "check", other).code == 8
+    new = strongroom("repo", "dump", other, "latest", source / "new", "--key-file", key)
+    assert new.out == "new"
