@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, SecretStr
 from pydantic_settings import NoDecode
 
-from common.config import Settings
+from common.config import RotatingKey, Settings, Strong
 from gateway.limits.domain import Kind
 
 
@@ -18,7 +18,6 @@ def _split(value: Any) -> Any:
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-SecretsListed = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 
 
 class PasswordSettings(Settings):
@@ -43,11 +42,10 @@ class ValidationSettings(Settings):
 
 
 class SecretSettings(Settings):
-    """What ``/api/v2/security/encrypt`` encrypts with; former keys still decrypt."""
+    """What ``/api/v2/security/encrypt`` encrypts with: the newest key, then former ones."""
 
-    security_encryption_key: SecretStr = SecretStr("")
-    security_key_salt: SecretStr = SecretStr("")
-    security_encryption_key_previous: SecretsListed = ()
+    security_encryption_key: RotatingKey = SecretStr("")
+    security_key_salt: Annotated[SecretStr, Strong(least=16)] = SecretStr("")
 
 
 class EdgeSettings(Settings):

@@ -1,6 +1,7 @@
 """What surrounds every request, framework errors included."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -50,8 +51,9 @@ def always_send(scope: Scope) -> dict[str, str]:
 class SecurityHeaders:
     """Puts the security headers on every answer; nothing an application says weakens them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hsts: int = 0) -> None:
         self.app = app
+        self.hsts = f"max-age={hsts}; includeSubDomains" if hsts else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete the headers of its answer."""
@@ -63,6 +65,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
+                if self.hsts and scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = self.hsts
                 headers.setdefault("Cache-Control", "no-store")
                 headers.update(always_send(scope))
             await send(message)
@@ -126,21 +130,26 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
 
 
 class BodyLimit:
-    """Refuses a body that is too large: by its announced length, else when it has grown so far."""
+    """Refuses a body that is too large: by its announced length, else when it has grown so far.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    ``limits`` are those of paths that take more or less than others.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, int]) -> None:
         self.app = app
         self.limit = limit
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.limits.get(scope["path"], self.limit)
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > self.limit:
+        if not announced.isdecimal() or int(announced) > limit:
             code, message = CODES[413]
-            details = {"limit_bytes": self.limit}
+            details = {"limit_bytes": limit}
             response = error_response(413, code, message, details, {"Connection": "close"})
             await response(scope, receive, send)
             return
@@ -150,7 +159,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.limit:
+            if taken > limit:
                 raise HTTPException(413, headers={"Connection": "close"})
             return message
 
