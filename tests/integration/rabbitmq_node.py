@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
+from certificates import Authority
+
 PACKAGE = Path("/usr/lib/rabbitmq/lib")
 START_LIMIT = 90.0
 STOP_LIMIT = 30.0
@@ -34,6 +36,14 @@ vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 32000000
 cluster_formation.discovery_retry_limit = 1
+listeners.ssl.1 = 127.0.0.1:{tls_port}
+ssl_options.cacertfile = {authority}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+ssl_options.versions.1 = tlsv1.3
+ssl_options.versions.2 = tlsv1.2
 """
 # Acknowledgement limits are looked at once in a tick, a minute by default.
 ADVANCED = "[{rabbit, [{channel_tick_interval, 1000}]}].\n"
@@ -80,7 +90,10 @@ class Node:
     def __init__(self, program: Path) -> None:
         self._program = program
         self._folder = Path(tempfile.mkdtemp(prefix="strongroom-rabbitmq-"))
-        self._port, self._mapper_port, distribution = _free_ports(3)
+        self._port, self._mapper_port, self.tls_port, distribution = _free_ports(4)
+        self.authority = Authority(self._folder / "certificates")
+        """Trusted by the TLS listener, which asks its clients for certificates, and its own."""
+        self._certificate = self.authority.issue("localhost")
         self._password = secrets.token_urlsafe(18)
         self._server: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
@@ -153,6 +166,10 @@ class Node:
     def _write_configuration(self) -> None:
         settings = CONFIGURATION.format(
             port=self._port,
+            tls_port=self.tls_port,
+            authority=self.authority.certificate,
+            certificate=self._certificate.certificate,
+            key=self._certificate.key,
             password=self._password,
             consumer_timeout=int(self._consumer_timeout * 1000),
         )

@@ -100,9 +100,16 @@ class DatabaseSettings(Settings):
 
 
 class BusSettings(Settings):
-    """RabbitMQ; without AMQP_URL the embedded transport needs STRONGROOM_BUS_URL (PostgreSQL)."""
+    """RabbitMQ; without AMQP_URL the embedded transport needs STRONGROOM_BUS_URL (PostgreSQL).
+
+    With ``amqps://`` the broker's certificate is verified: by ``amqp_ca_file`` where its authority
+    is not among the system's. The other two are the client's own, where the broker asks for one.
+    """
 
     amqp_url: SecretStr = SecretStr("")
+    amqp_ca_file: Path | None = None
+    amqp_certificate_file: Path | None = None
+    amqp_key_file: Path | None = None
     strongroom_bus_url: SecretStr = SecretStr("")
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from common.health import serving
+from common.health import Certificate, serving
 from common.service import Runtime, Service, run
 from gateway.app import build_app
 from gateway.backups import events
@@ -26,6 +26,11 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
     @asynccontextmanager
     async def wire(runtime: Runtime[GatewaySettings]) -> AsyncIterator[None]:
         settings = runtime.settings
+        certificate = Certificate.of(
+            settings.gateway_tls_certificate,
+            settings.gateway_tls_key,
+            names="GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY",
+        )
         identity = Identity(runtime, settings)
         hub = Hub(runtime.listen)
         await ensure_administrator(
@@ -39,7 +44,9 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         runtime.on_drain(identity.tally.flush)
         app = build_app(runtime, identity, hub)
         try:
-            async with serving(app, settings.gateway_host, settings.gateway_port) as port:
+            async with serving(
+                app, settings.gateway_host, settings.gateway_port, certificate=certificate
+            ) as port:
                 if listening:
                     listening(port)
                 yield

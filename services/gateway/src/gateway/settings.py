@@ -1,5 +1,7 @@
 """What the gateway reads from its environment."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from common.config import RepositorySettings, ServiceSettings
@@ -25,10 +27,13 @@ class IdentitySettings(ServiceSettings, PolicySettings):
 class GatewaySettings(IdentitySettings, RepositorySettings):
     """Where the API answers, and what it shows of the repository's configuration.
 
-    ``gateway_station`` is the station that a request means when it names none.
+    With ``gateway_tls_certificate`` (a PEM file with the whole chain) and ``gateway_tls_key`` it
+    answers by HTTPS alone. ``gateway_station`` is the station of a request that names none.
     """
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=0, le=65535)
+    gateway_tls_certificate: Path | None = None
+    gateway_tls_key: Path | None = None
     gateway_max_request_bytes: int = Field(default=1 << 20, ge=1024)
     gateway_station: str = Field(default="main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,7 +11,7 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
-from common.db.address import place
+from common.db.address import missing_file, place
 from common.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 # Waiting does not help against these.
-_REFUSED = (
+_HOPELESS = (
+    ssl.SSLCertVerificationError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidCatalogNameError,
@@ -76,19 +78,22 @@ async def connect(
     server that is still starting.
 
     Raises:
-        Invalid: the address cannot be read, or the server refuses the login.
+        Invalid: the address cannot be read, or the server refuses the login, or is
+            not the one that the address trusts.
         Unavailable: the server did not answer in time.
     """
+    if missing := missing_file(url):
+        raise Invalid(
+            f"The PostgreSQL address of {name} names a file that cannot be read: {missing}.",
+            remedy="Correct the path or the permissions of the file.",
+        )
     deadline = asyncio.get_running_loop().time() + wait
     pause = 0.1
     while True:
         try:
             return await _open(url, name, schema, size)
-        except _REFUSED as error:
-            raise Invalid(
-                f"PostgreSQL at {place(url)} refuses the login: {error}.",
-                remedy="Check the user, the password and the database's name in the address.",
-            ) from None
+        except _HOPELESS as error:
+            raise _hopeless(error, url) from None
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             # OSError stands for refused, unreachable and unresolved alike.
             if asyncio.get_running_loop().time() + pause > deadline:
@@ -105,6 +110,19 @@ async def connect(
             ) from None
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
+
+
+def _hopeless(error: BaseException, url: SecretStr) -> Invalid:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Invalid(
+            f"PostgreSQL at {place(url)} is not trusted: {error.verify_message}.",
+            remedy="Compare sslrootcert in the address, and the host that it names, with the"
+            " server's certificate.",
+        )
+    return Invalid(
+        f"PostgreSQL at {place(url)} refuses the login: {error}.",
+        remedy="Check the user, the password and the database's name in the address.",
+    )
 
 
 async def close(pool: Pool) -> None:

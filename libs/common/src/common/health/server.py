@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from common.errors import Unavailable
+from common.health.certificate import Certificate
 
 _START_SECONDS = 10.0
 
@@ -45,8 +46,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 5.0) -> AsyncIterator[int]:
+async def serving(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    grace: float = 5.0,
+    certificate: Certificate | None = None,
+) -> AsyncIterator[int]:
     """Serve ``app`` for the length of the block; yields the port, also where 0 was asked for.
+
+    With a ``certificate`` by HTTPS alone.
 
     At the end no connection is accepted any more, and requests get ``grace`` seconds to end.
     """
@@ -61,6 +71,11 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 5.0) -> 
         server_header=False,
         timeout_graceful_shutdown=max(int(grace), 1),
     )
+    config.load()
+    following = None
+    if certificate is not None:
+        config.ssl = certificate.context()
+        following = asyncio.create_task(certificate.follow(config.ssl))
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
@@ -72,4 +87,6 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 5.0) -> 
         server.should_exit = True
         await asyncio.wait({task}, timeout=grace + 2)
         task.cancel()
+        if following is not None:
+            following.cancel()
         sock.close()

@@ -16,9 +16,15 @@ def choose(settings: BusSettings, name: str) -> Transport:
     """
     # Each is imported where it is used: a service loads one of the two.
     if settings.amqp_url.get_secret_value():
-        from common.bus.amqp import AmqpTransport  # noqa: PLC0415
+        from common.bus.amqp import AmqpTransport, client_context  # noqa: PLC0415
 
-        return AmqpTransport(settings.amqp_url, name=name)
+        context = client_context(
+            settings.amqp_url,
+            settings.amqp_ca_file,
+            settings.amqp_certificate_file,
+            settings.amqp_key_file,
+        )
+        return AmqpTransport(settings.amqp_url, name=name, tls=context)
     if settings.strongroom_bus_url.get_secret_value():
         from common.bus.postgres import PostgresTransport  # noqa: PLC0415
 

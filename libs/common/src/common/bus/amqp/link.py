@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -30,11 +31,14 @@ Act = Callable[[AbstractConnection], Awaitable[Result]]
 class Link:
     """Keeps a connection up. ``prepare`` runs on each new one before anybody gets it."""
 
-    def __init__(self, url: SecretStr, name: str, prepare: Prepare) -> None:
+    def __init__(
+        self, url: SecretStr, name: str, prepare: Prepare, tls: ssl.SSLContext | None = None
+    ) -> None:
         keep_bodies_out_of_logs()
         self._url = _address(url)
         self._name = name
         self._prepare = prepare
+        self._tls = tls
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, AbstractChannel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -146,6 +150,7 @@ class Link:
                 connection = await aio_pika.connect(
                     self._url if "heartbeat" in self._url.query else self._with_heartbeat(),
                     client_properties={"connection_name": self._name},
+                    ssl_context=self._tls,
                 )
         connection.close_callbacks.add(on_close)
         try:

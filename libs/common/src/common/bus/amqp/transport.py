@@ -1,6 +1,7 @@
 """The bus on RabbitMQ."""
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -37,13 +38,20 @@ SHORTEST_GET, LONGEST_GET = 2.0, 10.0
 
 
 class AmqpTransport:
-    """A service's connection to RabbitMQ; ``name`` is the service's."""
+    """A service's connection to RabbitMQ; ``name`` is the service's, ``tls`` for ``amqps``."""
 
-    def __init__(self, url: SecretStr, *, name: str, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        url: SecretStr,
+        *,
+        name: str,
+        policy: Policy | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._name = name
         self._policy = policy or Policy()
         self._queues: dict[str, topology.Queue] = {}
-        self._link = Link(url, name, self._prepare)
+        self._link = Link(url, name, self._prepare, tls)
         self._publisher = Publisher(self._link, self._policy)
         self._questions = Questions(self._link, self._publisher, self._policy, name)
         self._dead = DeadLetters(self._link, self._publisher)
