@@ -1,7 +1,5 @@
 """Who holds which key can do what, and no more."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -16,11 +14,9 @@ from common.crypto.keys import (
     derive_writer_key,
     write_key,
 )
-from common.errors import Conflict, Corrupt, NotFound, Unavailable, WrongKey
+from common.errors import Conflict, NotFound, Unavailable, WrongKey
 from common.repository.entry import Entry, EntryType
 from common.repository.format.config import RepositoryConfig
-from common.repository.format.names import pack_name
-from common.repository.format.pack import HEADER_SIZE, PackHeader
 from common.repository.opening import create, open_reader, open_writer
 from common.storage.local import LocalDirectory
 from common.storage.store import ObjectInfo
@@ -35,69 +31,6 @@ def test_nothing_of_the_content_is_in_the_objects(vault: Vault) -> None:
     stored = b"".join((vault.path / name).read_bytes() for name in vault.names())
     for part in (SECRET, SECRET[:16], b"payroll", b"files"):
         assert part not in stored
-
-
-def test_no_key_of_a_writer_opens_a_pack(vault: Vault) -> None:
-    """Else whoever takes over a worker reads every past backup."""
-    vault.backup({b"payroll": SECRET})
-    session = vault.writer()._session
-    keys = [getattr(session.keys, name) for name in ("writer_key", "chunk_id", "index", "chain")]
-    for key in [*keys, session.keys.key_mac, bytes(32)]:
-        for pack in session.catalog().packs:
-            data = vault.directory.read(pack_name(pack.pack_id))
-            header = PackHeader.parse(data, "pack")
-            for number, record in enumerate(pack.directory.records):
-                with pytest.raises(Corrupt):
-                    header.seal(key).open_record(
-                        number, data[HEADER_SIZE : HEADER_SIZE + record.stored]
-                    )
-
-
-PROBE = """
-import gc, sys, uuid
-from pathlib import Path
-from common.repository.opening import open_writer
-from common.repository.prepared import SnapshotMeta
-writer = open_writer(Path(sys.argv[1]), sys.stdin.read())
-with writer.begin(uuid.uuid4()) as run:
-    with run.component("files", "files"):
-        pass
-    run.finish(SnapshotMeta("b", "b", "chain")).commit(1, None)
-gc.collect()
-memory = Path("/proc/self/maps").read_text().splitlines()
-with open("/proc/self/mem", "rb", 0) as file:
-    for line in memory:
-        place, rights = line.split()[:2]
-        if not rights.startswith("rw"):
-            continue
-        start, end = (int(part, 16) for part in place.split("-"))
-        file.seek(start)
-        try:
-            sys.stdout.buffer.write(file.read(end - start))
-        except OSError:
-            pass
-"""
-
-
-def test_the_memory_of_a_writer_holds_no_key_to_the_past(vault: Vault) -> None:
-    """Else a core dump of a worker opens every past backup."""
-    vault.backup({b"payroll": SECRET})
-    session = vault.session()
-    run_keys = [
-        key.unwrap(vault.private, vault.private.public.recipient).key
-        for key in session.wrapped_keys()
-    ]
-    memory = subprocess.run(
-        [sys.executable, "-c", PROBE, str(vault.path)],
-        input=write_key(WRITER_PREFIX, vault.writer_key).encode(),
-        capture_output=True,
-        check=True,
-        timeout=120,
-    ).stdout
-    assert vault.writer_key in memory  # so the probe does see keys
-    assert run_keys
-    for secret in [*run_keys, vault.private.seed, SECRET]:
-        assert secret not in memory
 
 
 def test_an_unchanged_backup_leaves_no_known_file_recognisable(

@@ -1,5 +1,7 @@
 """Changing keys: at every moment of it all backups open, and afterwards the old keys do not."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +24,7 @@ from vault import KEY, Keys, Vault, add_files, noise
 
 FILES = ({b"a": noise(9_000, 1)}, {b"b": noise(9_000, 2)}, {b"c": noise(9_000, 3)})
 NEW_KEY = "another key"
+SECOND_READER = Path(__file__).parents[4] / "docs" / "second_reader.py"
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,21 @@ def _dies(job: Callable[[], object]) -> bool:
     except Killed:
         return True
     return False
+
+
+def test_the_document_alone_reads_in_the_middle_of_a_rotation(
+    vault: Vault, provider: KeyProvider, ids: list[str], tmp_path: Path
+) -> None:
+    """Lost: the last resort, should a rotation stay where it died."""
+    assert _dies(lambda: rotate(Mortal(vault.path, 2), provider))
+    (tmp_path / "out").mkdir()
+    subprocess.run(
+        [sys.executable, SECOND_READER, vault.path, tmp_path / "out", ids[0]],
+        env={"BACKUP_ENCRYPTION_KEY": KEY},
+        check=True,
+        timeout=60,
+    )
+    assert (tmp_path / "out" / "files" / "a").read_bytes() == FILES[0][b"a"]
 
 
 def test_a_run_that_began_before_a_rotation_ends_after_it(
