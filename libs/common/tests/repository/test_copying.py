@@ -70,6 +70,7 @@ def test_a_copy_killed_anywhere_lists_only_what_is_whole_and_goes_on(
     if target.exists("config"):
         report = Vault(target.path, *keys).reader().check(read_data=True)
         assert report.ok, report.findings
+    assert is_same_repository(vault.session(), target)
     copy_objects(vault.session(), target)
     assert is_whole(target.path, keys, two)
 
@@ -101,6 +102,9 @@ def test_another_repository_is_not_written_over(
     with pytest.raises(Conflict):
         copy_objects(vault.session(), target)
     assert target.read("config") == config
+    target.delete("config")
+    target.write("letter.txt", b"dear reader", owner="test")
+    assert not is_same_repository(vault.session(), target)
 
 
 def test_changed_keys_are_copied_and_never_undone(

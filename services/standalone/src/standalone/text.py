@@ -24,10 +24,10 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """1 file, 2 files; nouns in -y become -ies."""
+    """1 file, 2 files; 2 entries, but 2 keys."""
     if number == 1:
         return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{number:,} {plural}"
 
 

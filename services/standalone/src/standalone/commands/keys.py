@@ -17,7 +17,8 @@ from standalone.commands import new_app, recovery
 from standalone.keysource import KeyFile, encryption_key
 
 app = new_app(
-    "Make keys. They go to standard output, or into a file that only you can read (--out)."
+    "Make, change and split keys. New ones go to standard output, or into a file that only you can"
+    " read (--out)."
 )
 Out = Annotated[
     Path | None, typer.Option(help="A new file (0600) for the key.", show_default=False)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from common.errors import Conflict, Corrupt, NotFound
+from common.errors import Conflict, Corrupt, NotFound, Unavailable
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import (
@@ -92,10 +92,15 @@ def select(reader: Reader, backups: Collection[SnapshotInfo]) -> Selection:
 
 
 def is_same_repository(session: Session, target: LocalDirectory) -> bool:
-    """Whether the target is a copy of this repository, or empty and can become one."""
-    if not target.path.is_dir() or next(iter(target.list()), None) is None:
+    """Whether the target is a copy of this repository, or can become one: it is empty, or a first
+    copy that was interrupted before it had a config.
+    """
+    try:
+        return read_config(target).repository == session.config.repository
+    except NotFound:
+        return all(kind_of(info.name) is not None for info in target.list())
+    except Unavailable:  # there is no such folder yet
         return True
-    return read_config(target).repository == session.config.repository
 
 
 def _check_target(session: Session, target: LocalDirectory) -> None:
