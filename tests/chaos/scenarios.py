@@ -27,6 +27,7 @@ def forget(name: str) -> Step:
 
 
 PRUNE, ROTATE, RECOVERY = Step("prune"), Step("rotate"), Step("recovery")
+REINDEX = Step("reindex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ SCENARIOS = (
     Scenario("rotate", (A, B), (ROTATE,)),
     Scenario("rotate and backup", (A,), (ROTATE, B)),
     Scenario("recovery key", (A, B), (RECOVERY, C)),
+    Scenario("index made anew", (A, B, forget("a")), (REINDEX, PRUNE, C)),
     Scenario("everything", (A, B), (C, forget("a"), PRUNE, ROTATE, backup("d"))),
 )
 
@@ -97,7 +99,7 @@ class Plan:
         step = random.randrange(len(scenario.steps))
         at = int(120 * random.random() ** 2)
         deletions = [forget(each.name) for each in scenario.before[:1]]
-        visitors = [backup("visitor"), PRUNE, ROTATE, *deletions]
+        visitors = [backup("visitor"), PRUNE, ROTATE, REINDEX, *deletions]
         return Plan(step, at, random.choice([None, *visitors]))
 
 

@@ -24,6 +24,7 @@ from common.repository.reader import Reader
 from common.repository.rekeying.recovery import add_recovery
 from common.repository.rekeying.rotation import rotate
 from common.repository.rekeying.unlocked import Unlocked
+from common.repository.repairing.index import repair_index
 from common.storage.local import LocalDirectory
 from vault import Keys, add_files
 
@@ -105,12 +106,18 @@ def _recovery(path: Path, step: Step) -> None:
     add_recovery(LocalDirectory(path), PROVIDER, "paper", RECOVERY.public)
 
 
+def _reindex(path: Path, _step: Step) -> None:
+    reader = open_at(path)
+    repair_index(reader.session, reader.keyring())
+
+
 _STEPS: dict[str, Callable[[Path, Step], None]] = {
     "backup": _backup,
     "forget": _forget,
     "prune": _prune,
     "rotate": _rotate,
     "recovery": _recovery,
+    "reindex": _reindex,
 }
 
 

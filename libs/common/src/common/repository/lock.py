@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common.errors import Conflict
 from common.repository.format.names import CONFIG
+from common.storage.failures import explained
 
 _WAIT_SECONDS = 30.0
 _STEP_SECONDS = 0.1
@@ -42,7 +43,8 @@ def linking(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
 
 @contextmanager
 def _locking(path: Path, wait: float) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with explained(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         give_up = time.monotonic() + wait
         while not _locked(descriptor):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from blake3 import blake3
 
 from common.crypto.aead import TAG_SIZE
-from common.errors import Conflict
+from common.errors import Conflict, Error
 from common.repository.format.index import PackEntry, seal_segment
 from common.repository.format.names import index_name, object_id, pack_name
 from common.repository.format.pack import (
@@ -80,10 +80,22 @@ class SegmentWriter:
             raise Conflict("This run was taken for dead, and another one goes on in its place.")
         data = seal_segment(self._entries, self._index_key)
         name = index_name(object_id(data))
-        self._directory.write(name, data, owner=self._owner)
+        try:
+            self._directory.write(name, data, owner=self._owner)
+        except Error:
+            if self._may_be_there(name):
+                self.listed.update(entry.pack_id for entry in self._entries)
+            raise
         self.listed.update(entry.pack_id for entry in self._entries)
         self.stored += len(data)
         self._entries, self._size = [], 0
+
+    def _may_be_there(self, name: str) -> bool:
+        """After an error: a segment that got its name lists its packs, durable or not."""
+        try:
+            return self._directory.exists(name)
+        except Error:
+            return True
 
 
 class _OpenPack:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.errors import Invalid
+from common.errors import Error, Invalid
 from common.storage.failures import explained
 from common.storage.folders import make_folder, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_size
@@ -28,6 +28,7 @@ class Draft:
         self.size = 0
         self._root = root
         self._path = root / TEMPORARY / f"{owner}.{secrets.token_hex(8)}"
+        self._unnamed = True
         with explained(root):
             self._descriptor = self._create()
 
@@ -47,13 +48,17 @@ class Draft:
             os.fsync(self._descriptor)
             self._close()
             self._rename(self._root / name)
+        self._unnamed = False
         return ObjectInfo(name, self.size)
 
     def abort(self) -> None:
         """Forget it. Nothing happens when it is committed or forgotten already."""
         if self._descriptor >= 0:
             self._close()
-        self._path.unlink(missing_ok=True)
+        if self._unnamed:
+            with explained(self._root):
+                self._path.unlink(missing_ok=True)
+            self._unnamed = False
 
     def _create(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -93,4 +98,8 @@ class Draft:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.abort()
+        try:
+            self.abort()
+        except Error:
+            if error is None:  # else what went wrong first is what matters
+                raise
