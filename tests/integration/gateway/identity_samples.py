@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from common.messages import uuid7
 from integration.gateway.samples import Prepare, Sample, fixed
 from integration.gateway.site import PASSWORD, Site
 
@@ -50,6 +51,25 @@ async def session_of_user(site: Site) -> Sample:
     return Sample(f"/api/users/{user_id}/sessions/{session}", None, 204)
 
 
+async def new_key(site: Site) -> Sample:
+    """A key of one's own that may nothing that matters."""
+    return Sample("/api/api-keys", {"name": uuid4().hex, "scopes": ["users:manage"]}, 201)
+
+
+async def key_of_user(site: Site) -> Sample:
+    """A key of somebody without permissions any more."""
+    user_id, key_id = await site.user_id(await site.add_user([])), str(uuid7())
+    await site.runtime.pool.execute(
+        "INSERT INTO api_keys (id, user_id, name, prefix, secret_digest, scopes)"
+        " VALUES ($1, $2, 'old', 'sgk_x', $3, '{}')",
+        key_id,
+        user_id,
+        key_id.encode(),
+    )
+    return Sample(f"/api/users/{user_id}/api-keys/{key_id}", None, 204)
+
+
+CODE = {"code": "000000"}
 OWN_PASSWORD = {"current_password": "not it at all", "new_password": NEW_PASSWORD}
 
 SAMPLES: dict[str, Prepare] = {
@@ -61,6 +81,20 @@ SAMPLES: dict[str, Prepare] = {
     "GET /api/auth/sessions": fixed("/api/auth/sessions"),
     "DELETE /api/auth/sessions": fixed("/api/auth/sessions"),
     "DELETE /api/auth/sessions/{session_id}": fixed(f"/api/auth/sessions/{NOBODY}", status=404),
+    "POST /api/auth/step-up": fixed("/api/auth/step-up", {"password": PASSWORD}, 204),
+    "GET /api/auth/mfa": fixed("/api/auth/mfa"),
+    # Nobody here has a second factor, so that no code is right.
+    "POST /api/auth/mfa/verify": fixed("/api/auth/mfa/verify", CODE, 403),
+    "POST /api/auth/mfa/totp": fixed("/api/auth/mfa/totp", status=201),
+    "POST /api/auth/mfa/totp/confirm": fixed("/api/auth/mfa/totp/confirm", CODE, 403),
+    "DELETE /api/auth/mfa/totp": fixed("/api/auth/mfa/totp", CODE, 403),
+    "POST /api/auth/mfa/recovery-codes": fixed("/api/auth/mfa/recovery-codes", CODE, 403),
+    "DELETE /api/users/{user_id}/mfa": on_user("/api/users/{}/mfa", status=204),
+    "POST /api/api-keys": new_key,
+    "GET /api/api-keys": fixed("/api/api-keys"),
+    "DELETE /api/api-keys/{key_id}": fixed(f"/api/api-keys/{NOBODY}", status=404),
+    "GET /api/users/{user_id}/api-keys": on_user("/api/users/{}/api-keys"),
+    "DELETE /api/users/{user_id}/api-keys/{key_id}": key_of_user,
     "POST /api/users": new_user,
     "GET /api/users": fixed("/api/users"),
     "GET /api/users/permissions": fixed("/api/users/permissions"),

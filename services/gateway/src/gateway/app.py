@@ -4,6 +4,7 @@ from common.observability.metrics import build_version
 from common.service import Runtime
 from common.web import Edge, create_app
 from common.web.application import Application
+from gateway.apikeys.routes import router as api_keys
 from gateway.audit.routes import router as audit
 from gateway.backups.routes import router as backups
 from gateway.docs.routes import router as docs
@@ -11,6 +12,7 @@ from gateway.enhanced.routes import router as enhanced
 from gateway.identity.access import GuardedRoute
 from gateway.identity.handlers import Identity
 from gateway.identity.routes import router as auth
+from gateway.mfa.routes import router as mfa
 from gateway.operations.routes import router as operations
 from gateway.probes import router as probes
 from gateway.restores.routes import router as restores
@@ -25,7 +27,7 @@ from gateway.stream.routes import router as stream
 from gateway.users.routes import own as own_account
 from gateway.users.routes import router as users
 
-IDENTITY = (auth, own_account, sessions, users, roles)
+IDENTITY = (auth, own_account, sessions, mfa, users, roles, api_keys)
 ROUTERS = (
     *IDENTITY,
     backups,
@@ -54,6 +56,7 @@ sent twice act once. Every error has the form `{"error": {"code", "message", "de
 """
 TAGS = [
     {"name": "auth", "description": "Sessions, and one's own account."},
+    {"name": "api-keys", "description": "Keys for programs."},
     {"name": "users", "description": "Accounts, and what their roles let them do."},
     {"name": "backups", "description": "Take, list, verify, delete."},
     {"name": "restores", "description": "Bring back."},

@@ -43,6 +43,7 @@ async def begin_backup(context: Context, caller: Caller, wish: Wish) -> Operatio
     Raises:
         NameTaken: a backup that is there or on its way has the name.
     """
+    caller.check_station(wish.station)
     context = replace(context, actor=caller.actor(wish.station))
     backup_id, now = str(uuid7()), datetime.now(UTC)
     name = wish.name or generated_name(wish.backup_type, backup_id, now)
@@ -122,7 +123,7 @@ async def begin_deletion(
     Raises:
         Conflict: it is not there, or in use.
     """
-    backup = await locked(context, backup_id)
+    backup = await locked(context, caller, backup_id)
     check_deletable(backup, await operations.active_kinds(context.conn, backup.id))
     context = replace(context, actor=caller.actor(backup.station))
     operation = new_operation(
@@ -147,7 +148,7 @@ async def cancel_backup(context: Context, caller: Caller, backup_id: str) -> Ope
     Raises:
         Conflict: it has ended already.
     """
-    backup = await locked(context, backup_id)
+    backup = await locked(context, caller, backup_id)
     check_cancellable(backup)
     context = replace(context, actor=caller.actor(backup.station))
     await context.send(CancelBackup(backup_id=backup.id))
@@ -160,11 +161,12 @@ async def cancel_backup(context: Context, caller: Caller, backup_id: str) -> Ope
     return operation
 
 
-async def locked(context: Context, backup_id: str) -> Backup:
+async def locked(context: Context, caller: Caller, backup_id: str) -> Backup:
     """The backup, locked so that what is decided about it still holds at the commit."""
     backup = await store.lock(context.conn, backup_id)
     if backup is None:
         raise NotFound("There is no such backup.")
+    caller.check_station(backup.station)
     return backup
 
 
@@ -174,7 +176,7 @@ async def for_reading(context: Context, caller: Caller, backup_id: str) -> tuple
     Raises:
         Conflict: it is not there, or about to go.
     """
-    backup = await locked(context, backup_id)
+    backup = await locked(context, caller, backup_id)
     check_readable(backup, await operations.active_kinds(context.conn, backup.id))
     return replace(context, actor=caller.actor(backup.station)), backup
 

@@ -33,7 +33,7 @@ SHOWN = [state for state in BackupState if state is not BackupState.DELETED]
 
 
 @router.post("", status_code=202, responses=ACCEPTED)
-@needs(Permission.BACKUPS_CREATE)
+@needs(Permission.BACKUPS_CREATE, stations=True)
 async def create_backup(
     caller: TheCaller,
     platform: ThePlatform,
@@ -53,14 +53,15 @@ async def create_backup(
 
 
 @router.get("")
-@needs(Permission.BACKUPS_READ)
+@needs(Permission.BACKUPS_READ, stations=True)
 async def list_backups(
-    platform: ThePlatform, wanted: Annotated[BackupFilter, Query()]
+    caller: TheCaller, platform: ThePlatform, wanted: Annotated[BackupFilter, Query()]
 ) -> BackupPage:
     """List backups, newest first. What a worker has just done is here a moment later."""
-    chosen = store.Wanted(
-        wanted.state or SHOWN, wanted.station, wanted.name, wanted.limit, wanted.offset
-    )
+    station = wanted.station or caller.station or None
+    if station is not None:
+        caller.check_station(station)
+    chosen = store.Wanted(wanted.state or SHOWN, station, wanted.name, wanted.limit, wanted.offset)
     async with borrowed(platform.pool) as connection:
         found, total = await store.page(connection, chosen)
     return BackupPage(
@@ -80,18 +81,19 @@ async def show_overview(platform: ThePlatform) -> OverviewAnswer:
 
 
 @router.get("/{backup_id}", responses=error_answers(404))
-@needs(Permission.BACKUPS_READ)
-async def show_backup(backup_id: UUID, platform: ThePlatform) -> BackupAnswer:
+@needs(Permission.BACKUPS_READ, stations=True)
+async def show_backup(backup_id: UUID, caller: TheCaller, platform: ThePlatform) -> BackupAnswer:
     """Show a backup, deleted ones included."""
     async with borrowed(platform.pool) as connection:
         listed = await store.show(connection, str(backup_id))
     if listed is None:
         raise NotFound("There is no such backup.")
+    caller.check_station(listed.backup.station)
     return BackupAnswer.of(listed)
 
 
 @router.post("/{backup_id}/verify", status_code=202, responses=ACCEPTED_FOR_ONE)
-@needs(Permission.BACKUPS_CREATE)
+@needs(Permission.BACKUPS_CREATE, stations=True)
 async def verify_backup(
     backup_id: UUID,
     caller: TheCaller,
@@ -114,7 +116,7 @@ async def verify_backup(
 
 
 @router.post("/{backup_id}/cancel", status_code=202, responses=ACCEPTED_FOR_ONE)
-@needs(Permission.BACKUPS_CREATE)
+@needs(Permission.BACKUPS_CREATE, stations=True)
 async def cancel_backup(
     backup_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
 ) -> Response:
@@ -125,7 +127,7 @@ async def cancel_backup(
 
 
 @router.delete("/{backup_id}", status_code=202, responses=ACCEPTED_FOR_ONE)
-@needs(Permission.BACKUPS_DELETE)
+@needs(Permission.BACKUPS_DELETE, fresh=True, stations=True)
 async def delete_backup(
     backup_id: UUID,
     caller: TheCaller,

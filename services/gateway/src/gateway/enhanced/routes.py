@@ -21,7 +21,7 @@ from gateway.enhanced.schemas import (
     RestoreByNameRequest,
 )
 from gateway.envelope import Enveloped, enveloped
-from gateway.identity.access import TheCaller, guarded_router, needs
+from gateway.identity.access import TheCaller, TheIdentity, guarded_router, needs
 from gateway.identity.domain import Permission
 from gateway.operations.domain import Operation, State
 from gateway.operations.handlers import submit, wait_for_end
@@ -97,9 +97,16 @@ async def list_all(
 @router.post("/restore", status_code=202, responses=ENVELOPED)
 @needs(Permission.BACKUPS_RESTORE)
 async def restore(
-    body: RestoreByNameRequest, caller: TheCaller, platform: ThePlatform, key: TheKey, wait: TheWait
+    body: RestoreByNameRequest,
+    caller: TheCaller,
+    identity: TheIdentity,
+    platform: ThePlatform,
+    key: TheKey,
+    wait: TheWait,
 ) -> Response:
-    """Restore the backup of that name."""
+    """Restore the backup of that name. Over the source it needs a factor given lately."""
+    if body.in_place:
+        await identity.require_fresh(caller)
     check_encryption(body.decrypt, platform.settings.backup_encryption_enabled)
     backup_id = await backup_named(platform.pool, body.backup_name)
     operation = await submit(

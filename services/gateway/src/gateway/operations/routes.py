@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from common.messages import Failure
 from common.web import error_answers
-from gateway.identity.access import guarded_router, needs
+from gateway.identity.access import TheCaller, guarded_router, needs
 from gateway.identity.domain import Permission
 from gateway.operations import handlers, store
 from gateway.operations.domain import Kind, Operation, State
@@ -124,7 +124,11 @@ async def accepted(platform: ThePlatform, operation: Operation, wait: float) -> 
 
 
 @router.get("/{operation_id}", responses=error_answers(404))
-@needs(Permission.BACKUPS_READ)
-async def show_operation(operation_id: UUID, platform: ThePlatform) -> OperationAnswer:
+@needs(Permission.BACKUPS_READ, stations=True)
+async def show_operation(
+    operation_id: UUID, caller: TheCaller, platform: ThePlatform
+) -> OperationAnswer:
     """Show an operation: a backup, restore, verification or deletion."""
-    return OperationAnswer.of(await handlers.find(platform.pool, str(operation_id)))
+    operation = await handlers.find(platform.pool, str(operation_id))
+    caller.check_station(operation.station)
+    return OperationAnswer.of(operation)

@@ -84,6 +84,7 @@ async def cancel_verification(context: Context, caller: Caller, verification_id:
 
 
 async def _cancel(context: Context, caller: Caller, operation: Operation) -> Operation:
+    caller.check_station(operation.station)
     check_cancellable(operation)
     context = replace(context, actor=caller.actor(operation.station))
     await context.send(CancelRestore(operation_id=operation.id))

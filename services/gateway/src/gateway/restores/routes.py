@@ -10,7 +10,7 @@ from starlette.responses import Response
 from common.db import borrowed
 from common.errors import NotFound
 from common.web import error_answers
-from gateway.identity.access import TheCaller, guarded_router, needs
+from gateway.identity.access import TheCaller, TheIdentity, guarded_router, needs
 from gateway.identity.domain import Permission
 from gateway.operations import handlers as operations
 from gateway.operations import store
@@ -38,17 +38,23 @@ class RestorePage(BaseModel):
     status_code=202,
     responses=ACCEPTED_FOR_ONE,
 )
-@needs(Permission.BACKUPS_RESTORE)
+@needs(Permission.BACKUPS_RESTORE, stations=True)
 async def restore_backup(
     backup_id: UUID,
     caller: TheCaller,
+    identity: TheIdentity,
     platform: ThePlatform,
     key: TheKey,
     wait: TheWait,
     body: RestoreRequest | None = None,
 ) -> Response:
-    """Restore a backup: all of it or a part, beside the source or over it."""
+    """Restore a backup: all of it or a part, beside the source or over it.
+
+    Over the source (`in_place`) needs a factor that was given lately.
+    """
     wish = (body or RestoreRequest()).wish()
+    if wish.in_place:
+        await identity.require_fresh(caller)
     operation = await operations.submit(
         platform,
         caller,
@@ -91,7 +97,7 @@ async def show_restore(restore_id: UUID, platform: ThePlatform) -> OperationAnsw
     status_code=202,
     responses=ACCEPTED_FOR_ONE,
 )
-@needs(Permission.BACKUPS_RESTORE)
+@needs(Permission.BACKUPS_RESTORE, stations=True)
 async def cancel_restore(
     restore_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
 ) -> Response:
@@ -107,7 +113,7 @@ async def cancel_restore(
     responses=ACCEPTED_FOR_ONE,
     tags=["backups"],
 )
-@needs(Permission.BACKUPS_CREATE)
+@needs(Permission.BACKUPS_CREATE, stations=True)
 async def cancel_verification(
     verification_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
 ) -> Response:

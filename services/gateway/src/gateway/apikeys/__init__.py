@@ -1,0 +1,1 @@
+"""Keys for programs: a part of what their owners may do."""

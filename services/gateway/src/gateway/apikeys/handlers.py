@@ -1,0 +1,72 @@
+"""Making and revoking API keys; each time it is audited."""
+
+from typing import Any
+
+from common.crypto.tokens import digest, new_token
+from common.errors import NotFound
+from common.messages import uuid7
+from common.outbox import Context
+from common.service import Runtime
+from gateway.apikeys import store
+from gateway.apikeys.store import Key, Wish
+from gateway.identity.admission import KEY_PREFIX
+from gateway.identity.change_store import check_holds, permissions_of_user
+from gateway.identity.domain import Caller
+from gateway.identity.refusals import audit
+
+SHOWN = 8
+SECRET = 48
+
+
+async def create(runtime: Runtime[Any], caller: Caller, wish: Wish) -> tuple[Key, str]:
+    """A new key of the caller, and its secret, which is told this once.
+
+    Raises:
+        CannotGrant: the caller does not hold one of the scopes.
+        KeyExists: the caller has a key of that name.
+    """
+    check_holds(caller, wish.scopes)
+    prefix = KEY_PREFIX + new_token()[:SHOWN]
+    secret = f"{prefix}_{new_token()[:SECRET]}"
+    async with runtime.transaction(caller.actor(wish.station)) as context:
+        key = await store.add(
+            context.conn, str(uuid7()), caller.user_id, prefix, digest(secret), wish
+        )
+        data: dict[str, Any] = {
+            "prefix": prefix,
+            "scopes": wish.scopes,
+            "sensitive": wish.sensitive,
+            "expires_at": wish.expires_at.isoformat() if wish.expires_at else None,
+        }
+        await _audit(context, caller, "api_key_created", key.id, data)
+    return key, secret
+
+
+async def revoke(runtime: Runtime[Any], caller: Caller, user_id: str, key_id: str) -> None:
+    """End a key of the caller, or of a user who may do no more than the caller.
+
+    Raises:
+        NotFound: there is no such key.
+        CannotGrant: the user may do more.
+    """
+    async with runtime.transaction(caller.actor()) as context:
+        if user_id != caller.user_id:
+            check_holds(caller, await permissions_of_user(context.conn, user_id))
+        prefix = await store.delete(context.conn, user_id, key_id)
+        if prefix is None:
+            raise NotFound("There is no such API key.")
+        await _audit(context, caller, "api_key_revoked", key_id, {"prefix": prefix})
+
+
+async def _audit(
+    context: Context, caller: Caller, event: str, key_id: str, data: dict[str, Any]
+) -> None:
+    await audit(
+        context,
+        event,
+        caller.client,
+        entity_type="api_key",
+        entity_id=key_id,
+        risk_level="high",
+        data=data,
+    )

@@ -1,0 +1,1 @@
+"""Second factors: codes that change, and codes for when the device is gone."""

@@ -1,0 +1,182 @@
+"""Setting up second factors, giving them, and taking them away."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from common.crypto.tokens import digest
+from common.db import borrowed, transaction
+from common.errors import Conflict, NotFound
+from common.outbox import Context
+from common.service import Runtime
+from gateway.identity import session_store
+from gateway.identity.change_store import check_holds, permissions_of_user, serialize
+from gateway.identity.domain import Caller, WrongFactor
+from gateway.identity.handlers import Identity, NewSession
+from gateway.identity.refusals import audit
+from gateway.mfa import store
+from gateway.mfa.domain import new_recovery_codes, new_secret, plain, step_of, uri_of
+from gateway.mfa.sealing import Sealing
+
+
+class AlreadySetUp(Conflict):
+    """An authenticator is set up already: take it away first."""
+
+    code = "totp_set_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody gives as a factor: one of these."""
+
+    password: str = ""
+    code: str = ""
+    recovery_code: str = ""
+
+
+class Factors:
+    """The second factors of users."""
+
+    def __init__(self, runtime: Runtime[Any], identity: Identity, sealing: Sealing) -> None:
+        self._runtime = runtime
+        self._identity = identity
+        self._sealing = sealing
+
+    async def standing(self, caller: Caller) -> store.Standing:
+        """Which second factors the caller has."""
+        async with borrowed(self._runtime.pool) as connection:
+            return await store.standing(connection, caller.user_id)
+
+    async def enrol(self, caller: Caller) -> tuple[str, str]:
+        """A new secret, and the same for a QR code; it counts when a code of it was given.
+
+        Raises:
+            AlreadySetUp: there is a confirmed one.
+        """
+        secret = new_secret()
+        sealed = await self._sealing.seal(secret)
+        async with transaction(self._runtime.pool) as connection:
+            if not await store.begin(connection, caller.user_id, sealed):
+                raise AlreadySetUp
+        return secret, uri_of(secret, caller.name)
+
+    async def confirm(self, caller: Caller, code: str) -> list[str]:
+        """Let the authenticator count from now on. The answer is the user's recovery codes.
+
+        Raises:
+            NotFound: nothing was begun.
+            AlreadySetUp: it was confirmed before.
+            WrongFactor: the code is wrong.
+        """
+        async with borrowed(self._runtime.pool) as connection:
+            found = await store.find(connection, caller.user_id)
+        if found is None:
+            raise NotFound("No authenticator is being set up.")
+        if found.confirmed:
+            raise AlreadySetUp
+        await self._check_code(caller, code)
+        codes = await self._renew_codes(caller, "mfa_enabled")
+        await self._identity.refresh(caller, "totp", second_factor=True)
+        return codes
+
+    async def complete(self, caller: Caller, proof: Proof) -> NewSession:
+        """The second factor of a login: the session is good from now on, under a new token.
+
+        Raises:
+            WrongFactor: it is wrong, or was used before.
+        """
+        method = await self._check_second(caller, proof)
+        return await self._identity.complete(caller, method)
+
+    async def step_up(self, caller: Caller, proof: Proof) -> None:
+        """A factor given again: what needs a fresh one may be done for a while.
+
+        Raises:
+            WrongFactor: it is wrong, or was used before.
+        """
+        if proof.password:
+            await self._identity.check_password(caller, proof.password)
+            method, second = "password", False
+        else:
+            method, second = await self._check_second(caller, proof), True
+        await self._identity.refresh(caller, method, second_factor=second)
+
+    async def new_codes(self, caller: Caller, proof: Proof) -> list[str]:
+        """New recovery codes, for a second factor; the former ones are worth nothing."""
+        await self._check_second(caller, proof)
+        return await self._renew_codes(caller, "recovery_codes_renewed")
+
+    async def disable(self, caller: Caller, proof: Proof) -> None:
+        """Take the caller's authenticator away, for a second factor."""
+        await self._check_second(caller, proof)
+        async with self._runtime.transaction(caller.actor()) as context:
+            await store.remove_totp(context.conn, caller.user_id)
+            await _audit(context, caller, "mfa_disabled", caller.user_id)
+
+    async def reset(self, caller: Caller, user_id: str) -> None:
+        """Take every second factor of a user away who has lost them; the user's sessions end.
+
+        Raises:
+            CannotGrant: the user may do more than the caller.
+            NotFound: there is no such user.
+            Conflict: it is the caller's own.
+        """
+        if user_id == caller.user_id:
+            raise Conflict("Take your own factors away at /api/auth/mfa/totp.")
+        async with self._runtime.transaction(caller.actor()) as context:
+            await serialize(context.conn)
+            if not await store.is_user(context.conn, user_id):
+                raise NotFound("There is no such user.")
+            check_holds(caller, await permissions_of_user(context.conn, user_id))
+            await store.remove_everything(context.conn, user_id)
+            await session_store.end_sessions(context.conn, user_id)
+            await _audit(context, caller, "mfa_reset", user_id)
+
+    async def _check_second(self, caller: Caller, proof: Proof) -> str:
+        if proof.recovery_code:
+            await self._check_recovery_code(caller, proof.recovery_code)
+            return "recovery_code"
+        await self._check_code(caller, proof.code, confirmed=True)
+        return "totp"
+
+    async def _check_code(self, caller: Caller, code: str, *, confirmed: bool = False) -> None:
+        async with self._identity.attempt(caller, "totp"):
+            async with borrowed(self._runtime.pool) as connection:
+                found = await store.find(connection, caller.user_id)
+            if found is None or (confirmed and not found.confirmed):
+                raise WrongFactor
+            secret = await self._sealing.open(found.secret)
+            step = step_of(secret, code, datetime.now(UTC), found.last_step)
+            if step is None:
+                raise WrongFactor
+            async with transaction(self._runtime.pool) as connection:
+                if not await store.use_step(connection, caller.user_id, found.secret, step):
+                    raise WrongFactor
+
+    async def _check_recovery_code(self, caller: Caller, code: str) -> None:
+        async with self._identity.attempt(caller, "recovery code"):
+            async with transaction(self._runtime.pool) as connection:
+                taken = await store.use_recovery_code(
+                    connection, caller.user_id, digest(plain(code))
+                )
+            if not taken:
+                raise WrongFactor
+
+    async def _renew_codes(self, caller: Caller, event: str) -> list[str]:
+        codes = new_recovery_codes()
+        async with self._runtime.transaction(caller.actor()) as context:
+            digests = [digest(plain(code)) for code in codes]
+            await store.replace_recovery_codes(context.conn, caller.user_id, digests)
+            await _audit(context, caller, event, caller.user_id)
+        return codes
+
+
+async def _audit(context: Context, caller: Caller, event: str, user_id: str) -> None:
+    await audit(
+        context,
+        event,
+        caller.client,
+        entity_type="user",
+        entity_id=user_id,
+        risk_level="high",
+    )

@@ -1,0 +1,139 @@
+"""SQL about time-based codes and recovery codes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Totp:
+    """The secret of a user's authenticator, sealed, and the last code that counted."""
+
+    secret: str
+    confirmed: bool
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which second factors a user has."""
+
+    totp: bool
+    passkeys: int
+    recovery_codes_left: int
+    required: bool
+
+
+async def standing(connection: Connection, user_id: str) -> Standing:
+    """Which second factors a user has, and whether one is asked for."""
+    row = await connection.fetchrow(
+        """
+        SELECT EXISTS (
+            SELECT FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL) AS totp,
+            (SELECT count(*) FROM passkeys WHERE user_id = $1) AS passkeys,
+            (SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at IS NULL)
+                AS recovery_codes_left,
+            EXISTS (SELECT FROM user_roles ur JOIN roles r ON r.name = ur.role
+                WHERE ur.user_id = $1 AND r.mfa_required) AS required
+        """,
+        user_id,
+    )
+    return Standing(**dict(row or {}))
+
+
+async def is_user(connection: Connection, user_id: str) -> bool:
+    """Whether there is this user."""
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT FROM users WHERE id = $1)", user_id)
+    )
+
+
+async def begin(connection: Connection, user_id: str, sealed: str) -> bool:
+    """Keep a secret that is not confirmed yet; False if a confirmed one is there."""
+    kept = await connection.fetchval(
+        """
+        INSERT INTO totp (user_id, secret) VALUES ($1, $2)
+        ON CONFLICT (user_id) DO UPDATE SET secret = $2, last_step = 0, created_at = now()
+        WHERE totp.confirmed_at IS NULL RETURNING user_id
+        """,
+        user_id,
+        sealed,
+    )
+    return kept is not None
+
+
+async def find(connection: Connection, user_id: str) -> Totp | None:
+    """The user's authenticator."""
+    row = await connection.fetchrow(
+        """
+        SELECT secret, confirmed_at IS NOT NULL AS confirmed, last_step
+        FROM totp WHERE user_id = $1
+        """,
+        user_id,
+    )
+    return Totp(**dict(row)) if row else None
+
+
+async def use_step(connection: Connection, user_id: str, sealed: str, step: int) -> bool:
+    """Take a code, once: False if it, or a later one, was taken before."""
+    taken = await connection.fetchval(
+        """
+        UPDATE totp SET last_step = $3, confirmed_at = coalesce(confirmed_at, now())
+        WHERE user_id = $1 AND secret = $2 AND last_step < $3 RETURNING user_id
+        """,
+        user_id,
+        sealed,
+        step,
+    )
+    return taken is not None
+
+
+async def use_recovery_code(connection: Connection, user_id: str, digest: bytes) -> bool:
+    """Take a recovery code, once."""
+    taken = await connection.fetchval(
+        """
+        UPDATE recovery_codes SET used_at = now()
+        WHERE user_id = $1 AND code_digest = $2 AND used_at IS NULL RETURNING user_id
+        """,
+        user_id,
+        digest,
+    )
+    return taken is not None
+
+
+async def replace_recovery_codes(
+    connection: Connection, user_id: str, digests: Sequence[bytes]
+) -> None:
+    """Keep these recovery codes and no others."""
+    await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
+    await connection.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+    await connection.execute(
+        "INSERT INTO recovery_codes (user_id, code_digest) SELECT $1, unnest($2::bytea[])",
+        user_id,
+        digests,
+    )
+
+
+async def remove_totp(connection: Connection, user_id: str) -> bool:
+    """Forget the user's authenticator; recovery codes go with the last factor."""
+    removed = await connection.fetchval(
+        "DELETE FROM totp WHERE user_id = $1 RETURNING user_id", user_id
+    )
+    await connection.execute(
+        """
+        DELETE FROM recovery_codes WHERE user_id = $1
+        AND NOT EXISTS (SELECT FROM passkeys WHERE user_id = $1)
+        """,
+        user_id,
+    )
+    return removed is not None
+
+
+async def remove_everything(connection: Connection, user_id: str) -> None:
+    """Forget every second factor of a user."""
+    for table in ("totp", "passkeys", "recovery_codes"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE user_id = $1",  # noqa: S608 - one of these three names
+            user_id,
+        )
