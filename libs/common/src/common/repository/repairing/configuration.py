@@ -7,7 +7,7 @@ from common.errors import Corrupt, NotFound
 from common.repository.format.names import CONFIG
 from common.repository.objects import ObjectSource
 from common.repository.opening import open_reader
-from common.repository.repairing.salvage import ASIDE
+from common.repository.repairing.fetching import REPLACED
 from common.repository.session import read_config
 from common.repository.streaming import pieces, write_verified
 from common.storage.local import LocalDirectory
@@ -31,5 +31,5 @@ def repair_config(place: Path, other: ObjectSource, encryption_key: Secret) -> b
     else:
         return False
     open_reader(other, encryption_key)  # authenticates it
-    write_verified(directory, CONFIG, pieces(other, CONFIG), owner="repair", aside=ASIDE)
+    write_verified(directory, CONFIG, pieces(other, CONFIG), owner="repair", aside=REPLACED)
     return True

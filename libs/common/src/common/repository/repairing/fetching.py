@@ -16,9 +16,11 @@ from common.repository.reader import Reader
 from common.repository.recording import OnProgress
 from common.repository.relisting import write_segments
 from common.repository.repairing.index import IndexRepair, repair_index
-from common.repository.repairing.salvage import ASIDE
 from common.repository.session import Session, read_config
 from common.repository.streaming import pieces, write_verified
+
+REPLACED = "replaced"
+"""Owner of the files of damaged objects that good copies have replaced."""
 
 _OWNER = "repair"
 _CHUNK = "chunk "
@@ -59,7 +61,7 @@ def repair_objects(
     unread = (each for each in first if each.object not in {*known, *report.fetched})
     report.remaining = [*findings, *(each for each in unread if _is_here(session, each))]
     if not report.remaining:
-        session.directory.discard(ASIDE)
+        session.directory.discard(REPLACED)
     return report
 
 
@@ -151,7 +153,7 @@ class _Copier:
 
     def _copy(self, name: str) -> None:
         content = pieces(self._other, name) if content_hash(name) else self._key(name)
-        write_verified(self._session.directory, name, content, owner=_OWNER, aside=ASIDE)
+        write_verified(self._session.directory, name, content, owner=_OWNER, aside=REPLACED)
 
     def _key(self, name: str) -> Iterator[bytes]:
         """A run key's object, which has to open: one of before a change of keys does not."""
