@@ -101,6 +101,10 @@ class DataDirectory:
         """Whether the secret ``name`` was made."""
         return (self._secrets / name).exists()
 
+    def secret_made_at(self, name: str) -> float:
+        """When the secret ``name`` was written, in seconds since 1970."""
+        return (self._secrets / name).stat().st_mtime
+
     def forget_secret(self, name: str) -> None:
         """Remove the secret ``name``."""
         (self._secrets / name).unlink(missing_ok=True)

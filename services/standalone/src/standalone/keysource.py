@@ -8,6 +8,7 @@ import typer
 from pydantic import SecretStr
 
 from common.errors import Invalid
+from common.keyproviders import Resolver
 
 KeyFile = Annotated[
     Path | None,
@@ -40,7 +41,18 @@ def encryption_key(key_file: Path | None) -> SecretStr:
 
 
 def given_key(key_file: Path | None) -> SecretStr | None:
-    """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE."""
+    """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE.
+
+    Each may say that Vault or KMS keeps it.
+    """
+    found = _found(key_file)
+    if found is None:
+        return None
+    with Resolver() as resolver:
+        return resolver.resolve("BACKUP_ENCRYPTION_KEY", found)
+
+
+def _found(key_file: Path | None) -> SecretStr | None:
     if key_file is not None:
         return key_in(key_file)
     if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):

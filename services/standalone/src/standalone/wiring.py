@@ -16,6 +16,7 @@ from common.service.environment import load
 from gateway.settings import GatewaySettings
 from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
 from standalone.datadir import DataDirectory
+from standalone.machinekeys import settle
 from standalone.postgres import Cluster
 from storage_uploader.settings import UploaderSettings
 from token_service.settings import TokenServiceSettings
@@ -43,6 +44,7 @@ def keys_of(directory: DataDirectory) -> Keys:
     given = load(EncryptionKeySettings).backup_encryption_key
     if given.get_secret_value():
         return Keys(given, _writer(directory, given))
+    settle(directory)
     made_elsewhere = (directory.repository / "config").exists()
     if made_elsewhere and not directory.has_secret(ENCRYPTION_KEY):
         raise WrongKey(

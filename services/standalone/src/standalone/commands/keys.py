@@ -13,7 +13,7 @@ from common.crypto.keys import (
 )
 from common.repository.opening import stored_writer_key
 from standalone import secretfile
-from standalone.commands import new_app, recovery
+from standalone.commands import machine, new_app, recovery
 from standalone.keysource import KeyFile, encryption_key
 
 app = new_app(
@@ -54,3 +54,4 @@ def writer(
 
 
 app.add_typer(recovery.app)
+app.add_typer(machine.app)

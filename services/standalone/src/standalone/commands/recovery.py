@@ -14,7 +14,7 @@ from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import provider_of
 from common.storage.local import LocalDirectory
 from standalone import console, secretfile, shares, text
-from standalone.commands import new_app
+from standalone.commands import machine, new_app
 from standalone.keysource import KeyFile, given_key, key_in
 from standalone.repositories import Place, writing
 
@@ -27,8 +27,26 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
 
 
 @app.command("rotate")
-def rotate_pair(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
-    """Give a repository a new key pair and wrap every run key to it. Go on where it stopped."""
+def rotate_pair(
+    repo: Annotated[
+        Path | None, typer.Argument(metavar="REPO", help="Folder of the repository.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A stopped Strongroom of one machine: its encryption key as well."),
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: console.AsJson = False,
+) -> None:
+    """Give a repository a new key pair and wrap every run key to it. Go on where it stopped.
+
+    With --data for the repository of `strongroom up`: it gets a new encryption key, too.
+    """
+    if data is not None and repo is None:
+        machine.rotate(data, as_json=as_json)
+        return
+    if repo is None or data is not None:
+        raise Invalid("Nothing says what to rotate.", remedy="Name REPO, or --data.")
     directory = LocalDirectory(repo)
     provider = provider_of(directory, given_key(key_file))
     with console.progress("rotate") as report:

@@ -1,0 +1,140 @@
+"""The keys of one machine: shown without being told, changed without losing a backup."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.crypto.kdf import FEWEST_ITERATIONS
+from common.crypto.keys import PassphraseProvider, Secret
+from common.errors import Conflict, NotFound, WrongKey
+from common.repository.format.config import RepositoryConfig
+from common.repository.opening import create, open_reader
+from standalone import machinekeys
+from standalone.datadir import DataDirectory
+from standalone.machinekeys import FORMER, KEY, NEXT
+from standalone.wiring import keys_of
+
+Run = Callable[..., Any]
+
+
+class Quick(PassphraseProvider):
+    """Stretches as little as is allowed."""
+
+    def __init__(
+        self, key: Secret, salt: bytes | None = None, iterations: int = FEWEST_ITERATIONS
+    ) -> None:
+        super().__init__(key, salt, iterations)
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
+    for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for module in ("common.repository.format.config", "standalone.machinekeys"):
+        monkeypatch.setattr(f"{module}.PassphraseProvider", Quick)
+    made = DataDirectory(tmp_path / "data")
+    with made.opened():
+        create(made.repository, RepositoryConfig.create(made.secret(KEY), bytes(range(32))))
+    return made
+
+
+def test_a_change_leaves_one_key_that_opens_everything(directory: DataDirectory) -> None:
+    """Lost: every backup, or the reason to change the key at all."""
+    former = directory.secret(KEY)
+    writer = keys_of(directory).writer
+    done = machinekeys.change(directory)
+    assert (done.generation, done.resumed, done.waiting) == (4, False, False)
+    assert keys_of(directory).encryption == directory.secret(KEY) != former
+    assert keys_of(directory).writer == writer
+    with pytest.raises(WrongKey):
+        open_reader(directory.repository, former)
+    assert not directory.has_secret(NEXT)
+    assert not directory.has_secret(FORMER)
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["change_encryption_key", "settle", "rotate", "forget_former"],
+)
+@pytest.mark.parametrize("starts_between", [False, True])
+def test_a_change_that_is_cut_off_goes_on(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch, step: str, *, starts_between: bool
+) -> None:
+    """Lost: the only key, with the power."""
+
+    def power_cut(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    if step == "forget_former":
+        directory.second_copy.mkdir()
+        (directory.second_copy / "config").write_bytes(b"the former one")
+    with monkeypatch.context() as cut:
+        cut.setattr(machinekeys, step, power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            machinekeys.change(directory)
+    if starts_between:
+        open_reader(directory.repository, keys_of(directory).encryption)
+    (directory.second_copy / "config").unlink(missing_ok=True)
+    machinekeys.change(directory)
+    open_reader(directory.repository, keys_of(directory).encryption)
+    assert not directory.has_secret(NEXT)
+    assert not directory.has_secret(FORMER)
+
+
+def test_the_former_key_stays_as_long_as_the_copy_needs_it(directory: DataDirectory) -> None:
+    """Lost: the second copy, if the first disk dies just after the change."""
+    copied = (directory.repository / "config").read_bytes()
+    create(directory.second_copy, copied)
+    former = directory.secret(KEY)
+    assert machinekeys.change(directory).waiting
+    open_reader(directory.second_copy, directory.secret(FORMER))
+    assert directory.secret(FORMER) == former
+    with pytest.raises(Conflict, match="second copy"):
+        machinekeys.change(directory)
+    (directory.second_copy / "config").write_bytes((directory.repository / "config").read_bytes())
+    assert not machinekeys.change(directory).resumed
+
+
+def test_status_shows_no_key(
+    directory: DataDirectory, strongroom: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the key, to whoever looks over a shoulder."""
+    key = directory.secret(KEY).get_secret_value()
+    outcome = strongroom("keys", "status", "--data", directory.path, "--json")
+    assert key not in outcome.out + outcome.err
+    shown = json.loads(outcome.out)
+    (found,) = shown["keys"]
+    assert (found["source"], found["weak"]) == (f"secrets/{KEY}", "")
+    assert len(found["fingerprint"]) == 8
+    assert 0 <= found["age_seconds"] < 600
+    assert shown["repository"]["generation"] == 1
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", key)
+    plain = strongroom("keys", "status", "--data", directory.path)
+    assert "the environment" in plain.out
+    assert found["fingerprint"] in plain.out
+    assert key not in plain.out
+
+
+def test_rotate_says_what_it_did_and_what_it_needs(
+    directory: DataDirectory, strongroom: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: knowing whether it is done."""
+    with directory.opened():
+        assert strongroom("keys", "rotate", "--data", directory.path).code == 6
+    done = strongroom("keys", "rotate", "--data", directory.path)
+    assert done.code == 0
+    assert "0 run keys wrapped anew" in done.err
+    assert strongroom("keys", "rotate").code == 2
+    assert strongroom("keys", "rotate", "--data", directory.path / "elsewhere").code == 2
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "given")
+    assert "strongroom keys change" in strongroom("keys", "rotate", "--data", directory.path).err
+
+
+def test_without_a_repository_there_is_nothing_to_change(tmp_path: Path) -> None:
+    """Lost: the key of the first backup, changed before it is used."""
+    empty = DataDirectory(tmp_path / "data")
+    with empty.opened(), pytest.raises(NotFound):
+        machinekeys.change(empty)
