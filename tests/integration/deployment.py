@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from yarl import URL
 
 from common.crypto.keys import (
     WRITER_PREFIX,
@@ -48,12 +49,30 @@ class Deployment:
         self.restores, self.audit_log = folder / "restores", folder / "logs" / "audit.log"
         self.components = folder / "components.toml"
         self.encryption_key = generate_encryption_key()
+        self.tokens_key, self.gateway_key, self.gateway_salt = (
+            generate_encryption_key() for _ in range(3)
+        )
         self.processes: dict[str, Worker] = {}
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=90)
 
-    def secrets(self) -> list[str]:
-        """What must stand in no log, event or audit entry."""
-        return [PASSWORD, self.encryption_key, self._writer_key()]
+    def secrets(self) -> dict[str, str]:
+        """What must stand in no log, event or audit entry, by its name."""
+        found = {
+            "the administrator's password": PASSWORD,
+            "a session's token": self.api.headers["authorization"].removeprefix("Bearer "),
+            "BACKUP_ENCRYPTION_KEY": self.encryption_key,
+            "BACKUP_WRITER_KEY": self._writer_key(),
+            "ENCRYPTION_KEY": self.tokens_key,
+            "SECURITY_ENCRYPTION_KEY": self.gateway_key,
+            "SECURITY_KEY_SALT": self.gateway_salt,
+        }
+        for module in MODULES:
+            for name, url in (
+                ("DATABASE_URL", self._database(module)),
+                ("AMQP_URL", self._broker(module.replace("_", "-"))),
+            ):
+                found[f"the password in {name} of {module}"] = str(URL(url).password)
+        return found
 
     def start(self) -> None:
         """Start all six and log in; each must be ready within half a minute."""
@@ -99,10 +118,15 @@ class Deployment:
             "gateway": {
                 "GATEWAY_PORT": str(self.api.base_url.port),
                 "STRONGROOM_ADMIN_PASSWORD": PASSWORD,
+                "SECURITY_ENCRYPTION_KEY": self.gateway_key,
+                "SECURITY_KEY_SALT": self.gateway_salt,
             },
             "backup_worker": {"BACKUP_WRITER_KEY": self._writer_key(), "BACKUP_MIN_FREE_MB": "0"},
             "restore_worker": {"BACKUP_ENCRYPTION_KEY": self.encryption_key},
-            "token_service": {"BACKUP_ENCRYPTION_KEY": self.encryption_key},
+            "token_service": {
+                "BACKUP_ENCRYPTION_KEY": self.encryption_key,
+                "ENCRYPTION_KEY": self.tokens_key,
+            },
             "audit_sink": {"SECURITY_AUDIT_LOG_PATH": str(self.audit_log)},
             "storage_uploader": {
                 "STRONGROOM_DESTINATIONS": json.dumps(
@@ -115,6 +139,7 @@ class Deployment:
             "LANG": "C.UTF-8",
             "DATABASE_URL": self._database(module),
             "AMQP_URL": self._broker(module.replace("_", "-")),
+            "LOG_LEVEL": "DEBUG",
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": str(health_port),
             "BACKUP_LOCAL_DIR": str(self.repository),

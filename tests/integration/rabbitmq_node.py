@@ -149,6 +149,10 @@ class Node:
             command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
+    def logs(self) -> list[Path]:
+        """What the node has written about itself."""
+        return [self._folder / "output", *sorted((self._folder / "log").glob("*.log"))]
+
     def __enter__(self) -> Self:
         try:
             self.start()
