@@ -103,6 +103,7 @@ def test_several_are_forgotten_at_once(strongroom: Run, repo: Path) -> None:
     assert outcome.code == 0
     assert "retired" in outcome.err
     assert json.loads(strongroom("repo", "snapshots", repo, "--json").out) == []
+    assert json.loads(strongroom("repo", "prune", repo, "--json").out)["removed_packs"] == 0
 
 
 def test_a_copy_is_a_repository(strongroom: Run, repo: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``strongroom repo repair index|packs|snapshots``."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -40,8 +41,7 @@ def index(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False
     for message in done.unreadable.values():
         console.warn(message)
     if as_json:
-        numbers = {name: getattr(done, name) for name in type(done).__slots__}
-        console.emit({**numbers, "remaining": _findings(remaining)})
+        console.emit({**asdict(done), "remaining": _findings(remaining)})
     else:
         console.note(
             f"{text.count(done.listed, 'pack')} listed, {done.found} of them not listed before;"

@@ -1,5 +1,6 @@
 """``strongroom repo``: a repository in a folder, without any service."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -217,7 +218,7 @@ def prune(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False
     with console.progress("prune") as report:
         done = reading(repo, key_file).prune(on_progress=report)
     if as_json:
-        console.emit(done.__dict__ if hasattr(done, "__dict__") else str(done))
+        console.emit(asdict(done))
         return
     console.note(
         f"{text.count(done.removed_packs, 'pack')} removed ({text.size(done.removed_bytes)});"
