@@ -69,6 +69,7 @@ async def key_of_user(site: Site) -> Sample:
     return Sample(f"/api/users/{user_id}/api-keys/{key_id}", None, 204)
 
 
+UNASKED: dict[str, Any] = {"token": "x", "credential": {}}
 CODE = {"code": "000000"}
 OWN_PASSWORD = {"current_password": "not it at all", "new_password": NEW_PASSWORD}
 
@@ -90,6 +91,15 @@ SAMPLES: dict[str, Prepare] = {
     "DELETE /api/auth/mfa/totp": fixed("/api/auth/mfa/totp", CODE, 403),
     "POST /api/auth/mfa/recovery-codes": fixed("/api/auth/mfa/recovery-codes", CODE, 403),
     "DELETE /api/users/{user_id}/mfa": on_user("/api/users/{}/mfa", status=204),
+    "GET /api/auth/passkeys": fixed("/api/auth/passkeys"),
+    "POST /api/auth/passkeys/registration": fixed("/api/auth/passkeys/registration"),
+    # Nothing was asked of this device.
+    "POST /api/auth/passkeys": fixed("/api/auth/passkeys", UNASKED, 422),
+    "DELETE /api/auth/passkeys/{passkey_id}": fixed(f"/api/auth/passkeys/{NOBODY}", status=404),
+    "POST /api/auth/passkeys/login/begin": fixed("/api/auth/passkeys/login/begin"),
+    "POST /api/auth/passkeys/login": fixed("/api/auth/passkeys/login", UNASKED, 401),
+    "POST /api/auth/passkeys/verify/begin": fixed("/api/auth/passkeys/verify/begin", status=403),
+    "POST /api/auth/passkeys/verify": fixed("/api/auth/passkeys/verify", UNASKED, 403),
     "POST /api/api-keys": new_key,
     "GET /api/api-keys": fixed("/api/api-keys"),
     "DELETE /api/api-keys/{key_id}": fixed(f"/api/api-keys/{NOBODY}", status=404),

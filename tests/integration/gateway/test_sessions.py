@@ -73,7 +73,7 @@ async def test_a_cookie_alone_changes_nothing(site: Site) -> None:
     client, csrf, _ = await by_cookie(site)
     _, other, _ = await by_cookie(site, await site.add_user(["viewer"]))
     for token in ("", "x", other, csrf.upper(), "\xe9"):
-        headers = {"X-CSRF-Token": token.encode("latin-1")}
+        headers = {b"X-CSRF-Token": token.encode("latin-1")}
         refused = await client.post("/api/backups", headers=headers)
         assert (refused.status_code, code(refused)) == (403, "csrf_failed")
     assert (await client.get("/api/backups")).status_code == 200

@@ -14,6 +14,7 @@ from gateway.identity.handlers import Identity
 from gateway.identity.routes import router as auth
 from gateway.mfa.routes import router as mfa
 from gateway.operations.routes import router as operations
+from gateway.passkeys.routes import router as passkeys
 from gateway.probes import router as probes
 from gateway.restores.routes import router as restores
 from gateway.roles.routes import router as roles
@@ -27,7 +28,7 @@ from gateway.stream.routes import router as stream
 from gateway.users.routes import own as own_account
 from gateway.users.routes import router as users
 
-IDENTITY = (auth, own_account, sessions, mfa, users, roles, api_keys)
+IDENTITY = (auth, own_account, sessions, mfa, passkeys, users, roles, api_keys)
 ROUTERS = (
     *IDENTITY,
     backups,

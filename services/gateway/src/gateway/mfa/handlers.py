@@ -92,8 +92,11 @@ class Factors:
         """A factor given again: what needs a fresh one may be done for a while.
 
         Raises:
-            WrongFactor: it is wrong, or was used before.
+            WrongFactor: it is wrong, was used before, or is a password where there is more.
         """
+        standing = await self.standing(caller)
+        if proof.password and (standing.totp or standing.passkeys):
+            raise WrongFactor("This account has a second factor: give that one.")
         if proof.password:
             await self._identity.check_password(caller, proof.password)
             method, second = "password", False

@@ -1,0 +1,53 @@
+"""SQL about what was begun and waits for its answer from outside: taken once, and soon."""
+
+from datetime import timedelta
+from typing import Any
+
+from common.crypto.tokens import digest, new_token
+from common.db import Connection
+
+LIFE = timedelta(minutes=5)
+
+
+async def begin(
+    connection: Connection,
+    kind: str,
+    data: dict[str, Any],
+    *,
+    user_id: str | None = None,
+    session_id: str | None = None,
+) -> str:
+    """Keep ``data`` for a while, under the token that is returned and is stored nowhere."""
+    token = new_token()
+    await connection.execute(
+        """
+        INSERT INTO challenges (digest, kind, user_id, session_id, data, expires_at)
+        VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+        """,
+        digest(token),
+        kind,
+        user_id,
+        session_id,
+        data,
+        LIFE,
+    )
+    return token
+
+
+async def take(
+    connection: Connection, kind: str, token: str, *, session_id: str | None = None
+) -> dict[str, Any] | None:
+    """What was kept under this token, once: nobody finds it again. None if it is not there.
+
+    What was begun in a session is found in that session alone.
+    """
+    data: dict[str, Any] | None = await connection.fetchval(
+        """
+        DELETE FROM challenges WHERE digest = $1 AND kind = $2
+        AND session_id IS NOT DISTINCT FROM $3::uuid AND expires_at > now() RETURNING data
+        """,
+        digest(token),
+        kind,
+        session_id,
+    )
+    return data
