@@ -24,6 +24,9 @@ random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 random >"$unfinished/postgres_password"
 random >"$unfinished/admin_password"
 "$strongroom" keys generate >"$unfinished/backup_encryption_key"
+for name in encryption_key security_encryption_key security_key_salt; do
+  "$strongroom" keys generate >"$unfinished/$name"
+done
 "$strongroom" keys writer --key-file "$unfinished/backup_encryption_key" >"$unfinished/backup_writer_key"
 
 passwords='{'

@@ -9,6 +9,7 @@ import pytest
 
 from common.crypto.kdf import FEWEST_ITERATIONS
 from common.crypto.keys import PassphraseProvider, Secret
+from common.crypto.strength import listed
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create, open_reader
@@ -53,6 +54,16 @@ def test_a_change_leaves_one_key_that_opens_everything(directory: DataDirectory)
         open_reader(directory.repository, former)
     assert not directory.has_secret(NEXT)
     assert not directory.has_secret(FORMER)
+
+
+def test_keys_in_lists_are_renewed_with_it(directory: DataDirectory) -> None:
+    """Lost: tokens sealed under the former key, or a key that is never changed."""
+    former = directory.secret("encryption_key").get_secret_value()
+    machinekeys.change(directory)
+    newest, *rest = listed(directory.secret("encryption_key"))
+    assert newest != former
+    assert rest == [former]
+    assert not directory.has_secret("security_encryption_key")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ CLUSTER = cast("Cluster", Double())
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
-    for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_ENABLED", "STRONGROOM_DESTINATIONS"):
+    for name in (
+        "BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_ENABLED", "STRONGROOM_DESTINATIONS",
+        "ENCRYPTION_KEY", "SECURITY_ENCRYPTION_KEY", "SECURITY_KEY_SALT",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     made = DataDirectory(tmp_path / "data")
     with made.opened():
@@ -53,11 +56,18 @@ def test_each_service_gets_its_own_secrets_alone(directory: DataDirectory) -> No
     keys = Keys(SecretStr(KEY), SecretStr("the writer key"))
     wiring = Wiring(directory, CLUSTER, keys)
     bus = Double().url("bus")
+
+    def made(*names: str) -> set[str]:
+        return {directory.secret(name).get_secret_value() for name in names}
+
     own: dict[str, tuple[Callable[[], Any], set[str]]] = {
-        "gateway": (lambda: wiring.gateway("127.0.0.1", 8000), set()),
+        "gateway": (
+            lambda: wiring.gateway("127.0.0.1", 8000),
+            made("security_encryption_key", "security_key_salt"),
+        ),
         "backup_worker": (wiring.backup_worker, {"the writer key"}),
         "restore_worker": (wiring.restore_worker, {KEY}),
-        "token_service": (wiring.token_service, {KEY}),
+        "token_service": (wiring.token_service, {KEY, *made("encryption_key")}),
         "storage_uploader": (wiring.storage_uploader, set()),
         "audit_sink": (wiring.audit_sink, set()),
     }

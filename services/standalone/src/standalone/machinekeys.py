@@ -21,6 +21,8 @@ from common.storage.local import LocalDirectory
 from standalone.datadir import DataDirectory
 
 KEY = "backup_encryption_key"
+LISTS = ("encryption_key", "security_encryption_key")
+"""Each holds the newest key and all former ones: what is sealed under those still opens."""
 NEXT, FORMER = f"{KEY}.next", f"{KEY}.former"
 
 
@@ -47,6 +49,7 @@ def change(directory: DataDirectory, on_progress: OnProgress | None = None) -> C
     resumed = directory.has_secret(NEXT)
     if not resumed:
         _require_ready(directory)
+        _renew_lists(directory)
         directory.write_secret(NEXT, generate_encryption_key())
     new = directory.secret(NEXT)
     if current != new and opens(repository, current):
@@ -88,6 +91,13 @@ def forget_former(directory: DataDirectory) -> bool:
         return False
     directory.forget_secret(FORMER)
     return True
+
+
+def _renew_lists(directory: DataDirectory) -> None:
+    for name in LISTS:
+        if directory.has_secret(name):
+            former = directory.secret(name).get_secret_value()
+            directory.write_secret(name, f"{generate_encryption_key()},{former}")
 
 
 def _require_ready(directory: DataDirectory) -> None:

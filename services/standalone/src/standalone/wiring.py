@@ -8,18 +8,19 @@ from pydantic import SecretStr
 
 from audit_sink.settings import AuditSettings
 from backup_worker.settings import WorkerSettings as BackupWorkerSettings
-from common.config import EncryptionKeySettings, RepositorySettings
+from common.config import EncryptionKeySettings, RepositorySettings, Settings
 from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
 from common.errors import WrongKey
 from common.repository.opening import stored_writer_key
 from common.service.environment import load
+from gateway.policy import SecretSettings
 from gateway.settings import GatewaySettings
 from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
 from standalone.datadir import DataDirectory
 from standalone.machinekeys import settle
 from standalone.postgres import Cluster
 from storage_uploader.settings import UploaderSettings
-from token_service.settings import TokenServiceSettings
+from token_service.settings import TokenKeySettings, TokenServiceSettings
 
 ENCRYPTION_KEY = "backup_encryption_key"
 GRACE_SECONDS = 5.0
@@ -85,6 +86,14 @@ class Wiring:
             "shutdown_grace_seconds": GRACE_SECONDS,
         }
 
+    def _own(self, cls: type[Settings]) -> dict[str, SecretStr]:
+        """The secrets of ``cls``: from the environment, else made once in the data directory."""
+        given, found = load(cls), {}
+        for name in cls.model_fields.keys() - Settings.model_fields.keys():
+            secret: SecretStr = getattr(given, name)
+            found[name] = secret if secret.get_secret_value() else self._directory.secret(name)
+        return found
+
     def gateway(self, host: str, port: int) -> GatewaySettings:
         """The API."""
         return load(
@@ -93,6 +102,7 @@ class Wiring:
             gateway_host=host,
             gateway_port=port,
             backup_local_dir=self._directory.repository,
+            **self._own(SecretSettings),
         )
 
     def backup_worker(self) -> BackupWorkerSettings:
@@ -123,6 +133,7 @@ class Wiring:
             **self._common("token_service"),
             backup_local_dir=self._directory.repository,
             backup_encryption_key=self._keys.encryption,
+            **self._own(TokenKeySettings),
         )
 
     def storage_uploader(self) -> UploaderSettings:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from common.crypto.kdf import stretch
 from common.crypto.references import Reference
-from common.crypto.strength import weakness
+from common.crypto.strength import listed, weakness
 from common.errors import Invalid
 from common.repository.opening import open_reader
 from standalone import console, machinekeys, text
@@ -100,6 +100,8 @@ def _kept(directory: DataDirectory) -> list[KeyState]:
         machinekeys.NEXT: "new key, change not finished",
         machinekeys.FORMER: "former key, for the second copy",
     }
+    for file in machinekeys.LISTS:
+        names[file] = file.upper()
     return [
         _state(
             names[file], f"secrets/{file}", directory.secret(file), directory.secret_made_at(file)
@@ -110,8 +112,11 @@ def _kept(directory: DataDirectory) -> list[KeyState]:
 
 
 def _state(name: str, source: str, key: SecretStr, made_at: float | None) -> KeyState:
-    value = key.get_secret_value()
+    several = name.lower() in machinekeys.LISTS
+    value, *former = listed(key) if several else [key.get_secret_value()]
     why = weakness(value)
+    if former:
+        name = f"{name}, and {text.count(len(former), 'former one')}"
     return KeyState(
         name,
         source,
