@@ -1,5 +1,6 @@
 """A backup of some paths by the command line alone, without any service."""
 
+import os
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,8 +23,12 @@ def back_up(
     name: str | None,
     exclude: Sequence[str],
     report: Report,
+    cache: Path | None,
 ) -> SnapshotInfo:
-    """Take the backup; nothing of it is listed before all of it is durable."""
+    """Take the backup; nothing of it is listed before all of it is durable.
+
+    Files that ``cache`` knows to be unchanged are not read again.
+    """
     options = FilesOptions(
         paths=tuple(str(path.absolute()) for path in paths), exclude=tuple(exclude)
     )
@@ -37,8 +42,14 @@ def back_up(
         plan="command",
         station=host,
     )
-    with repository.begin(run_id, on_progress=report) as run:
+    with repository.begin(run_id, on_progress=report, cache=cache) as run:
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)
     return prepared.commit_next()
+
+
+def cache_folder() -> Path:
+    """Where the command remembers unchanged files, for all repositories."""
+    place = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(place) if place else Path.home() / ".cache") / "strongroom"

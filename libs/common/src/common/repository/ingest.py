@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from common.repository.chunker import Chunker, Fill
 from common.repository.entry import Entry
+from common.repository.filecache import Extents, FileCache, now
 from common.repository.format.block import MAX_EXTENTS
-from common.repository.format.chunklist import ChunkList
+from common.repository.format.chunklist import ITEM, ChunkList, pack_items
 from common.repository.listing import ListWriter
 from common.repository.storing import ChunkStore
 
@@ -40,7 +41,9 @@ class Read:
 
 
 class Ingest:
-    """Reads content into a store. ``advance`` is told the number of bytes after each chunk."""
+    """Reads content into a store. ``advance`` is told the number of bytes after each chunk;
+    ``stored`` says whether a chunk is there. A file that ``cache`` knows is not read.
+    """
 
     def __init__(
         self,
@@ -48,11 +51,14 @@ class Ingest:
         contents: ChunkStore,
         lists: ChunkStore,
         advance: Callable[[int], None],
+        stored: Callable[[bytes], bool],
     ) -> None:
         self._chunker = chunker
         self._contents = contents
         self._lists = lists
         self._advance = advance
+        self._stored = stored
+        self.cache: FileCache | None = None
 
     def stream(self, entry: Entry, stream: BinaryIO) -> Read:
         """Read a stream to its end."""
@@ -70,6 +76,9 @@ class Ingest:
         Raises:
             NotReadable: it is gone, something else, or may not or cannot be read.
         """
+        known = self._remembered(entry, path) if self.cache else None
+        if known is not None:
+            return known
         try:
             descriptor = os.open(path, _FLAGS)
         except OSError as error:
@@ -79,7 +88,28 @@ class Ingest:
         finally:
             os.close(descriptor)
 
+    def _remembered(self, entry: Entry, path: bytes | Path) -> Read | None:
+        """An unchanged file, when all of its chunks are stored still."""
+        status = _lstat(path)
+        if self.cache is None or not stat.S_ISREG(status.st_mode):
+            return None
+        found = self.cache.get(entry.path, status)
+        if found is None:
+            return None
+        items = ListWriter(self._lists)
+        flat = bytearray()
+        for chunk_id, length in found.items:
+            if not self._stored(chunk_id):
+                return None
+            items.add(chunk_id, length)
+            flat += ITEM.pack(chunk_id, length)
+        content = items.finish()
+        self._advance(content.size)
+        self.cache.put(entry.path, status, now(), bytes(flat), found.extents)
+        return Read(_as_read(entry, status.st_size, status, found.extents), content)
+
     def _file(self, entry: Entry, descriptor: int) -> Read:
+        read_at = now()
         before = _stat(descriptor)
         size = before.st_size
         if not stat.S_ISREG(before.st_mode):
@@ -87,17 +117,20 @@ class Ingest:
         dense = before.st_blocks * _BLOCK >= size
         if dense and size <= self._chunker.whole:
             content, short = self._small(descriptor, size)
-            size, extents = content.size, None
+            size, extents, flat = content.size, None, bytearray(pack_items(content.root))
         else:
             with _reading():
                 regions = [(0, size)] if dense else _regions(descriptor, size)
             reader = _RegionReader(descriptor, regions)
-            content, short = self._content(reader.fill, size), reader.short
+            flat = bytearray()
+            content = self._content(reader.fill, size, flat)
+            short = reader.short
             size = reader.end if short else size
             extents = None if regions == [(0, before.st_size)] else _cut(regions, content.size)
         changed = short or _state(before) != _state(_stat(descriptor))
-        if (entry.size, entry.mtime_ns, entry.extents) != (size, before.st_mtime_ns, extents):
-            entry = replace(entry, size=size, mtime_ns=before.st_mtime_ns, extents=extents)
+        if self.cache is not None and not changed:
+            self.cache.put(entry.path, before, read_at, bytes(flat), extents)
+        entry = _as_read(entry, size, before, extents)
         return Read(entry, content, "it changed while it was read" if changed else "")
 
     def _small(self, descriptor: int, size: int) -> tuple[ChunkList, bool]:
@@ -115,10 +148,14 @@ class Ingest:
         item = (self._contents.put(data), len(data))
         return ChunkList(0, len(data), (item,)), len(data) < size
 
-    def _content(self, fill: Fill, expected: int) -> ChunkList:
+    def _content(self, fill: Fill, expected: int, flat: bytearray | None = None) -> ChunkList:
+        """Store a content; ``flat`` gets all of its items, 20 bytes each."""
         items = ListWriter(self._lists)
         for chunk in self._chunker.cut(fill, expected):
-            items.add(self._contents.put(chunk), len(chunk))
+            chunk_id = self._contents.put(chunk)
+            items.add(chunk_id, len(chunk))
+            if flat is not None:
+                flat += ITEM.pack(chunk_id, len(chunk))
             self._advance(len(chunk))
         return items.finish()
 
@@ -156,6 +193,20 @@ def _reading() -> Iterator[None]:
     """Errors of the file that is read, apart from those of the repository and of listeners."""
     try:
         yield
+    except OSError as error:
+        raise NotReadable(_why(error)) from error
+
+
+def _as_read(entry: Entry, size: int, status: os.stat_result, extents: Extents | None) -> Entry:
+    """The entry with what was found when its file was read."""
+    if (entry.size, entry.mtime_ns, entry.extents) == (size, status.st_mtime_ns, extents):
+        return entry
+    return replace(entry, size=size, mtime_ns=status.st_mtime_ns, extents=extents)
+
+
+def _lstat(path: bytes | Path) -> os.stat_result:
+    try:
+        return os.lstat(path)
     except OSError as error:
         raise NotReadable(_why(error)) from error
 

@@ -45,6 +45,15 @@ class KnownChunks:
             self._relied[number] = 1
         return True
 
+    def rely(self, chunk_id: bytes) -> bool:
+        """Whether a chunk is stored; then this run relies on it."""
+        number = self._table.get(chunk_id)
+        if number is None:
+            return False
+        if number != _OWN:
+            self._relied[number] = 1
+        return True
+
     def relied(self) -> set[bytes]:
         """The packs of former runs that this run uses chunks of."""
         return {pack for pack, used in zip(self._packs, self._relied, strict=True) if used}

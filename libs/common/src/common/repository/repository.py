@@ -1,5 +1,6 @@
 """The repository as a writer sees it: begin backups, list them, clear up."""
 
+from pathlib import Path
 from uuid import UUID
 
 from common.repository.abandon import abandon
@@ -10,6 +11,7 @@ from common.repository.history import Head, SnapshotInfo
 from common.repository.recording import OnProgress
 from common.repository.run import Run
 from common.repository.session import Session
+from common.storage.local import LocalDirectory
 
 
 class Repository:
@@ -40,13 +42,18 @@ class Repository:
         compression: Compression = "zstd",
         level: int = 3,
         on_progress: OnProgress | None = None,
+        cache: Path | None = None,
     ) -> Run:
         """Begin a backup. A run whose process died is abandoned first, then begun again.
+
+        ``cache`` is a folder for what is known of unchanged files: those are not read again.
+        Without it every file is read. It may be deleted at any time.
 
         Raises:
             Conflict: the run has made its backup already: ``find_run`` gives it.
         """
-        return Run(self._session, run_id, Compressor(compression, level), on_progress)
+        compressor = Compressor(compression, level)
+        return Run(self._session, run_id, compressor, on_progress, cache)
 
     def head(self, chain: str) -> Head:
         """The newest place in a chain, from which the next backup goes on."""
@@ -62,7 +69,11 @@ class Repository:
 
     def find_run(self, run_id: UUID) -> SnapshotInfo | None:
         """The backup that a run has made, if it came to that."""
-        return next((info for info in self.snapshots() if info.run_id == run_id), None)
+        found = next((info for info in self.snapshots() if info.run_id == run_id), None)
+        if found is not None and isinstance(self._session.source, LocalDirectory):
+            # Its process may have died before it was durable, and nobody makes it a second time.
+            self._session.source.settle("snapshots")
+        return found
 
     def abandon(self, run_id: UUID) -> None:
         """Clear up after a run whose process is dead for certain."""

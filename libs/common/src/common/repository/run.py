@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 from common.errors import Conflict, Corrupt, Error, Invalid
 from common.repository.catalog import load_segments
 from common.repository.chunker import Chunker
+from common.repository.filecache import FileCache
 from common.repository.format.codec import Compressor
 from common.repository.format.names import key_name, pack_name
 from common.repository.format.pack import CONTENT, TREE
@@ -52,6 +54,7 @@ class Run:
         run_id: UUID,
         compressor: Compressor,
         on_progress: OnProgress | None = None,
+        cache: Path | None = None,
     ) -> None:
         self._session = session
         self._run_id = run_id
@@ -81,7 +84,11 @@ class Run:
         self._contents, self._content_packs = self._store(CONTENT, compressor)
         self._trees, self._tree_packs = self._store(TREE, compressor)
         chunker = Chunker(session.config.chunker, session.keys.chunker_seed)
-        self._ingest = Ingest(chunker, self._contents, self._trees, self._progress.advance)
+        self._ingest = Ingest(
+            chunker, self._contents, self._trees, self._progress.advance, self._known.rely
+        )
+        self._cache = cache
+        self._caches: list[FileCache] = []
 
     @contextmanager
     def component(self, name: str, kind: str) -> Iterator[ComponentRecorder]:
@@ -93,6 +100,7 @@ class Run:
             raise Invalid(f"The component {name!r} is in this backup already.")
         self._progress.begin(name)
         tree = TreeWriter(self._trees)
+        self._ingest.cache = self._file_cache(name)
         sink = ComponentRecorder(tree, self._ingest, self._progress)
         sink.details = {}
         for message in self._pending:
@@ -122,6 +130,8 @@ class Run:
         self._trees.finish()
         self._keep_relied()
         self._segments.flush()
+        for cache in self._caches:
+            cache.commit()
         self._finished = True
         components = tuple(self._results.components)
         body = Snapshot(
@@ -140,6 +150,17 @@ class Run:
             statistics=self._statistics(components),
         )
         return Prepared(self._session, body, self._results.warnings)
+
+    def _file_cache(self, component: str) -> FileCache | None:
+        """The cache of a component; a backup that cannot have one reads every file."""
+        if self._cache is None:
+            return None
+        try:
+            cache = FileCache(self._cache, self._session.keys, component)
+        except OSError:
+            return None
+        self._caches.append(cache)
+        return cache
 
     def _note_damage(self, name: str, error: Corrupt) -> None:
         """A damaged index costs deduplication and no backup: it is told with a component."""
@@ -164,6 +185,7 @@ class Run:
             segments = load_segments(session.source, session.keys.index, lambda _name, _error: None)
             for entry in self._known.endangered(segments, self._session.present()):
                 self._segments.add_live(entry)
+        self._session.directory.settle("packs", "index")
 
     def _store(self, kind: int, compressor: Compressor) -> tuple[ChunkStore, PackWriter]:
         packs = PackWriter(
@@ -205,6 +227,8 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         if not self._finished:
+            for cache in self._caches:
+                cache.close()
             with suppress(Error):  # what led here is what matters; prune removes the rest
                 self._abort()
         self._pool.shutdown(cancel_futures=True)

@@ -2,6 +2,8 @@
 
 import mmap
 import struct
+from pathlib import Path
+from typing import BinaryIO
 
 _SLOT = 24
 _ID = 16
@@ -9,6 +11,8 @@ _EMPTY = bytes(_ID)
 _VALUE = struct.Struct("<Q")
 _SMALLEST = 4096
 _FULL = 0.6
+_FOOTER = struct.Struct("<8sQQ")
+_MAGIC = b"SRTABLE1"
 
 
 class ChunkTable:
@@ -22,6 +26,31 @@ class ChunkTable:
         while slots * _FULL < expected:
             slots *= 2
         self._allocate(slots)
+
+    @classmethod
+    def load(cls, path: Path) -> "ChunkTable":
+        """A table that ``save`` wrote, to be looked up only; it is mapped, not read.
+
+        Raises:
+            OSError: it is not there.
+            ValueError: it is something else.
+        """
+        with path.open("rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if len(memory) < _FOOTER.size:
+            raise ValueError("This is no table.")
+        table = object.__new__(cls)
+        magic, slots, table._used = _FOOTER.unpack(memory[-_FOOTER.size :])
+        whole = len(memory) == slots * _SLOT + _FOOTER.size
+        if magic != _MAGIC or not whole or slots & (slots - 1) or table._used > slots * _FULL + 1:
+            raise ValueError("This is no table.")
+        table._memory, table._mask, table._most = memory, slots - 1, slots
+        return table
+
+    def save(self, file: BinaryIO) -> None:
+        """Write it to a file."""
+        file.write(self._memory)
+        file.write(_FOOTER.pack(_MAGIC, self._mask + 1, self._used))
 
     def __len__(self) -> int:
         return self._used
@@ -53,12 +82,13 @@ class ChunkTable:
     def _find(self, chunk_id: bytes) -> int:
         memory, mask = self._memory, self._mask
         slot = int.from_bytes(chunk_id[:8], "little") & mask
-        while True:
+        for _ in range(mask + 1):
             place = slot * _SLOT
             found = memory[place : place + _ID]
             if found in (chunk_id, _EMPTY):
                 return place
             slot = (slot + 1) & mask
+        raise ValueError("The table is full: it is damaged.")
 
     def _allocate(self, slots: int) -> None:
         self._memory = mmap.mmap(-1, slots * _SLOT)

@@ -11,7 +11,7 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from standalone import console, text
-from standalone.capturing import back_up
+from standalone.capturing import back_up, cache_folder
 from standalone.commands import browsing, copying, measuring, new_app, repairing
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import (
@@ -51,6 +51,9 @@ def backup(
         list[str] | None,
         typer.Option(help="Pattern as in .gitignore; may be repeated.", show_default=False),
     ] = None,
+    read_all: Annotated[
+        bool, typer.Option("--no-cache", help="Read files that look unchanged, too.")
+    ] = False,
     key_file: KeyFile = None,
     as_json: console.AsJson = False,
 ) -> None:
@@ -60,7 +63,14 @@ def backup(
         raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")
     repository = writing(repo, key_file)
     with console.progress("backup") as report:
-        info = back_up(repository, paths, name=name, exclude=exclude or (), report=report)
+        info = back_up(
+            repository,
+            paths,
+            name=name,
+            exclude=exclude or (),
+            report=report,
+            cache=None if read_all else cache_folder(),
+        )
     warnings = [each for texts in info.warnings.values() for each in texts]
     _show(info, as_json=as_json, warnings=warnings)
     if warnings:
