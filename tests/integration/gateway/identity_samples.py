@@ -100,6 +100,9 @@ SAMPLES: dict[str, Prepare] = {
     "POST /api/auth/passkeys/login": fixed("/api/auth/passkeys/login", UNASKED, 401),
     "POST /api/auth/passkeys/verify/begin": fixed("/api/auth/passkeys/verify/begin", status=403),
     "POST /api/auth/passkeys/verify": fixed("/api/auth/passkeys/verify", UNASKED, 403),
+    # No provider is configured here.
+    "GET /api/auth/oidc/login": fixed("/api/auth/oidc/login", status=404),
+    "GET /api/auth/oidc/callback": fixed("/api/auth/oidc/callback", status=404),
     "POST /api/api-keys": new_key,
     "GET /api/api-keys": fixed("/api/api-keys"),
     "DELETE /api/api-keys/{key_id}": fixed(f"/api/api-keys/{NOBODY}", status=404),

@@ -13,6 +13,8 @@ from gateway.identity.access import GuardedRoute
 from gateway.identity.handlers import Identity
 from gateway.identity.routes import router as auth
 from gateway.mfa.routes import router as mfa
+from gateway.oidc.handlers import Oidc
+from gateway.oidc.routes import router as oidc
 from gateway.operations.routes import router as operations
 from gateway.passkeys.routes import router as passkeys
 from gateway.probes import router as probes
@@ -28,7 +30,7 @@ from gateway.stream.routes import router as stream
 from gateway.users.routes import own as own_account
 from gateway.users.routes import router as users
 
-IDENTITY = (auth, own_account, sessions, mfa, passkeys, users, roles, api_keys)
+IDENTITY = (auth, own_account, sessions, mfa, passkeys, oidc, users, roles, api_keys)
 ROUTERS = (
     *IDENTITY,
     backups,
@@ -105,6 +107,7 @@ def build_app(runtime: Runtime[GatewaySettings], identity: Identity, hub: Hub) -
     app.state.runtime = runtime
     app.state.identity = identity
     app.state.hub = hub
+    app.state.oidc = Oidc(runtime, identity, settings, settings.gateway_public_url)
     app.state.secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
     app.router.route_class = GuardedRoute
     for router in ROUTERS:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from common.config import RepositorySettings, ServiceSettings
+from common.config import RepositorySettings, ServiceSettings, Settings
 from gateway.policy import PolicySettings
 
 
@@ -24,7 +24,24 @@ class IdentitySettings(ServiceSettings, PolicySettings):
     gateway_public_url: str = Field(default="http://localhost:8000", pattern=r"^https?://[^/]+/?$")
 
 
-class GatewaySettings(IdentitySettings, RepositorySettings):
+class OidcSettings(Settings):
+    """Login by a provider of OpenID Connect; off without an issuer.
+
+    ``gateway_oidc_group_roles`` is JSON, from groups of the provider to roles here. With
+    ``gateway_oidc_trusts_mfa`` the provider's word that there was a second factor is taken.
+    """
+
+    gateway_oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    gateway_oidc_client_id: str = ""
+    gateway_oidc_client_secret: SecretStr = SecretStr("")
+    gateway_oidc_scopes: str = "openid profile"
+    gateway_oidc_name_claim: str = "preferred_username"
+    gateway_oidc_groups_claim: str = "groups"
+    gateway_oidc_group_roles: dict[str, str] = Field(default_factory=dict)
+    gateway_oidc_trusts_mfa: bool = False
+
+
+class GatewaySettings(OidcSettings, IdentitySettings, RepositorySettings):
     """Where the API answers, and what it shows of the repository's configuration.
 
     With ``gateway_tls_certificate`` (a PEM file with the whole chain) and ``gateway_tls_key`` it

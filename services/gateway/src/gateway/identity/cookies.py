@@ -73,3 +73,35 @@ def foreign(request: Request) -> bool:
     Otherwise that site could log a visitor in as somebody else.
     """
     return request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
+
+
+def _journey(request: Request) -> str:
+    return "__Host-strongroom_oidc" if _secure(request) else "strongroom_oidc"
+
+
+def begin_journey(request: Request, response: Response, token: str) -> None:
+    """Let the browser that goes to a provider be known when it comes back from there.
+
+    Lax and not strict: it is the provider's page that sends it back.
+    """
+    response.set_cookie(
+        _journey(request),
+        token,
+        max_age=300,
+        httponly=True,
+        secure=_secure(request),
+        samesite="lax",
+        path="/",
+    )
+
+
+def journey_of(request: Request) -> str:
+    """The token of a browser that comes back, or an empty string."""
+    return request.cookies.get(_journey(request), "")
+
+
+def end_journey(request: Request, response: Response) -> None:
+    """Forget the journey."""
+    response.delete_cookie(
+        _journey(request), httponly=True, secure=_secure(request), samesite="lax", path="/"
+    )
