@@ -9,7 +9,7 @@ from common.service import Runtime
 from gateway.settings import GatewaySettings
 
 
-def _platform_of(request: Request) -> Runtime[GatewaySettings]:
+async def _platform_of(request: Request) -> Runtime[GatewaySettings]:
     runtime = request.app.state.runtime
     if not isinstance(runtime, Runtime):
         raise TypeError(runtime)

@@ -12,11 +12,11 @@ from gateway.identity import cookies
 from gateway.identity.access import (
     TheCaller,
     TheIdentity,
-    client_of,
     guarded_router,
     limited,
     public,
     session,
+    the_client,
 )
 from gateway.identity.answers import Me, SessionAnswer, begun_answer
 from gateway.identity.domain import Client, Limit
@@ -50,7 +50,7 @@ async def log_in(
     request: Request,
     response: Response,
     identity: TheIdentity,
-    client: Annotated[Client, Depends(client_of)],
+    client: Annotated[Client, Depends(the_client)],
 ) -> SessionAnswer:
     """Begin a session. A user has few at a time: the oldest ends when another begins.
 

@@ -27,7 +27,7 @@ from gateway.platform import ThePlatform
 router = guarded_router(tags=["auth"])
 
 
-def _factors_of(request: Request, platform: ThePlatform, identity: TheIdentity) -> Factors:
+async def _factors_of(request: Request, platform: ThePlatform, identity: TheIdentity) -> Factors:
     return Factors(platform, identity, Sealing(request.app.state.secrets.keys))
 
 

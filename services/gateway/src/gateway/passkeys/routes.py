@@ -14,11 +14,11 @@ from gateway.identity import cookies
 from gateway.identity.access import (
     TheCaller,
     TheIdentity,
-    client_of,
     guarded_router,
     limited,
     public,
     session,
+    the_client,
 )
 from gateway.identity.answers import SessionAnswer, begun_answer
 from gateway.identity.domain import Client, Limit
@@ -33,7 +33,7 @@ from gateway.text import PRINTABLE
 router = guarded_router(prefix="/api/auth/passkeys", tags=["auth"])
 
 
-def _passkeys_of(platform: ThePlatform, identity: TheIdentity) -> Passkeys:
+async def _passkeys_of(platform: ThePlatform, identity: TheIdentity) -> Passkeys:
     return Passkeys(platform, identity, Ceremony(platform.settings.gateway_public_url))
 
 
@@ -157,7 +157,7 @@ async def log_in(
     response: Response,
     identity: TheIdentity,
     passkeys: ThePasskeys,
-    client: Annotated[Client, Depends(client_of)],
+    client: Annotated[Client, Depends(the_client)],
 ) -> SessionAnswer:
     """Begin a session by a passkey. No password and no code is asked for."""
     if body.cookie and cookies.foreign(request):

@@ -52,7 +52,7 @@ VALIDATE_FILE = "/api/v2/security/validate/file"
 _OUTSIDE = "api:"
 
 
-def _secrets_of(request: Request) -> SecretKeys:
+async def _secrets_of(request: Request) -> SecretKeys:
     secrets = request.app.state.secrets
     if not isinstance(secrets, SecretKeys):
         raise TypeError(secrets)

@@ -33,7 +33,7 @@ STREAM = {
 }
 
 
-def _hub_of(request: Request) -> Hub:
+async def _hub_of(request: Request) -> Hub:
     hub = request.app.state.hub
     if not isinstance(hub, Hub):
         raise TypeError(hub)

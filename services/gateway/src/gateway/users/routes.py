@@ -30,7 +30,7 @@ _read = needs(Permission.USERS_MANAGE)
 _change = needs(Permission.USERS_MANAGE, fresh=True)
 
 
-def _accounts_of(platform: ThePlatform, identity: TheIdentity) -> Accounts:
+async def _accounts_of(platform: ThePlatform, identity: TheIdentity) -> Accounts:
     return Accounts(platform, identity)
 
 
