@@ -3,7 +3,7 @@
 Both are served in this process by the same server over loopback, and asked in turn by one client on
 one connection, so that both carry the same noise:
 
-    python tests/bench/gateway.py
+    cd tests && ../.venv/bin/python -m bench.gateway
 """
 
 import argparse
@@ -19,9 +19,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-
-# In place of this folder, whose files have the names of packages.
-sys.path[0] = str(Path(__file__).parents[1])
 
 from common.health import serving
 from common.observability import configure_logging
