@@ -55,10 +55,8 @@ class Laboratory:
         story.promise(point).holds(self._place)
         for step in story.left(point):
             step.do(self._place)
-        promise = story.promise(len(story.changes))
-        promise.holds(self._place)
         tidy(self._place)
-        promise.holds(self._place)
+        story.promise(len(story.changes)).holds(self._place)
 
 
 @pytest.fixture
@@ -99,3 +97,26 @@ def test_power_may_fail_after_a_kill_or_a_meeting(
                     except Exception as error:
                         error.add_note(f"seed {seed}, {plan}, change {point}, {loss} unsynced lost")
                         raise
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [each for each in SCENARIOS if len(each.steps) == 1],
+    ids=lambda each: str(each.name),
+)
+def test_what_the_dead_made_visible_is_durable_before_it_is_relied_on(
+    laboratory: Laboratory, scenario: Scenario
+) -> None:
+    """Lost: a backup that rests on a name which a killed process had not yet made durable."""
+    laboratory.prepare(scenario)
+    undisturbed, _ = laboratory.tell(scenario)
+    for at in range(len(undisturbed.changes)):
+        story, disk = laboratory.tell(scenario, Plan(0, at))
+        for _ in replay(story, disk):
+            pass
+        found = disk.after_a_cut(Loss.ALL, Random(0))
+        try:
+            laboratory.look(story, len(story.changes), found)
+        except Exception as error:
+            error.add_note(f"killed before change {at}: {undisturbed.changes[at]!r:.200}")
+            raise

@@ -18,6 +18,7 @@ from common.crypto.hpke import PrivateKey
 from common.repository import packing, relisting, storing
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
+from common.repository.history import tombstoned
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
 from common.repository.reader import Reader
@@ -74,7 +75,7 @@ class Step:
 
 
 def _backup(path: Path, step: Step) -> None:
-    repository, run_id, chain = open_at(path), uuid5(NAMESPACE_OID, step.name), f"chain/{step.name}"
+    repository, run_id, chain = open_at(path), run_of(step.name), f"chain/{step.name}"
     if repository.find_run(run_id) is not None:
         return
     if any(key.run == run_id for key in repository.session.wrapped_keys()):
@@ -89,6 +90,10 @@ def _backup(path: Path, step: Step) -> None:
 
 def _forget(path: Path, step: Step) -> None:
     repository = open_at(path)
+    found = repository.session.history.load()
+    for removed in tombstoned(found.values()):
+        if removed.run == run_of(step.name):
+            repository.forget(removed.snapshot, "as before")
     for info in repository.snapshots():
         if info.backup_name == step.name:
             repository.forget(info.id, "a test")
@@ -124,7 +129,12 @@ _STEPS: dict[str, Callable[[Path, Step], None]] = {
 def open_at(path: Path) -> Reader:
     """The repository in this folder, opened anew with everything that opens it."""
     state = Unlocked.open(LocalDirectory(path), PROVIDER)
-    return Reader(state.session, state.private, former=state.former)
+
+    def renew() -> tuple[PrivateKey, ...]:
+        now = Unlocked.open(LocalDirectory(path), PROVIDER)
+        return (now.private, *now.former)
+
+    return Reader(state.session, state.private, former=state.former, renew=renew)
 
 
 def restore(reader: Reader, snapshot_id: str) -> dict[bytes, bytes]:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from common.errors import Conflict
@@ -43,25 +43,32 @@ def linking(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
 
 @contextmanager
 def _locking(path: Path, wait: float) -> Iterator[None]:
-    with explained(path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    give_up = time.monotonic() + wait
+    while (descriptor := _lock(path)) is None:
+        if time.monotonic() > give_up:
+            raise Conflict(
+                "Something else is changing this repository: a prune or a deletion.",
+                remedy="Try again when it has ended.",
+            )
+        time.sleep(_STEP_SECONDS)
     try:
-        give_up = time.monotonic() + wait
-        while not _locked(descriptor):
-            if time.monotonic() > give_up:
-                raise Conflict(
-                    "Something else is changing this repository: a prune or a deletion.",
-                    remedy="Try again when it has ended.",
-                )
-            time.sleep(_STEP_SECONDS)
         yield
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _lock(path: Path) -> int | None:
+    """What holds the lock until it is closed; None while someone else does."""
+    with ExitStack() as stack:
+        stack.enter_context(explained(path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        # A change of keys replaces ``config``: the lock of the former file keeps nobody out.
+        if not os.path.samestat(os.fstat(descriptor), path.stat()):
+            return None
+        stack.pop_all()
+        return descriptor

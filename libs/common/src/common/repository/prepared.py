@@ -69,4 +69,5 @@ class Prepared:
         data = seal_snapshot(body, session.keys.chain)
         snapshot_id = object_id(data).hex()
         session.directory.write(snapshot_name(snapshot_id), data, owner=body.run.hex)
+        session.directory.settle("")
         return SnapshotInfo(snapshot_id, body, self._warnings)

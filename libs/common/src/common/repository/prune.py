@@ -74,6 +74,7 @@ class Pruner:
             Corrupt: something is damaged; nothing is removed that could be needed.
         """
         self._tell("mark")
+        self._session.directory.settle("", "snapshots", "index", "keys")
         self._end_deletions()
         fetcher = self._fetcher()
         marks = self._mark(fetcher)

@@ -106,6 +106,7 @@ class Session:
             config = read_config(self.source)
             config.authenticate(self.keys.writer_key)
             if config.recipients == self.config.recipients:
+                self.directory.settle("")  # packs without the private key that fits are lost
                 return key
             self.config = config
 

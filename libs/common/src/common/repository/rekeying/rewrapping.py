@@ -2,7 +2,7 @@
 
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import load_segments
-from common.repository.format.names import KEY_ID_SIZE, key_name
+from common.repository.format.names import key_name
 from common.repository.format.runkey import WrappedKey, wrap_run_key
 from common.repository.keyring import KeyRing
 from common.repository.recording import OnProgress
@@ -22,7 +22,7 @@ def rewrap(session: Session, keys: KeyRing, on_progress: OnProgress | None = Non
     session.directory.discard(_OWNER)
     wanted = {public.recipient for public in session.config.recipients}
     names = [info.name for info in session.source.list("keys/")]
-    failures: list[str] = []
+    failures: dict[str, str] = {}
     done = 0
     for number, name in enumerate(names):
         try:
@@ -33,13 +33,15 @@ def rewrap(session: Session, keys: KeyRing, on_progress: OnProgress | None = Non
         except NotFound:
             continue  # prune or the end of a dead run has removed it
         except Corrupt as error:
-            failures.append(error.message)
+            failures[name] = error.message
         if on_progress is not None:
             on_progress("run keys", number + 1, len(names), number + 1, name)
-    failures += [f"{name} is missing." for name in _missing(session)]
-    if failures:
+    # Also those found wrapped already: whoever did it may have died before that was durable.
+    session.directory.settle("keys")
+    lost = _lost(session, failures)
+    if lost:
         raise Corrupt(
-            f"{len(failures)} of the run keys cannot be wrapped anew: {' '.join(failures[:3])}",
+            f"{len(lost)} of the run keys cannot be wrapped anew: {' '.join(lost[:3])}",
             remedy="Fetch them from another copy (strongroom repo repair packs --from) and do this"
             " again: it goes on where it was.",
         )
@@ -59,20 +61,19 @@ def _wrap(session: Session, keys: KeyRing, wrapped: WrappedKey) -> None:
     session.directory.write(wrapped.name, data, owner=_OWNER)
 
 
-def _missing(session: Session) -> list[str]:
-    """Run keys that packs are sealed with and that are not there."""
+def _lost(session: Session, failures: dict[str, str]) -> list[str]:
+    """What is wrong with run keys that packs are sealed with: they failed, or are not there.
+
+    A key without packs is a run's that died at its beginning, or that finds out by itself.
+    """
     present = session.present()
     used = {
-        entry.key_id
+        key_name(entry.key_id)
         for segment in load_segments(session.source, session.keys.index)
         for entry in segment.entries
         if entry.pack_id in present
     }
     # Looked up after the index: a key is there before any pack of its run.
-    there = {_key_id(info.name) for info in session.source.list("keys/")}
-    return sorted(key_name(key_id) for key_id in used - there)
-
-
-def _key_id(name: str) -> bytes:
-    text = name.rpartition("/")[2]
-    return bytes.fromhex(text) if len(text) == 2 * KEY_ID_SIZE else b""
+    there = {info.name for info in session.source.list("keys/")}
+    found = {name: f"{name} is missing." for name in used - there} | failures
+    return [found[name] for name in sorted(used & found.keys())]

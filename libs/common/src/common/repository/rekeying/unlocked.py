@@ -58,6 +58,7 @@ class Unlocked:
         """
         config = read_config(directory)
         private, writer_key = config.open_private(provider)
+        directory.settle("")  # a key pair that a power cut could take is no base for anything
         return cls(directory, config, private, config.open_former(provider), writer_key)
 
     @property
