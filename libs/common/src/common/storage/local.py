@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -96,12 +97,20 @@ class LocalDirectory:
     def delete(self, name: str) -> None:
         """Remove the object, durably. Nothing happens when there is none."""
         path = self.path / check_name(name)
-        try:
-            with explained(self.path, name):
-                path.unlink()
-                sync_folder(path.parent)
-        except NotFound:
-            return
+        with suppress(NotFound), explained(self.path, name):
+            path.unlink()
+        # Also when it was gone: whoever removed it may have died before that was durable.
+        self.settle(name.rpartition("/")[0])
+
+    def settle(self, *folders: str) -> None:
+        """Make durable what is seen in these folders; "" is the outermost.
+
+        A name that can be seen may be that of a process which died, or waits, before its sync: it
+        is settled before anything durable rests on it.
+        """
+        for folder in folders:
+            with suppress(NotFound), explained(self.path, folder):
+                sync_folder(self.path / folder)
 
     def set_aside(self, name: str, owner: str) -> Path:
         """Keep the file of an object among the unfinished ones of ``owner``, for a time.
