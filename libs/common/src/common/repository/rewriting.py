@@ -41,12 +41,7 @@ def rewrite(
         stores = {}
         for kind in (CONTENT, TREE):
             writer = PackWriter(
-                session.directory,
-                key,
-                kind=kind,
-                owner=run.hex,
-                segments=segments,
-                helper=helper,
+                session.directory, key, kind=kind, owner=run.hex, segments=segments, helper=helper
             )
             stores[kind] = ChunkStore(
                 writer,
