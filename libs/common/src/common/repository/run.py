@@ -75,12 +75,7 @@ class Run:
             raise
         self._pool = ThreadPoolExecutor(_THREADS, "compress")
         self._helper = ThreadPoolExecutor(1, "make-durable")
-        self._segments = SegmentWriter(
-            session.directory,
-            session.keys.index,
-            owner=run_id.hex,
-            is_alive=lambda: session.is_alive(self._key),
-        )
+        self._segments = self._segment_writer()
         self._contents, self._content_packs = self._store(CONTENT, compressor)
         self._trees, self._tree_packs = self._store(TREE, compressor)
         chunker = Chunker(session.config.chunker, session.keys.chunker_seed)
@@ -89,6 +84,14 @@ class Run:
         )
         self._cache = cache
         self._caches: list[FileCache] = []
+
+    def _segment_writer(self) -> SegmentWriter:
+        return SegmentWriter(
+            self._session.directory,
+            self._session.keys.index,
+            owner=self._run_id.hex,
+            is_alive=lambda: self._session.is_alive(self._key),
+        )
 
     @contextmanager
     def component(self, name: str, kind: str) -> Iterator[ComponentRecorder]:
