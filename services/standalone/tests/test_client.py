@@ -43,7 +43,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/api/auth/login":
-            self._answer(200, {"token": "the-token", "user": {"name": "admin"}})
+            limit = self.server.operation.get("limit")
+            self._answer(200, {"token": "the-token", "limit": limit, "user": {"name": "admin"}})
+        elif self.path == "/api/auth/password":
+            refused = {"code": "step_up_required", "message": "No.", "details": {"remedy": "x"}}
+            self._answer(403, {"error": refused})
         else:
             self._answer(202, {"id": ID, "kind": "backup", "state": "queued", "result": None})
 
@@ -100,6 +104,32 @@ def test_the_token_is_kept_for_its_owner_alone(
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert "secret" not in outcome.out + outcome.err + file.read_text()
+
+
+def test_a_login_that_is_not_enough_says_what_is_missing(
+    strongroom: Run, server: Double, address: str
+) -> None:
+    """Lost: the next step after the first login with the printed password."""
+    server.operation = {"limit": "password_change"}
+    outcome = strongroom("login", address)
+    assert outcome.code == 0
+    assert "strongroom password" in outcome.err
+    server.operation = {"limit": "second_factor"}
+    outcome = strongroom("login", address)
+    assert outcome.code == 2
+    assert "STRONGROOM_TOKEN" in outcome.err
+
+
+def test_a_refusal_is_told_in_terms_of_commands(
+    strongroom: Run, address: str, tmp_path: Path
+) -> None:
+    """Lost: the next step; the server's own names an address of the API."""
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    files = ("--current-file", file, "--new-file", file)
+    outcome = strongroom("password", *files, "--server", address)
+    assert outcome.code == 4
+    assert "Run: strongroom login" in outcome.err
 
 
 def test_without_a_login_it_says_how_to_log_in(strongroom: Run, address: str) -> None:

@@ -21,7 +21,7 @@ could not be backed up; 13 a component could not be restored; 130 interrupted.
 """
 COMMANDS = (
     "up", "first-backup",
-    "login", "logout", "backup", "backups", "verify", "restore", "delete", "status",
+    "login", "logout", "password", "backup", "backups", "verify", "restore", "delete", "status",
     "repo", "rescue", "keys", "serve", "dead-letters",
 )  # fmt: skip
 

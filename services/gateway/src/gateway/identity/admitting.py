@@ -43,13 +43,13 @@ class StepUpRequired(Forbidden):
 
     code = "step_up_required"
 
-    def __init__(self, *, key: bool = False) -> None:
-        remedy = (
+    def __init__(self, message: str | None = None, *, remedy: str = "", key: bool = False) -> None:
+        way = (
             "Use an API key that is made for sensitive operations."
             if key
             else "Send the password or a code to /api/auth/step-up, then try again."
         )
-        super().__init__(remedy=remedy)
+        super().__init__(message, remedy=remedy or way)
         self.details = {"step_up": "/api/auth/step-up", "methods": ["password", "totp", "passkey"]}
 
 

@@ -10,6 +10,14 @@ BY_STATUS: dict[int, type[Error]] = {
     401: Unauthorized, 403: Forbidden, 502: Unavailable, 503: Unavailable, 504: Unavailable,
 }  # fmt: skip
 
+LOG_IN = "Run: strongroom login"
+# What the server says is for programs.
+REMEDIES = {
+    "step_up_required": f"{LOG_IN}, and then this again.",
+    "second_factor_required": LOG_IN,
+    "password_change_required": "Run: strongroom password",
+}
+
 
 def read(answer: httpx.Response) -> Any:
     """The document of an answer.
@@ -25,8 +33,13 @@ def read(answer: httpx.Response) -> Any:
     if details.get("field"):
         message = f"{message.rstrip('.')}: {details['field']}: {details.get('reason', '')}"
     code = str(report.get("code") or BY_STATUS.get(answer.status_code, Error).code)
-    hint = "Run: strongroom login" if code == Unauthorized.code else ""
-    raise of_code(code, message, str(details.get("remedy") or hint))
+    hint = LOG_IN if code == Unauthorized.code else ""
+    remedy = REMEDIES.get(code) or str(details.get("remedy") or hint)
+    error = of_code(code, message, remedy)
+    if type(error) is Error and answer.status_code in BY_STATUS:
+        error = BY_STATUS[answer.status_code](message, remedy=remedy)
+        error.code = code
+    raise error
 
 
 def _reported(answer: httpx.Response) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -17,6 +17,11 @@ from standalone.client.api import DEFAULT_SERVER, Api
 from standalone.commands import new_app
 
 app = new_app()
+
+HINTS = {
+    "password_change": "The password has to be changed first. Run: strongroom password",
+    "mfa_enrolment": "This user needs a second factor before anything else.",
+}
 
 
 @app.command()
@@ -38,8 +43,25 @@ def login(
     with Api(server) as api:
         credentials_given = {"username": user, "password": _password(password_file)}
         session = api.post("/api/auth/login", credentials_given)
+    if session.get("limit") == "second_factor":
+        session = _complete(server, session["token"])
     credentials.keep(api.server, session["token"])
     console.note(f"Logged in to {api.server} as {session['user']['name']}.")
+    if hint := HINTS.get(session.get("limit") or ""):
+        console.warn(hint)
+
+
+def _complete(server: str, token: str) -> Any:
+    """The session after the second factor, which goes on under another token."""
+    if not sys.stdin.isatty():
+        raise Invalid(
+            "This user has a second factor, and there is no terminal to ask for it.",
+            remedy="Make an API key for programs, and set STRONGROOM_TOKEN to it.",
+        )
+    code = getpass.getpass("Code of the authenticator, or recovery code: ").strip()
+    factor = "code" if code.replace(" ", "").isdigit() else "recovery_code"
+    with Api(server, token) as api:
+        return api.post("/api/auth/mfa/verify", {factor: code})
 
 
 def _password(file: Path | None) -> str:
