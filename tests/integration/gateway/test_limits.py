@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
+from gateway.identity.handlers import Identity
+from gateway.passwords import Hashing, NewPasswords
+from gateway.passwords.domain import USED_BEFORE
+from gateway.passwords.history import PasswordRefused
 from integration.gateway.site import PASSWORD, Site, running
 
 LIMITS = {
@@ -182,3 +186,38 @@ async def test_other_sites_may_ask_only_when_they_are_listed(tight: Site, site: 
     assert await allowed(tight, "https://till.example.com") == "https://till.example.com"
     assert await allowed(tight, "https://evil.example.com") is None
     assert await allowed(site, "https://till.example.com") is None
+
+
+async def test_a_new_password_makes_every_device_a_stranger(tight: Site) -> None:
+    """Otherwise a thief of the old password keeps a way around the lock."""
+    await tight.log_in()
+    count = "SELECT count(*) FROM known_devices"
+    assert await tight.runtime.pool.fetchval(count) == 1
+    identity = Identity(tight.runtime, tight.runtime.settings)
+    async with tight.runtime.transaction() as context:
+        user_id = await tight.user_id("admin")
+        await identity.remember_password(context.conn, user_id, "stored")
+    identity.close()
+    assert await tight.runtime.pool.fetchval(count) == 0
+
+
+async def test_former_passwords_do_not_come_back(tight: Site) -> None:
+    """Otherwise a password that leaked is taken again."""
+    hashing = Hashing(tight.runtime.settings)
+    policy = NewPasswords(tight.runtime.settings, hashing)
+    name = await tight.add_user([])
+    user_id = await tight.user_id(name)
+    taken = [f"Wrong-lamp-battery-{n}{n}" for n in range(7)]
+    async with tight.runtime.transaction() as context:
+        for password in taken:
+            await policy.check_new_password(context.conn, user_id, name, password)
+            stored = await hashing.hash(password)
+            change = "UPDATE users SET password_hash = $2 WHERE id = $1"
+            await context.conn.execute(change, user_id, stored)
+            await policy.remember(context.conn, user_id, stored)
+        for password in taken[2:]:
+            with pytest.raises(PasswordRefused) as refused:
+                await policy.check_new_password(context.conn, user_id, name, password)
+            assert refused.value.details["reason"] == USED_BEFORE
+        await policy.check_new_password(context.conn, user_id, name, taken[1])
+    hashing.close()

@@ -22,6 +22,7 @@ from gateway.identity.domain import (
     name_key,
 )
 from gateway.identity.refusals import audit
+from gateway.limits import store as limits
 from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt, account_of
 from gateway.passwords import Hashing, NewPasswords
@@ -201,8 +202,12 @@ class Identity(Admission):
         return await self.hash(password)
 
     async def remember_password(self, connection: Connection, user_id: str, stored: str) -> None:
-        """Remember, in the transaction that stores it, that the user has taken a password."""
+        """Remember, in the transaction that stores it, that the user has taken a password.
+
+        Whoever knew the last one knows no device any more.
+        """
         await self._new_passwords.remember(connection, user_id, stored)
+        await limits.forget_devices(connection, user_id)
 
     async def check_password(self, caller: Caller, password: str) -> None:
         """Refuse a password that is not the caller's. Failures lock this question for a while.

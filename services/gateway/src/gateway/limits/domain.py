@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 SHARES: Mapping[Kind, float] = MappingProxyType(
-    {Kind.NORMAL: 1.0, Kind.HEAVY: 0.5, Kind.TOKEN: 0.5, Kind.LOGIN: 0.5}
+    {Kind.NORMAL: 1.0, Kind.HEAVY: 0.5, Kind.TOKEN: 0.5, Kind.LOGIN: 0.2}
 )
 """The part of SECURITY_MAX_REQUESTS_PER_MINUTE and _HOUR that each kind may use."""
 

@@ -98,7 +98,3 @@ class Lockout:
         known = attempt.device or digest(token)
         await store.know_device(connection, attempt.account, known, DEVICES_KEPT)
         return token
-
-    async def forget_devices(self, connection: Connection, name_key: str) -> None:
-        """Make every device a stranger again, after a change of password."""
-        await store.forget_devices(connection, account_of(name_key))

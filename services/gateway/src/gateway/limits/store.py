@@ -140,9 +140,15 @@ async def knows_device(
     return bool(found)
 
 
-async def forget_devices(connection: Connection, account: bytes) -> None:
-    """Make every device a stranger to this account."""
-    await connection.execute("DELETE FROM known_devices WHERE account = $1", account)
+async def forget_devices(connection: Connection, user_id: str) -> None:
+    """Make every device a stranger to the account of this user, after a change of password."""
+    await connection.execute(
+        """
+        DELETE FROM known_devices WHERE account = (
+            SELECT sha256(convert_to(name_key, 'UTF8')) FROM users WHERE id = $1)
+        """,
+        user_id,
+    )
 
 
 async def locked_accounts(connection: Connection, limit: int, within: timedelta) -> int:

@@ -11,12 +11,12 @@ async def former(connection: Connection, user_id: str, limit: int) -> list[str]:
             SELECT password_hash, 'infinity'::timestamptz AS set_at FROM users
             WHERE id = $1 AND password_hash IS NOT NULL
             UNION ALL SELECT password_hash, set_at FROM password_history WHERE user_id = $1
-        ) AS passwords ORDER BY set_at DESC LIMIT $2
+        ) AS passwords GROUP BY password_hash ORDER BY max(set_at) DESC LIMIT $2
         """,
         user_id,
         limit,
     )
-    return list(dict.fromkeys(row["password_hash"] for row in rows))
+    return [row["password_hash"] for row in rows]
 
 
 async def remember(connection: Connection, user_id: str, stored: str, keep: int) -> None:
