@@ -36,10 +36,16 @@ Extents = tuple[tuple[int, int], ...]
 
 
 class Remembered(NamedTuple):
-    """The content of an unchanged file."""
+    """The content of an unchanged file, and what the cache holds about it."""
 
-    items: Iterator[Item]
+    packed_items: bytes
     extents: Extents | None
+    fingerprint: bytes
+    record: bytes
+
+    def items(self) -> Iterator[Item]:
+        """The chunks of the content, in order."""
+        return ITEM.iter_unpack(self.packed_items)
 
 
 class FileCache:
@@ -54,6 +60,7 @@ class FileCache:
         folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         self._temporary = folder / f"{self._place.name}.{os.getpid()}.new"
         self._file = _create(self._temporary)
+        self._end = 0
 
     def get(self, path: bytes, status: os.stat_result) -> Remembered | None:
         """What is known of a file in this very state."""
@@ -75,11 +82,16 @@ class FileCache:
             good = hmac.compare_digest(self._mac(fingerprint, signed), mac)
         if not good or size != status.st_size:
             return None
-        border = start + items * ITEM.size
+        record = self._records[start:end]
+        border = items * ITEM.size
         regions = None
         if extents != _DENSE:
-            regions = tuple(_EXTENT.iter_unpack(self._records[border : border + extents * 16]))
-        return Remembered(ITEM.iter_unpack(self._records[start:border]), regions)
+            regions = tuple(_EXTENT.iter_unpack(record[border:body]))
+        return Remembered(record[:border], regions, fingerprint, record)
+
+    def keep(self, found: Remembered) -> None:
+        """Remember an unchanged file once more."""
+        self._append(found.fingerprint, found.record)
 
     def put(
         self,
@@ -99,8 +111,7 @@ class FileCache:
         count = _DENSE if extents is None else len(extents)
         head = _TRAILER.pack(len(items) // ITEM.size, count, status.st_size, b"")[:-16]
         body = items + regions + head
-        self._file.write(body + self._mac(fingerprint, body))
-        self._new.add(fingerprint, self._file.tell())
+        self._append(fingerprint, body + self._mac(fingerprint, body))
 
     def commit(self) -> None:
         """Let the next run use what this one saw. What cannot be written is not remembered."""
@@ -119,6 +130,12 @@ class FileCache:
             self._file.close()
         for leftover in (self._temporary, self._temporary.with_suffix(".table")):
             leftover.unlink(missing_ok=True)
+
+    def _append(self, fingerprint: bytes, record: bytes) -> None:
+        with suppress(OSError):  # a full disk costs the next run some time
+            self._file.write(record)
+            self._end += len(record)
+            self._new.add(fingerprint, self._end)
 
     def _load(self) -> tuple[ChunkTable, mmap | None]:
         try:

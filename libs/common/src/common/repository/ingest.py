@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from common.repository.chunker import Chunker, Fill
 from common.repository.entry import Entry
-from common.repository.filecache import Extents, FileCache, now
+from common.repository.filecache import Extents, FileCache, Remembered, now
 from common.repository.format.block import MAX_EXTENTS
 from common.repository.format.chunklist import ITEM, ChunkList, pack_items
 from common.repository.listing import ListWriter
@@ -96,16 +96,11 @@ class Ingest:
         found = self.cache.get(entry.path, status)
         if found is None:
             return None
-        items = ListWriter(self._lists)
-        flat = bytearray()
-        for chunk_id, length in found.items:
-            if not self._stored(chunk_id):
-                return None
-            items.add(chunk_id, length)
-            flat += ITEM.pack(chunk_id, length)
-        content = items.finish()
+        if not all(self._stored(chunk_id) for chunk_id, _ in found.items()):
+            return None
+        content = self._listed(found)
         self._advance(content.size)
-        self.cache.put(entry.path, status, now(), bytes(flat), found.extents)
+        self.cache.keep(found)
         return Read(_as_read(entry, status.st_size, status, found.extents), content)
 
     def _file(self, entry: Entry, descriptor: int) -> Read:
@@ -147,6 +142,13 @@ class Ingest:
             return NOTHING, True
         item = (self._contents.put(data), len(data))
         return ChunkList(0, len(data), (item,)), len(data) < size
+
+    def _listed(self, found: Remembered) -> ChunkList:
+        """The content that these chunks make up."""
+        items = ListWriter(self._lists)
+        for item in found.items():
+            items.add(*item)
+        return items.finish()
 
     def _content(self, fill: Fill, expected: int, flat: bytearray | None = None) -> ChunkList:
         """Store a content; ``flat`` gets all of its items, 20 bytes each."""
