@@ -145,6 +145,16 @@ async def test_recovery_codes_are_renewed_and_the_authenticator_taken_away(ada: 
     assert (await again.get("/api/auth/me")).json()["limit"] is None
 
 
+async def test_a_password_alone_pushes_nobody_out(site: Site, ada: Ada) -> None:
+    """Otherwise whoever found the password logs its user out all day."""
+    client = await ada.log_in()
+    take_over(client, await client.post("/api/auth/mfa/verify", json={"code": ada.code()}))
+    for _ in range(site.runtime.settings.security_max_sessions + 1):
+        half = await ada.log_in()
+    assert (await client.get("/api/auth/me")).status_code == 200
+    assert (await half.get("/api/auth/me")).status_code == 200
+
+
 async def test_a_role_can_ask_for_a_second_factor(site: Site) -> None:
     """Otherwise whoever does not want one has none."""
     admin = await site.log_in()

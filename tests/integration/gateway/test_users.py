@@ -167,6 +167,24 @@ async def test_an_own_password_is_changed_and_other_sessions_end(
     await site.log_in(name, "Other-lamp-battery-32")
 
 
+async def test_a_login_with_the_former_password_does_not_outlive_the_change(
+    site: Site, admin: httpx.AsyncClient
+) -> None:
+    """Otherwise whoever has the former password logs in just while it is being changed."""
+    _, name = await created(admin, "viewer")
+    client = await site.log_in(name, NEW)
+    body = {"current_password": NEW, "new_password": "Other-lamp-battery-32"}
+    credential = {"username": name, "password": NEW}
+    thief = site.anonymous()
+    logins = [thief.post("/api/auth/login", json=credential) for _ in range(4)]
+    changed, *tries = await asyncio.gather(client.post("/api/auth/password", json=body), *logins)
+    assert changed.status_code == 204
+    tokens = [answer.json()["token"] for answer in tries if answer.status_code == 200]
+    for token in tokens:
+        thief.headers["Authorization"] = f"Bearer {token}"
+        assert (await thief.get("/api/auth/me")).status_code == 401
+
+
 async def test_guessing_the_current_password_locks_only_that(
     site: Site, admin: httpx.AsyncClient
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from common.db import Connection
-from common.errors import Conflict
+from common.errors import Conflict, Unauthorized
 
 MOST = 50
 
@@ -60,13 +60,16 @@ SELECT id::text, name, prefix, scopes, station, sensitive, created_at, expires_a
 async def add(
     connection: Connection, key_id: str, user_id: str, prefix: str, digest: bytes, wish: Wish
 ) -> Key:
-    """Keep a new key.
+    """Keep a new key of a user who may log in.
 
     Raises:
+        Unauthorized: the user has been disabled meanwhile.
         KeyExists: the user has one of that name.
         TooMany: the user has very many.
     """
-    await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
+    let_in = "SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL FOR UPDATE"
+    if await connection.fetchval(let_in, user_id) is None:
+        raise Unauthorized
     count = await connection.fetchval("SELECT count(*) FROM api_keys WHERE user_id = $1", user_id)
     if count >= MOST:
         raise TooMany

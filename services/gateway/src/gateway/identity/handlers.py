@@ -79,10 +79,10 @@ class Identity(Admission):
             await self._record_failure(user, client)
             raise WrongCredentials
         if self._hashing.outdated(stored):
-            renewed = await self.hash(password)
+            former, stored = stored, await self.hash(password)
             async with transaction(self._runtime.pool) as connection:
-                await store.replace_hash(connection, user.id, stored, renewed)
-        return await self._begin_session(user, attempt, client)
+                await store.replace_hash(connection, user.id, former, stored)
+        return await self._begin_session(user.id, password, stored, attempt, client)
 
     async def _claim_attempt(self, account: bytes, client: Client, device: str = "") -> Attempt:
         async with transaction(self._runtime.pool) as connection:
@@ -104,12 +104,17 @@ class Identity(Admission):
             await audit(context, "login_attempt", client, success=False, risk_level="medium")
 
     async def _begin_session(
-        self, user: store.User, attempt: Attempt, client: Client
+        self, user_id: str, password: str, stored: str, attempt: Attempt, client: Client
     ) -> NewSession:
-        actor = Actor(user=user.id, address=client.address)
+        actor = Actor(user=user_id, address=client.address)
         async with self._runtime.transaction(actor) as context:
             device = await self.lockout.forgive(context.conn, attempt)
-            begun = await self.begin(context, user.id, client, "password")
+            begun = await self.begin(context, user_id, client, "password")
+            # The user's row is locked from here on: a change of the password either shows now, or
+            # comes later and ends this session.
+            current = await store.password_of(context.conn, user_id)
+            if current != stored and not await self._hashing.verify(password, current):
+                raise WrongCredentials
         return replace(begun, device=device)
 
     async def begin(
@@ -155,6 +160,8 @@ class Identity(Admission):
         token = new_token()
         async with self._runtime.transaction(caller.actor()) as context:
             await self._prove(context, caller, method, digest(token), second_factor=True)
+            keep = self._settings.security_max_sessions
+            await session_store.end_oldest_sessions(context.conn, caller.user_id, self.times, keep)
             found = await session_store.find_caller(
                 context.conn, digest(token), self.times, caller.client
             )

@@ -81,14 +81,21 @@ async def add_session(
 async def end_oldest_sessions(
     connection: Connection, user_id: str, times: Times, keep: int
 ) -> None:
-    """End what has idled out, and the oldest sessions beyond the number that a user may have."""
+    """End what has idled out, and the oldest sessions beyond the number that a user may have.
+
+    Those with a second factor and those without are counted apart: whoever has the password alone
+    cannot push out the user who has both.
+    """
     await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
     await connection.execute(
         """
         DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
-            SELECT id FROM sessions WHERE user_id = $1 AND last_seen_at > now() - $2::interval
-            AND created_at > now() - $3::interval
-            ORDER BY created_at DESC, id DESC LIMIT $4)
+            SELECT id FROM (
+                SELECT id, row_number() OVER (
+                    PARTITION BY second_factor_at IS NULL ORDER BY created_at DESC, id DESC) AS rank
+                FROM sessions WHERE user_id = $1 AND last_seen_at > now() - $2::interval
+                AND created_at > now() - $3::interval) AS living
+            WHERE rank <= $4)
         """,
         user_id,
         times.idle,

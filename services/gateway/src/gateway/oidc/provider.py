@@ -93,7 +93,7 @@ class Provider:
     async def _verified(self, token: str) -> dict[str, Any]:
         try:
             decoded = jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-        except (JoseError, ValueError, KeyError):
+        except (JoseError, ValueError, KeyError, TypeError):
             # The provider may have new keys.
             decoded = await self._decode_again(token)
         registry = jwt.JWTClaimsRegistry(
@@ -116,7 +116,7 @@ class Provider:
         self._keys = None
         try:
             return jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-        except (JoseError, ValueError, KeyError) as error:
+        except (JoseError, ValueError, KeyError, TypeError) as error:
             raise OidcRefused from error
 
     async def _describe(self) -> Description:
