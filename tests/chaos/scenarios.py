@@ -83,10 +83,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the steps are disturbed before change number ``at`` of step number ``step``.
+    """How step number ``step`` is disturbed.
 
-    Without a ``visitor`` the process is killed there, and another one does the step again. With
-    one, another process does that meanwhile, from its beginning to its end.
+    Without a ``visitor`` the process is killed before its change number ``at``, and another one
+    does the step again. With one, another process does that meanwhile, from its beginning to its
+    end, before call number ``at``, be it a change or not.
     """
 
     step: int
@@ -97,7 +98,7 @@ class Plan:
     def draw(random: Random, scenario: Scenario) -> "Plan":
         """Some plan for this scenario."""
         step = random.randrange(len(scenario.steps))
-        at = int(120 * random.random() ** 2)
+        at = int(200 * random.random() ** 2)
         deletions = [forget(each.name) for each in scenario.before[:1]]
         visitors = [backup("visitor"), PRUNE, ROTATE, REINDEX, *deletions]
         return Plan(step, at, random.choice([None, *visitors]))
@@ -121,10 +122,10 @@ class _Narrator:
     def before(self, call: Call) -> None:
         if self.dead:
             raise Killed
-        if call.kind not in CHANGES or self._left < 0:
+        if self._left < 0 or self._plan is None:
             return
-        self._left -= 1
-        if self._left >= 0 or self._plan is None:
+        self._left -= call.kind in CHANGES or self._plan.visitor is not None
+        if self._left >= 0:
             return
         if self._plan.visitor is None:
             self.dead = True

@@ -224,13 +224,20 @@ class Impatient:
 
 
 @contextmanager
-def small_and_orderly() -> Iterator[None]:
-    """Packs of some kilobytes, each listed at once, and one thread."""
+def small_packs() -> Iterator[None]:
+    """Packs of some kilobytes, each listed at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "PACK_SIZE", 12_000)
         patch.setattr(storing, "BUNDLE_SIZE", 5_000)
         patch.setattr(packing, "SEGMENT_SIZE", 300)
         patch.setattr(relisting, "SEGMENT_SIZE", 300)
+        yield
+
+
+@contextmanager
+def small_and_orderly() -> Iterator[None]:
+    """Small packs, one thread, and nobody who waits for a lock."""
+    with small_packs(), pytest.MonkeyPatch.context() as patch:
         for module in ("run", "rewriting", "source", "check"):
             patch.setattr(f"common.repository.{module}.ThreadPoolExecutor", Inline)
         patch.setattr("common.repository.lock.time", Impatient())

@@ -10,10 +10,11 @@ import pytest
 from common.errors import Conflict, Corrupt
 from common.repository import packing, storing
 from common.repository.entry import Entry, EntryType
+from common.repository.fetch import Fetcher
 from common.repository.history import SnapshotInfo
 from common.repository.lock import exclusive
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import PruneReport, PruneSettings
+from common.repository.prune import Pruner, PruneReport, PruneSettings
 from common.storage.local import LocalDirectory
 from vault import Vault, add_files, noise
 
@@ -228,6 +229,26 @@ def test_prune_refuses_to_judge_what_it_cannot_read(vault: Vault, left: Snapshot
     with pytest.raises(Corrupt):
         vault.reader().prune(NOW)
     assert vault.names("packs/") == before
+
+
+def test_a_backup_that_ends_while_prune_looks_around(
+    vault: Vault, left: SnapshotInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: every prune that meets a backup fails, and says that a sound repository is damaged."""
+    load, made = Pruner._fetcher, []
+
+    def late(pruner: Pruner) -> Fetcher:
+        fetcher = load(pruner)
+        made.append(vault.backup({b"c": noise(200_000, len(made))}, chain="late"))
+        return fetcher
+
+    monkeypatch.setattr(Pruner, "_fetcher", late)
+    vault.reader().prune(NOW)
+    assert made
+    for number, info in enumerate(made):
+        assert vault.restore(info.id) == {b"c": noise(200_000, number)}
+    assert vault.restore(left.id) == B
+    assert sound(vault)
 
 
 def test_two_prunes_exclude_each_other(vault: Vault) -> None:

@@ -76,8 +76,9 @@ class Pruner:
         self._tell("mark")
         self._session.directory.settle("", "snapshots", "index", "keys")
         self._end_deletions()
+        backups = self._backups()
         fetcher = self._fetcher()
-        marks = self._mark(fetcher)
+        marks = self._mark(fetcher, backups)
         self._tell("rewrite")
         wasteful = self._wasteful(fetcher.catalog, marks)
         if wasteful:
@@ -101,12 +102,18 @@ class Pruner:
         session = self._session
         return Fetcher(session.source, session.catalog(), self._keys, session.keys.chunk_id)
 
-    def _mark(self, fetcher: Fetcher) -> Marks:
+    @staticmethod
+    def _mark(fetcher: Fetcher, backups: list[Snapshot]) -> Marks:
         marks = Marks(fetcher)
-        marks.follow(self._backups())
+        marks.follow(backups)
         return marks
 
     def _backups(self) -> list[Snapshot]:
+        """All backups there are. The index is loaded after them: it lists what they need.
+
+        What is committed later is safe: its packs are retired at most, and no pack is removed that
+        was retired while its run was going on.
+        """
         found = self._session.history.load()
         gone = {removed.snapshot for removed in tombstoned(found.values())}
         return [
@@ -157,6 +164,7 @@ class Pruner:
         # Keys, then snapshots: a run that ends in between is known by its snapshot.
         keys = self._session.wrapped_keys()
         running = [key for key in self._alive(keys) if key.purpose == "backup"]
+        backups = self._backups()
         fetcher = self._fetcher()
         candidates = {
             number
@@ -165,7 +173,7 @@ class Pruner:
         }
         if not candidates:
             return
-        marks = self._mark(fetcher)
+        marks = self._mark(fetcher, backups)
         doomed = {
             fetcher.catalog.packs[number].pack_id: fetcher.catalog.packs[number].size
             for number in candidates
