@@ -8,6 +8,7 @@ from gateway.identity.domain import (
     name_key,
 )
 
+
 @pytest.mark.parametrize("needed", list(Permission))
 def test_a_permission_allows_itself_and_nothing_else(needed: Permission) -> None:
     """Otherwise a viewer deletes."""
