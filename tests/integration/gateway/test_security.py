@@ -187,3 +187,16 @@ async def test_statistics_count_what_was_refused(fresh: Site) -> None:
     assert (data["input_validation_failures"], data["file_upload_rejections"]) == (1, 1)
     assert data["security_events_today"] == 150
     assert data["config"]["max_login_attempts"] == 2
+
+
+async def test_what_is_kept_for_others_to_read_is_looked_at(
+    site: Site, admin: httpx.AsyncClient
+) -> None:
+    """Otherwise the audit log shows an attack to whoever reads it."""
+    backup_id = await site.backup()
+    attack = {"reason": "<script>alert(1)</script>"}
+    refused = await admin.delete(f"/api/backups/{backup_id}", params=attack)
+    assert refused.status_code == 422
+    assert "Suspicious content detected" in refused.json()["error"]["details"]["reason"]
+    prose = {"reason": "O'Brien asked; select another"}
+    assert (await admin.delete(f"/api/backups/{backup_id}", params=prose)).status_code == 202

@@ -25,10 +25,11 @@ from gateway.operations.handlers import submit
 from gateway.operations.routes import ACCEPTED, ACCEPTED_FOR_ONE, TheKey, TheWait, accepted
 from gateway.platform import ThePlatform
 from gateway.text import PRINTABLE
+from gateway.validation.fields import PlainText
 
 router = guarded_router(prefix="/api/backups", tags=["backups"])
 
-Reason = Annotated[str, Query(max_length=500, pattern=PRINTABLE, description="For the audit log.")]
+Reason = Annotated[PlainText, Query(pattern=PRINTABLE, description="For the audit log.")]
 SHOWN = [state for state in BackupState if state is not BackupState.DELETED]
 
 
