@@ -119,32 +119,53 @@ class Fetcher:
         return header.seal(self._keys.get(header.key_id).key)
 
 
+Visit = Callable[[bytes, int], object]
+Skip = Callable[[bytes, int], bool]
+
+
 def items(
-    fetcher: Fetcher, chunks: ChunkList, visit: Callable[[bytes, int], object] | None = None
+    fetcher: Fetcher, chunks: ChunkList, visit: Visit | None = None, skip: Skip | None = None
 ) -> Iterator[Item | Damaged]:
     """The items of a content in order; a ``Damaged`` stands for those that cannot be read.
 
-    ``visit`` is told the chunks of items that led there, each before it is read.
+    ``visit`` is told the chunks of items that led there, each before it is read. ``skip`` may leave
+    out what is below one, by its id and level: a hostile list can name the same chunk without end.
+    No more is given than the list says it holds.
     """
-    yield from _items(fetcher, chunks.level, chunks.root, visit)
+    left = chunks.size
+    for item in _items(fetcher, chunks.level, chunks.root, visit, skip):
+        if not isinstance(item, Damaged):
+            left -= item[1]
+            if left < 0:
+                name = f"chunk {chunks.root[0][0].hex()}"
+                yield Damaged(f"{name} begins a list with more in it than it says.", name=name)
+                return
+        yield item
 
 
 def _items(
     fetcher: Fetcher,
     level: int,
-    found: tuple[Item, ...],
-    visit: Callable[[bytes, int], object] | None,
+    found: Iterable[Item | Damaged],
+    visit: Visit | None,
+    skip: Skip | None,
 ) -> Iterator[Item | Damaged]:
     if level == 0:
         yield from found
         return
-    for chunk_id, length in found:
+    for item in found:
+        if isinstance(item, Damaged):
+            yield item
+            continue
         if visit is not None:
-            visit(chunk_id, length)
-        name = f"chunk {chunk_id.hex()}"
-        try:
-            below = tuple(parse_items(fetcher.chunk(chunk_id, length), name))
-        except Corrupt as error:
-            yield Damaged.because(name, error)
-        else:
-            yield from _items(fetcher, level - 1, below, visit)
+            visit(*item)
+        if skip is None or not skip(item[0], level):
+            yield from _items(fetcher, level - 1, _below(fetcher, *item), visit, skip)
+
+
+def _below(fetcher: Fetcher, chunk_id: bytes, length: int) -> Iterator[Item | Damaged]:
+    name = f"chunk {chunk_id.hex()}"
+    try:
+        yield from parse_items(fetcher.chunk(chunk_id, length), name)
+    except Corrupt as error:
+        yield Damaged.because(name, error)

@@ -21,6 +21,7 @@ class Marks:
         self._catalog = fetcher.catalog
         self._needed = [bytearray(len(pack.directory)) for pack in self._catalog.packs]
         self._followed: set[bytes] = set()
+        self._lists: set[tuple[bytes, int]] = set()
 
     def follow(self, snapshots: Iterable[Snapshot]) -> None:
         """Mark what these backups need.
@@ -47,11 +48,17 @@ class Marks:
                     pass
 
     def _follow(self, chunks: ChunkList) -> Iterable[tuple[bytes, int]]:
-        for item in items(self._fetcher, chunks, self._mark):
+        for item in items(self._fetcher, chunks, self._mark, self._skip):
             if isinstance(item, Damaged):
                 raise item
             self._mark(*item)
             yield item
+
+    def _skip(self, chunk_id: bytes, level: int) -> bool:
+        """Whether what is below a chunk of items is marked already, or about to be."""
+        known = (chunk_id, level) in self._lists
+        self._lists.add((chunk_id, level))
+        return known
 
     def _mark(self, chunk_id: bytes, length: int) -> None:
         number = self._catalog.table.get(chunk_id)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
+from common.repository.fetch import Fetcher, Skip, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
@@ -38,6 +38,7 @@ class TreeChecker:
         self._watch = watch
         self._on_trouble = on_trouble
         self._good: set[bytes] = set()
+        self._good_lists: set[tuple[bytes, int]] = set()
 
     def check(self, info: SnapshotInfo) -> None:
         """Follow one backup."""
@@ -50,7 +51,7 @@ class TreeChecker:
             if trouble is not None:
                 self._on_trouble(trouble, where, None)
 
-        for item in items(self._fetcher, component.tree, use):
+        for item in items(self._fetcher, component.tree, use, self._repeated(set())):
             if isinstance(item, Damaged):
                 self._on_trouble(item, where, None)
             elif item[0] not in self._good:
@@ -73,12 +74,37 @@ class TreeChecker:
 
     def troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
         """What is wrong with the content of one entry."""
-        lists: list[tuple[bytes, int]] = []
-        for item in items(self._fetcher, entry.content, lambda *chunk: lists.append(chunk)):
+        lists: dict[tuple[bytes, int], None] = {}
+        followed: set[tuple[bytes, int]] = set()
+        good = True
+        for item in items(
+            self._fetcher,
+            entry.content,
+            lambda *chunk: lists.setdefault(chunk),
+            self._repeated(followed),
+        ):
             trouble = item if isinstance(item, Damaged) else self._use(*item)
             if trouble is not None:
+                good = False
                 yield trouble
-        yield from (trouble for chunk in lists if (trouble := self._use(*chunk)) is not None)
+        for chunk in lists:
+            trouble = self._use(*chunk)
+            if trouble is not None:
+                good = False
+                yield trouble
+        if good:
+            self._good_lists |= followed
+
+    def _repeated(self, followed: set[tuple[bytes, int]]) -> Skip:
+        """What leaves out chunks of items that were good before, or followed just now."""
+
+        def skip(chunk_id: bytes, level: int) -> bool:
+            key = (chunk_id, level)
+            known = key in followed or key in self._good_lists
+            followed.add(key)
+            return known
+
+        return skip
 
     def _use(self, chunk_id: bytes, length: int) -> Damaged | None:
         try:

@@ -13,10 +13,16 @@ OnDamage = Callable[[Damaged], None]
 
 def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[tuple[bytes, Block]]:
     """The blocks of a tree with their chunk ids, in order; told is what cannot be read."""
+    seen: set[bytes] = set()
     for item in items(fetcher, tree):
         if isinstance(item, Damaged):
             on_damage(item)
             continue
+        if item[0] in seen:  # no path is twice in a tree; such a list need have no end
+            name = f"chunk {item[0].hex()}"
+            on_damage(Damaged(f"{name} is twice in one tree.", name=name))
+            return
+        seen.add(item[0])
         try:
             yield item[0], read_block(fetcher, *item)
         except Damaged as error:

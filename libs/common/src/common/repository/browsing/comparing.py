@@ -14,6 +14,9 @@ from common.repository.trees import OnDamage, read_block
 _MOST_OPEN = 50_000
 """Entries without a counterpart so far; past that those that can have none are told."""
 
+_ANY = 2**63
+"""More than any list holds: the sizes of parts of lists are not known."""
+
 
 class ChangeKind(StrEnum):
     """In which way an entry differs."""
@@ -72,7 +75,7 @@ def _without_common(left: list[Item], right: list[Item]) -> tuple[list[Item], li
 
 def _expand(fetcher: Fetcher, found: list[Item], on_damage: OnDamage) -> list[Item]:
     below: list[Item] = []
-    for item in items(fetcher, ChunkList(1, 0, tuple(found))):
+    for item in items(fetcher, ChunkList(1, _ANY, tuple(found))):
         if isinstance(item, Damaged):
             on_damage(item)
         else:

@@ -1,0 +1,60 @@
+"""Mutated objects of every kind, resealed where they are sealed: one error, soon, in little memory.
+
+``CHAOS=100`` for a long run; ``python -m chaos.fuzz`` lets atheris look for new paths.
+"""
+
+import time
+import tracemalloc
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from chaos.mutation import mutated
+from chaos.parsers import EVERYTHING, NAME, PARSERS, Parser
+from chaos.settings import seeds
+from common.errors import Corrupt, Invalid, WrongKey
+
+MOST_SECONDS = 2.0
+MOST_BYTES = 40 * 1024**2
+"""A record of 16 MiB, once compressed and once not, and something for the rest."""
+
+
+@pytest.fixture(autouse=True)
+def _traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda each: str(each.name))
+def test_hostile_bytes_are_refused_soon_and_cheaply(parser: Parser) -> None:
+    """Lost: every service that reads, to one object made on purpose."""
+    for good in parser.corpus:
+        parser.read(good)
+    refused = 0
+    for seed in seeds(2_000):
+        random = Random(f"{parser.name} {seed}")
+        other = random.choice((*parser.corpus, *EVERYTHING))
+        bad = mutated(random, random.choice(parser.corpus), other)
+        refused += refuses(parser, bad, seed)
+    assert refused
+
+
+def refuses(parser: Parser, bad: bytes, seed: int) -> bool:
+    """Whether it was refused; fails when it took too much for that."""
+    tracemalloc.reset_peak()
+    before, begun = tracemalloc.get_traced_memory()[0], time.process_time()
+    refused = False
+    try:
+        parser.read(bad)
+    except (Corrupt, Invalid, WrongKey) as error:
+        refused = True
+        named = NAME in error.message
+    except Exception as error:
+        error.add_note(f"{parser.name}, seed {seed}: {bad[:500].hex()}")
+        raise
+    assert time.process_time() - begun < MOST_SECONDS, (seed, len(bad))
+    assert tracemalloc.get_traced_memory()[1] - before < MOST_BYTES, (seed, len(bad))
+    assert not refused or named or not parser.named, seed
+    return refused
