@@ -59,6 +59,10 @@ bench: setup ## measure beside restic and borg, in turn (an hour; ARGS="--data m
 	tests/bench/install-peers.sh .tools/peers
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.tools/peers/bin:$$PATH" $(BIN)/python tests/bench/compare.py $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## cut the power, fill the disk, kill, crowd and fuzz the repository for long (CHAOS=10, CHAOS_SEED=n)
+	CHAOS="$(or $(CHAOS),10)" CHAOS_SEED="$(or $(CHAOS_SEED),$(shell date +%s))" $(BIN)/python -m pytest -q tests/chaos --timeout 0 --durations=15
+
 .PHONY: rabbitmq
 rabbitmq: ## install the RabbitMQ package where no broker is there
 	@deploy/rabbitmq/install.sh
