@@ -27,7 +27,7 @@ from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt, account_of
 from gateway.passwords import Hashing, NewPasswords
 from gateway.passwords.domain import USED_BEFORE, Assessment
-from gateway.passwords.history import PasswordRefused
+from gateway.passwords.history import Judge, PasswordRefused
 from gateway.settings import IdentitySettings
 
 
@@ -51,6 +51,11 @@ class Identity(Admission):
         super().__init__(runtime, settings)
         self._hashing = Hashing(settings)
         self._new_passwords = NewPasswords(settings, self._hashing)
+
+    @property
+    def judge(self) -> Judge:
+        """What is wrong with a password."""
+        return self._new_passwords.judge
 
     def close(self) -> None:
         """Take no more passwords; what is being hashed ends by itself."""
