@@ -15,6 +15,8 @@ from gateway.identity.refusals import audit
 from gateway.passkeys import store
 from gateway.passkeys.ceremony import Ceremony, PasskeyRefused, credential_id_of
 from gateway.passkeys.store import Passkey
+from gateway.recovery import handlers as recovery
+from gateway.recovery.store import remove_with_last_factor
 
 CHALLENGE = 32
 REGISTRATION, LOGIN, PROOF = "passkey-registration", "passkey-login", "passkey-proof"
@@ -47,8 +49,10 @@ class Passkeys:
 
     async def register(
         self, caller: Caller, token: str, name: str, credential: dict[str, Any]
-    ) -> Passkey:
+    ) -> tuple[Passkey, list[str]]:
         """Keep the passkey that the device has made. It is a second factor from now on.
+
+        With it come recovery codes, unless the caller has some left.
 
         Raises:
             PasskeyRefused: nothing was asked, or the answer does not hold.
@@ -67,8 +71,9 @@ class Passkeys:
                 made.sign_count,
             )
             await _audit(context, caller, "passkey_added", passkey.id)
+            codes = await recovery.ensure(context, caller)
         await self._identity.refresh(caller, "passkey", second_factor=True)
-        return passkey
+        return passkey, codes
 
     async def begin_login(self) -> Begun:
         """What to ask of anybody's device: it says by itself whose it is."""
@@ -132,13 +137,14 @@ class Passkeys:
         return await self._identity.complete(caller, "passkey")
 
     async def remove(self, caller: Caller, passkey_id: str) -> None:
-        """Forget one of the caller's passkeys.
+        """Forget one of the caller's passkeys; recovery codes go with the last factor.
 
         Raises:
             NotFound: there is none.
         """
         async with self._runtime.transaction(caller.actor()) as context:
             await store.delete(context.conn, caller.user_id, passkey_id)
+            await remove_with_last_factor(context.conn, caller.user_id)
             await _audit(context, caller, "passkey_removed", passkey_id)
 
     async def _take(self, kind: str, token: str, session_id: str | None) -> bytes:

@@ -116,7 +116,7 @@ async def use(connection: Connection, passkey: Passkey, sign_count: int) -> bool
 
 
 async def delete(connection: Connection, user_id: str, passkey_id: str) -> None:
-    """Forget a passkey of this user; recovery codes go with the last factor.
+    """Forget a passkey of this user.
 
     Raises:
         NotFound: there is none.
@@ -126,11 +126,3 @@ async def delete(connection: Connection, user_id: str, passkey_id: str) -> None:
     )
     if gone is None:
         raise NotFound("There is no such passkey.")
-    await connection.execute(
-        """
-        DELETE FROM recovery_codes WHERE user_id = $1
-        AND NOT EXISTS (SELECT FROM passkeys WHERE user_id = $1)
-        AND NOT EXISTS (SELECT FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL)
-        """,
-        user_id,
-    )
