@@ -14,7 +14,7 @@ from gateway.identity.handlers import Identity, NewSession
 from gateway.identity.refusals import audit
 from gateway.passkeys import store
 from gateway.passkeys.ceremony import Ceremony, PasskeyRefused, credential_id_of
-from gateway.passkeys.store import Passkey
+from gateway.passkeys.store import OnlyByProvider, Passkey
 from gateway.recovery import handlers as recovery
 from gateway.recovery.store import remove_with_last_factor
 
@@ -88,23 +88,31 @@ class Passkeys:
 
         Raises:
             WrongCredentials: no passkey here has signed what was asked.
+            OnlyByProvider: the user has to log in at the provider.
         """
-        passkey: Passkey | None = None
         try:
             challenge = await self._take(LOGIN, token, None)
             passkey = await self._signed(credential, challenge)
             actor = Actor(user=passkey.user_id, address=client.address)
             async with self._runtime.transaction(actor) as context:
+                await store.check_opens(context.conn, passkey.user_id)
                 return await self._identity.begin(
                     context, passkey.user_id, client, "passkey", second_factor=True
                 )
         except PasskeyRefused as error:
-            async with self._runtime.transaction(Actor(address=client.address)) as context:
-                data = {"login_method": "passkey"}
-                await audit(
-                    context, "login_attempt", client, success=False, risk_level="medium", data=data
-                )
+            await self._record_failure(client)
             raise WrongCredentials from error
+        except OnlyByProvider:
+            await self._record_failure(client)
+            raise
+
+    async def _record_failure(self, client: Client) -> None:
+        self._identity.tally.note("failed_login_attempts")
+        async with self._runtime.transaction(Actor(address=client.address)) as context:
+            data = {"login_method": "passkey"}
+            await audit(
+                context, "login_attempt", client, success=False, risk_level="medium", data=data
+            )
 
     async def begin_proof(self, caller: Caller) -> Begun:
         """What to ask of the caller's device, as a second or a fresh factor."""
