@@ -10,8 +10,9 @@ from pathlib import Path
 from random import Random
 
 from chaos.calls import Call, watched
+from chaos.orderly import small_packs
 from chaos.scenarios import backup
-from chaos.world import Step, small_packs
+from chaos.world import Step
 from common.errors import Conflict
 
 LONGEST_PAUSE = 0.004

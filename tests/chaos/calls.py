@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import pytest
 
-CHANGES = frozenset({"create", "write", "fsync", "sync", "rename", "unlink", "mkdir"})
+CHANGES = frozenset({"create", "write", "fsync", "sync", "rename", "unlink", "mkdir", "link"})
 READS = frozenset({"open", "read", "list", "stat"})
 
 
@@ -118,6 +118,12 @@ class _Interposer:
         call = Call("rename", str(places[0]), str(places[1]))
         self._made(call, lambda: self._real["replace"](source, target, **options))
 
+    def link(self, source: Any, target: Any, **options: Any) -> None:
+        places = self.inside(source), self.inside(target)
+        assert None not in places, "a file gets a name across the border of the folder"
+        call = Call("link", str(places[0]), str(places[1]))
+        self._made(call, lambda: self._real["link"](source, target, **options))
+
     def _by_path(self, kind: str, name: str) -> Callable[..., Any]:
         real = self._real[name]
 
@@ -161,7 +167,7 @@ class _Interposer:
     def replacements(self) -> dict[str, Callable[..., Any]]:
         """By the name in ``os``."""
         found = {name: self._refused(name) for name in _UNKNOWN}
-        found |= {name: getattr(self, name) for name in ("open", "close", "write", "fsync")}
+        found |= {name: getattr(self, name) for name in ("open", "close", "write", "fsync", "link")}
         found |= {"replace": self.replace, "rename": self.replace}
         found |= {name: self._by_path(kind, name) for name, kind in _BY_PATH.items()}
         return found
@@ -174,8 +180,8 @@ _BY_PATH = {
     "scandir": "list",
     "stat": "stat",
 }
-_PATCHED = ["open", "close", "write", "fsync", "replace", "rename", *_BY_PATH]
-_UNKNOWN = ["link", "symlink", "truncate", "ftruncate", "pwrite", "writev", "pwritev", "sendfile"]
+_PATCHED = ["open", "close", "write", "fsync", "replace", "rename", "link", *_BY_PATH]
+_UNKNOWN = ["symlink", "truncate", "ftruncate", "pwrite", "writev", "pwritev", "sendfile"]
 _UNKNOWN += ["copy_file_range", "posix_fallocate", "rmdir", "fdatasync", "mkfifo"]
 
 

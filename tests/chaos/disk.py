@@ -80,6 +80,9 @@ class Disk:
                 folder, name = os.path.split(call.path)
                 self._set(call.target, self._names[folder][name][-1])
                 self._set(call.path, None)
+            case "link":
+                folder, name = os.path.split(call.path)
+                self._set(call.target, self._names[folder][name][-1])
             case "unlink":
                 self._set(call.path, None)
             case "mkdir":
@@ -134,3 +137,8 @@ def write_tree(root: Path, contents: Contents) -> None:
             (root / path).mkdir(0o700)
         else:
             (root / path).write_bytes(content)
+
+
+def shape(contents: Contents) -> frozenset[tuple[str, bytes | None]]:
+    """What makes two states the same: everything but unfinished objects."""
+    return frozenset((path, data) for path, data in contents.items() if path[:4] != "tmp/")

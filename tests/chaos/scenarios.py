@@ -8,7 +8,7 @@ from random import Random
 
 from chaos.calls import CHANGES, Call, watched
 from chaos.disk import Disk
-from chaos.world import Promise, Step, noise
+from chaos.world import MENDS, Promise, Step, noise
 from common.errors import Conflict
 from mortal import Killed
 
@@ -27,7 +27,22 @@ def forget(name: str) -> Step:
 
 
 PRUNE, ROTATE, RECOVERY = Step("prune"), Step("rotate"), Step("recovery")
-REINDEX = Step("reindex")
+REINDEX, FETCH, SALVAGE = Step("reindex"), Step("fetch"), Step("salvage")
+
+
+def elsewhere(*steps: Step) -> Step:
+    """These steps, in a copy of the repository."""
+    return Step("elsewhere", within=steps)
+
+
+def copy(*steps: Step) -> Step:
+    """The copying of what ``elsewhere`` has done by these steps."""
+    return Step("copy", within=steps)
+
+
+def damage(name: str) -> Step:
+    """Damage to a backup."""
+    return Step("damage", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,7 @@ class Scenario:
 
 
 A, B, C = backup("a"), backup("b"), backup("c", 25_000)
+A2 = Step("backup", "a2", A.files)
 SCENARIOS = (
     Scenario("first backup", (), (A,)),
     Scenario("next backup", (A,), (B,)),
@@ -47,11 +63,22 @@ SCENARIOS = (
     Scenario("prune", (A, B, forget("a")), (PRUNE,)),
     Scenario("prune of all", (A, forget("a")), (PRUNE, B)),
     Scenario("forget and prune", (A, B, C), (forget("b"), PRUNE, PRUNE)),
-    Scenario("prune and backup", (A, B, forget("a")), (PRUNE, C, Step("backup", "a2", A.files))),
+    Scenario("prune and backup", (A, B, forget("a")), (PRUNE, C, A2)),
     Scenario("rotate", (A, B), (ROTATE,)),
     Scenario("rotate and backup", (A,), (ROTATE, B)),
     Scenario("recovery key", (A, B), (RECOVERY, C)),
+    Scenario("index", (A, B), (REINDEX,)),
     Scenario("index made anew", (A, B, forget("a")), (REINDEX, PRUNE, C)),
+    Scenario("repair from a copy", (A, B, elsewhere(), damage("a")), (FETCH,)),
+    Scenario("repair without a copy", (A, B, damage("a")), (SALVAGE,)),
+    Scenario("repair and backup", (A, B, damage("a")), (SALVAGE, A2)),
+    Scenario("first copy", (elsewhere(A, B), Step("vanish")), (copy(A, B),)),
+    Scenario(
+        "next copy",
+        (elsewhere(A), copy(A), elsewhere(forget("a"), PRUNE, B, RECOVERY)),
+        (copy(forget("a"), B), PRUNE),
+    ),
+    Scenario("copy after a rotation", (elsewhere(A), copy(A), elsewhere(ROTATE, B)), (copy(A, B),)),
     Scenario("everything", (A, B), (C, forget("a"), PRUNE, ROTATE, backup("d"))),
 )
 
@@ -67,13 +94,18 @@ class Story:
 
     def promise(self, point: int) -> Promise:
         """What holds after so many changes."""
-        over = [*self.scenario.before, *(step for at, step in self.done if at <= point)]
-        begun = [*self.scenario.before, *(step for at, step in self.begun if at <= point)]
-        contents = {step.name: step.files for step in begun if step.kind == "backup"}
+        before = [part for step in self.scenario.before for part in step.parts]
+        over = before + [part for at, step in self.done if at <= point for part in step.parts]
+        begun = before + [part for at, step in self.begun if at <= point for part in step.parts]
+        ever = [*self.scenario.before, *self.scenario.steps, *(step for _, step in self.begun)]
+        anywhere = [each for step in ever for each in (step, *step.within)]
+        contents = {step.name: step.files for step in anywhere if step.kind == "backup"}
         kept = {step.name for step in over if step.kind == "backup"}
         doubtful = {step.name for step in begun if step.kind == "forget"}
         gone = {step.name for step in over if step.kind == "forget"}
-        return Promise(contents, frozenset(kept - doubtful), frozenset(gone))
+        kinds = {step.kind for step in over}
+        sound = "damage" not in kinds or bool(kinds & MENDS)
+        return Promise(contents, frozenset(kept - doubtful), frozenset(gone), sound)
 
     def left(self, point: int) -> list[Step]:
         """What is not over after so many changes, in the order in which it was begun."""
@@ -99,9 +131,17 @@ class Plan:
         """Some plan for this scenario."""
         step = random.randrange(len(scenario.steps))
         at = int(200 * random.random() ** 2)
-        deletions = [forget(each.name) for each in scenario.before[:1]]
-        visitors = [backup("visitor"), PRUNE, ROTATE, REINDEX, *deletions]
-        return Plan(step, at, random.choice([None, *visitors]))
+        return Plan(step, at, random.choice([None, *visitors(scenario)]))
+
+
+def visitors(scenario: Scenario) -> list[Step]:
+    """What others may do meanwhile."""
+    visitor, kinds = backup("visitor"), {step.kind for step in scenario.before + scenario.steps}
+    if "copy" in kinds:  # into a copy nobody writes but who copies
+        return [elsewhere(step) for step in (visitor, PRUNE, ROTATE)]
+    if "damage" in kinds:  # what relies on damage meanwhile takes part in it
+        return [visitor] if "fetch" in kinds else []
+    return [visitor, PRUNE, ROTATE, REINDEX, *(forget(each.name) for each in scenario.before[:1])]
 
 
 class _Narrator:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from chaos.calls import CHANGES, Call, watched
-from chaos.disk import Contents, read_tree, write_tree
+from chaos.disk import Contents, read_tree, shape, write_tree
+from chaos.orderly import ORDER, small_and_orderly
 from chaos.scenarios import PRUNE, ROTATE, A, B, forget
 from chaos.settings import FACTOR
-from chaos.world import Promise, create_at, fresh, open_at, restore, small_and_orderly, tidy
+from chaos.world import Promise, create_at, fresh, open_at, restore, tidy
 from common.errors import Error, NoSpace
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -97,15 +98,17 @@ def test_every_call_may_fail(place: Path, config: bytes, work: str) -> None:
     for step in BEFORE.get(work, (A,)):
         step.do(place)
     origin = read_tree(place)
-    counting = Failing()
-    with watched(place, counting):
-        WORK[work](place)
+    counting, states = Failing(), set()
+    assert fails(place, WORK[work], counting) is None
     for failing in attempts(counting.seen):
         write_tree(fresh(place), origin)
         told = fails(place, WORK[work], failing)
         try:
             assert told is None or isinstance(told, NoSpace) == (failing.number in FULL)
-            goes_on(place, work, origin)
+            state = shape(read_tree(place))
+            if state not in states:
+                states.add(state)
+                goes_on(place, work, origin)
         except BaseException as error:
             error.add_note(f"{failing}, then {told!r}")
             raise
@@ -116,6 +119,7 @@ def goes_on(place: Path, work: str, origin: Contents) -> None:
     if work in READING:
         assert read_tree(place) == origin
         return
+    ORDER.begin(2)
     contents = {"a": A.files, "b": B.files}
     kept = {"backup": {"a"}, "prune": {"b"}, "rotate": {"a"}}.get(work, set())
     Promise(contents, frozenset(kept)).holds(place)
@@ -126,6 +130,7 @@ def goes_on(place: Path, work: str, origin: Contents) -> None:
 
 def fails(path: Path, work: Callable[[Path], object], failing: Failing) -> Error | None:
     """What the work says; None when it came to its end in spite of the error."""
+    ORDER.begin(1)
     with watched(path, failing):
         try:
             work(path)

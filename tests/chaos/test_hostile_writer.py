@@ -13,9 +13,10 @@ from uuid import uuid4
 import pytest
 
 from chaos.mutation import mutated
+from chaos.orderly import small_and_orderly
 from chaos.scenarios import A
 from chaos.settings import seeds
-from chaos.world import NOW, create_at, fresh, open_at, restore, small_and_orderly
+from chaos.world import NOW, create_at, fresh, open_at, restore
 from common.errors import Corrupt, Error
 from common.repository.entry import Entry, EntryType
 from common.repository.format.chunklist import ChunkList, pack_items

@@ -21,19 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from chaos.orderly import small_and_orderly
 from chaos.settings import FACTOR
-from chaos.world import (
-    LAST,
-    NOW,
-    PROVIDER,
-    Files,
-    create_at,
-    noise,
-    open_at,
-    restore,
-    small_and_orderly,
-    tidy,
-)
+from chaos.world import LAST, NOW, PROVIDER, Files, create_at, noise, open_at, restore, tidy
 from common.errors import Conflict, NotFound
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.prune import PruneSettings

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from chaos.disk import read_tree
+from chaos.orderly import small_packs
 from chaos.scenarios import A, backup, forget
 from chaos.settings import seeds
-from chaos.world import Promise, create_at, fresh, small_packs, tidy
+from chaos.world import Promise, create_at, fresh, tidy
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 60.0

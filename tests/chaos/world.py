@@ -2,22 +2,19 @@
 
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-import pytest
-
 from common.crypto.aead import KEY_SIZE, seal, unseal
 from common.crypto.hpke import PrivateKey
-from common.repository import packing, relisting, storing
+from common.repository.copying.objects import copy_objects
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
+from common.repository.format.pack import HEADER_SIZE
 from common.repository.history import tombstoned
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
@@ -25,7 +22,9 @@ from common.repository.reader import Reader
 from common.repository.rekeying.recovery import add_recovery
 from common.repository.rekeying.rotation import rotate
 from common.repository.rekeying.unlocked import Unlocked
+from common.repository.repairing.fetching import repair_objects
 from common.repository.repairing.index import repair_index
+from common.repository.repairing.snapshots import repair_snapshots
 from common.storage.local import LocalDirectory
 from vault import Keys, add_files
 
@@ -68,10 +67,16 @@ class Step:
     kind: str
     name: str = ""
     files: Files = field(default_factory=dict, repr=False)
+    within: tuple["Step", ...] = field(default=(), repr=False)
 
     def do(self, path: Path) -> None:
         """Do it, as a process that has just been started would."""
         _STEPS[self.kind](path, self)
+
+    @property
+    def parts(self) -> tuple["Step", ...]:
+        """What it comes to: a copy to what was done elsewhere before, most to themselves."""
+        return self.within if self.kind == "copy" else (self,)
 
 
 def _backup(path: Path, step: Step) -> None:
@@ -116,6 +121,55 @@ def _reindex(path: Path, _step: Step) -> None:
     repair_index(reader.session, reader.keyring())
 
 
+def _elsewhere(path: Path, step: Step) -> None:
+    """Do something in a copy of the repository, which is made first where there is none."""
+    if not other_than(path).exists():
+        shutil.copytree(path, other_than(path))
+    for each in step.within:
+        each.do(other_than(path))
+
+
+def _vanish(path: Path, _step: Step) -> None:
+    """Leave an empty folder: a target that was never copied to."""
+    shutil.rmtree(path)
+    path.mkdir(0o700)
+
+
+def _copy(path: Path, _step: Step) -> None:
+    report = copy_objects(open_at(other_than(path)).session, LocalDirectory(path))
+    assert not report.failed
+
+
+def _damage(path: Path, step: Step) -> None:
+    """Lose the file of a backup that is its alone, by a damaged and a missing pack; and the index
+    and the key of another one, where a copy has them.
+    """
+    reader = open_at(path)
+    (info,) = (info for info in reader.snapshots() if info.backup_name == step.name)
+    source = reader.snapshot(info.id).source("files")
+    own = next(entry for entry in source.entries() if entry.path == b"own/a")
+    places = [reader.fetcher.place(*item) for item in own.content.root]
+    names = sorted({reader.fetcher.catalog.packs[place.pack].name for place in places})
+    data = bytearray((path / names[0]).read_bytes())
+    data[HEADER_SIZE + 5] ^= 1
+    (path / names[0]).write_bytes(data)
+    for name in names[1:2]:
+        (path / name).unlink()
+    if other_than(path).exists():
+        for folder in ("keys", "index"):
+            min((path / folder).iterdir()).unlink()
+
+
+def _fetch(path: Path, _step: Step) -> None:
+    report = repair_objects(open_at(path), LocalDirectory(other_than(path)))
+    assert not report.failed
+    assert not [finding for finding in report.remaining if finding.affects]
+
+
+def _salvage(path: Path, _step: Step) -> None:
+    repair_snapshots(open_at(path), lambda _info, _loss: None, forget=True)
+
+
 _STEPS: dict[str, Callable[[Path, Step], None]] = {
     "backup": _backup,
     "forget": _forget,
@@ -123,7 +177,20 @@ _STEPS: dict[str, Callable[[Path, Step], None]] = {
     "rotate": _rotate,
     "recovery": _recovery,
     "reindex": _reindex,
+    "elsewhere": _elsewhere,
+    "vanish": _vanish,
+    "copy": _copy,
+    "damage": _damage,
+    "fetch": _fetch,
+    "salvage": _salvage,
 }
+MENDS = {"fetch", "salvage"}
+REPAIRED = " (repaired)"
+
+
+def other_than(path: Path) -> Path:
+    """Where the copy of a repository is, out of the reach of what happens to it."""
+    return path.with_name("other")
 
 
 def open_at(path: Path) -> Reader:
@@ -149,15 +216,26 @@ def restore(reader: Reader, snapshot_id: str) -> dict[bytes, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What was promised: ``kept`` backups are listed, ``gone`` ones are not; content by name."""
+    """What was promised: ``kept`` backups are listed, ``gone`` ones are not; content by name.
+
+    Where it is not ``sound``, something was damaged on purpose and is not mended yet.
+    """
 
     contents: Mapping[str, Files]
     kept: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    sound: bool = True
 
     def holds(self, path: Path) -> None:
         """Fail unless it holds in this folder, and everything that is listed can be had."""
+        if not self.kept and not (path / CONFIG).exists():
+            return  # a first copy that has not come so far
         reader = open_at(path)
+        listed = {info.backup_name: info.id for info in reader.snapshots()}
+        assert self.kept <= {name.removesuffix(REPAIRED) for name in listed}
+        assert not self.gone & listed.keys()
+        if not self.sound:
+            return
         report = reader.check(read_data=True)
         used = {entry.key_id.hex() for part in reader.session.segments() for entry in part.entries}
         for finding in report.findings:
@@ -165,18 +243,17 @@ class Promise:
             assert finding.object[:5] == "keys/", finding
             assert finding.object[5:] not in used, finding
             assert not finding.affects, finding
-        listed = {info.backup_name: info.id for info in reader.snapshots()}
-        assert self.kept <= listed.keys() <= self.contents.keys() - self.gone
         for name, snapshot_id in listed.items():
-            assert restore(reader, snapshot_id) == self.contents[name], name
+            found, whole = restore(reader, snapshot_id), self.contents[name.removesuffix(REPAIRED)]
+            assert found == whole or (name.endswith(REPAIRED) and found.items() < whole.items())
 
 
 def tidy(path: Path) -> None:
     """Clear up for good; fail when anything is left that nothing needs."""
     directory = LocalDirectory(path)
+    session = open_at(path).session
     for _ in range(2):
         open_at(path).prune(LAST)
-    session = open_at(path).session
     assert not directory.leftovers()
     listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
     assert session.present() == listed.keys()
@@ -191,57 +268,6 @@ def noise(size: int, seed: object) -> bytes:
 def run_of(name: str) -> UUID:
     """The run that makes the backup with this name."""
     return uuid5(NAMESPACE_OID, name)
-
-
-class Inline(Executor):
-    """Does everything at once, so that the order of calls depends on the seed alone."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        return
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as an executor does
-            future.set_exception(error)
-        return future
-
-
-class Impatient:
-    """Time as locks see it: whoever waits has waited long enough."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self._now
-
-    def sleep(self, _seconds: float) -> None:
-        """An hour goes by."""
-        self._now += 3600
-
-
-@contextmanager
-def small_packs() -> Iterator[None]:
-    """Packs of some kilobytes, each listed at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "PACK_SIZE", 12_000)
-        patch.setattr(storing, "BUNDLE_SIZE", 5_000)
-        patch.setattr(packing, "SEGMENT_SIZE", 300)
-        patch.setattr(relisting, "SEGMENT_SIZE", 300)
-        yield
-
-
-@contextmanager
-def small_and_orderly() -> Iterator[None]:
-    """Small packs, one thread, and nobody who waits for a lock."""
-    with small_packs(), pytest.MonkeyPatch.context() as patch:
-        for module in ("run", "rewriting", "source", "check"):
-            patch.setattr(f"common.repository.{module}.ThreadPoolExecutor", Inline)
-        patch.setattr("common.repository.lock.time", Impatient())
-        yield
 
 
 def create_at(path: Path, config: bytes) -> None:

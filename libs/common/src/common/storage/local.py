@@ -58,13 +58,14 @@ class LocalDirectory:
         """Bytes from ``offset``, at most ``length`` of them: fewer only at the object's end."""
         check_range(offset, length)
         with self.open(name) as file, explained(self.path, name):
-            file.seek(offset)
-            if length is None:
-                return file.readall()
-            pieces = bytearray()
-            while len(pieces) < length and (piece := file.read(length - len(pieces))):
-                pieces += piece
-            return bytes(pieces)
+            size = os.fstat(file.fileno()).st_size
+            left = max(0, size - offset) if length is None else min(length, max(0, size - offset))
+            data = os.pread(file.fileno(), left, offset)
+            while len(data) < left and (
+                more := os.pread(file.fileno(), left - len(data), offset + len(data))
+            ):
+                data += more
+            return data
 
     def map(self, name: str) -> mmap.mmap:
         """The object in memory, read-only. ``Corrupt`` when it is empty: nothing to map."""
@@ -111,6 +112,11 @@ class LocalDirectory:
         for folder in folders:
             with suppress(NotFound), explained(self.path, folder):
                 sync_folder(self.path / folder)
+
+    def settle_all(self) -> None:
+        """Make durable every object that is seen, whoever wrote it."""
+        folders = {info.name.rpartition("/")[0] for info in self.list()}
+        self.settle("", *sorted(folders | {folder.partition("/")[0] for folder in folders}))
 
     def set_aside(self, name: str, owner: str) -> Path:
         """Keep the file of an object among the unfinished ones of ``owner``, for a time.

@@ -60,6 +60,8 @@ def repair_objects(
     known = {finding.object for finding in findings}
     unread = (each for each in first if each.object not in {*known, *report.fetched})
     report.remaining = [*findings, *(each for each in unread if _is_here(session, each))]
+    # What an earlier repair fetched may have been seen, and not be durable: it died before that.
+    session.directory.settle_all()
     if not report.remaining:
         session.directory.discard(REPLACED)
     return report

@@ -63,6 +63,8 @@ class _IndexBuilder:
         former = self._look()
         # Packs after segments: what a backup lists meanwhile it lists by itself.
         packs = [info for info in directory.list("packs/") if kind_of(info.name) is Kind.PACK]
+        # One may be that of a process which died before it was durable.
+        directory.settle_all()
         failed: set[bytes] = set()
         entries = chain(self._listed(packs, failed), self._as_before(failed))
         write_segments(self._session, entries, _OWNER)
