@@ -1,8 +1,6 @@
 """Checking a repository: every object there and right, every backup whole, no snapshot removed."""
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import Catalog, load_segments
@@ -11,17 +9,18 @@ from common.repository.damage import Damaged
 from common.repository.entry import show_path
 from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport, FindingKind, Findings
+from common.repository.forked import Link, spread
+from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing
-from common.repository.packcheck import PackVerdict, verify_pack
+from common.repository.packcheck import verify_pack
 from common.repository.recording import OnProgress
 from common.repository.session import Session
 from common.repository.treecheck import PackWatch, TreeChecker
 from common.repository.unlisted import UnlistedPacks
 
-_THREADS = 2
-_AHEAD = 3
+_COPIED = "no file by what other packs hold"
 _SPARED = "no file, as long as the index is whole"
 
 
@@ -34,6 +33,7 @@ class Checker:
         keys: KeyRing,
         *,
         read_data: bool,
+        subset: tuple[int, int] | None = None,
         snapshots: Collection[str] | None,
         heads: Mapping[str, Head],
         on_progress: OnProgress | None,
@@ -41,6 +41,7 @@ class Checker:
         self._session = session
         self._keys = keys
         self._read_data = read_data
+        self._subset = subset
         self._wanted = snapshots
         self._heads = heads
         self._on_progress = on_progress
@@ -55,10 +56,9 @@ class Checker:
         self._run_keys()
         fetcher = self._index()
         watch = self._packs(fetcher, self._needed(fetcher, infos))
-        trees = TreeChecker(fetcher, watch, self._trouble)
-        for info in infos:
-            self._tell("trees", self._read, None, info.backup_name)
-            trees.check(info)
+        self._trees(TreeChecker(fetcher, watch, self._trouble), infos)
+        for number in watch.spared:
+            self._findings.spare(fetcher.catalog.packs[number].name, _COPIED)
         found = self._findings.all()
         if self._wanted is not None:
             found = tuple(finding for finding in found if finding.affects)
@@ -146,18 +146,29 @@ class Checker:
         if self._wanted is None:
             return list(range(len(fetcher.catalog.packs)))
         watch = PackWatch()
-        trees = TreeChecker(fetcher, watch, lambda _error, _where, _path: None)
-        for info in infos:
-            trees.check(info)
+        self._trees(TreeChecker(fetcher, watch, lambda _error, _where, _path: None), infos)
         return sorted(watch.used)
 
+    def _trees(self, trees: TreeChecker, infos: Iterable[SnapshotInfo]) -> None:
+        for info in infos:
+            self._tell("trees", 0, None, info.backup_name)
+            trees.add(info)
+        trees.check(lambda done: self._tell("trees", done, trees.size))
+
     def _packs(self, fetcher: Fetcher, numbers: list[int]) -> PackWatch:
-        watch = PackWatch()
-        total = sum(fetcher.catalog.packs[number].size for number in numbers)
-        for number, verdict in self._verdicts(fetcher, numbers):
+        def share(numbers: Iterator[int], link: Link) -> None:
+            for number in numbers:
+                read_data = self._reads(packs[number])
+                verdict = verify_pack(self._session.source, fetcher, number, read_data=read_data)
+                link.tell((number, verdict))
+
+        watch, packs = PackWatch(), fetcher.catalog.packs
+        total = sum(packs[number].size for number in numbers if self._reads(packs[number]))
+        for number, verdict in spread(numbers, share):
             self._objects += 1
             self._read += verdict.read
-            self._tell("packs", self._read, total if self._read_data else None, verdict.name)
+            done = min(self._read, total) if total else self._read
+            self._tell("packs", done, total or None, verdict.name)
             if verdict.error is not None:
                 error = verdict.error
                 spared = [_SPARED] if verdict.records == set() else []
@@ -165,26 +176,12 @@ class Checker:
                 watch.damaged[number] = (error, verdict.records)
         return watch
 
-    def _verdicts(self, fetcher: Fetcher, numbers: list[int]) -> Iterator[tuple[int, PackVerdict]]:
-        waiting: deque[tuple[int, Future[PackVerdict]]] = deque()
-        pool = ThreadPoolExecutor(_THREADS, "check")
-        try:
-            for number in numbers:
-                future = pool.submit(
-                    verify_pack,
-                    self._session.source,
-                    fetcher,
-                    number,
-                    read_data=self._read_data,
-                )
-                waiting.append((number, future))
-                if len(waiting) >= _AHEAD:
-                    first, verdict = waiting.popleft()
-                    yield first, verdict.result()
-            for number, verdict in waiting:
-                yield number, verdict.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def _reads(self, pack: PackEntry) -> bool:
+        """Whether every byte of a pack is read, and not just its ends."""
+        if self._subset is None:
+            return self._read_data
+        part, parts = self._subset
+        return int.from_bytes(pack.pack_id, "big") % parts == part % parts
 
     def _tell(self, phase: str, done: int, total: int | None, current: str = "") -> None:
         if self._on_progress is not None:

@@ -61,6 +61,11 @@ class Findings:
         if len(paths) < _MOST_PATHS:
             paths.append(path)
 
+    def spare(self, name: str, reason: str) -> None:
+        """Note why the finding about an object affects nothing, if it does affect nothing."""
+        if not self._affected.get(name):
+            self.affect(name, reason)
+
     def __contains__(self, name: str) -> bool:
         return name in self._found
 

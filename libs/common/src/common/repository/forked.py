@@ -10,14 +10,15 @@ import multiprocessing
 import os
 import signal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from common.errors import Error, Unavailable
 
+T = TypeVar("T")
 _FORK = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1
 _MOST = 4
@@ -124,6 +125,25 @@ class Team:
             process.kill()
             process.join(_ENDING)
             pipe.close()
+
+
+def spread(items: Sequence[T], work: Callable[[Iterator[T], Link], None]) -> Iterator[Any]:
+    """Let processes share items out among themselves, each doing ``work``; what they tell."""
+    parts = min(len(items), Claims.MOST)
+    if not parts:
+        return
+    claims = Claims(parts)
+
+    def share(link: Link) -> None:
+        borders = ((n * len(items) // parts, (n + 1) * len(items) // parts) for n in claims)
+        work((items[each] for begin, end in borders for each in range(begin, end)), link)
+
+    try:
+        team = Team(share, min(team_size(), parts))
+    finally:
+        claims.close()
+    with team:
+        yield from team.hear()
 
 
 def _receive(pipe: "Connection[Any, Any]") -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from common.crypto.hpke import PrivateKey
-from common.errors import NotFound
+from common.errors import Invalid, NotFound
 from common.repository.check import Checker
 from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport
@@ -72,19 +72,26 @@ class Reader(Repository):
         self,
         *,
         read_data: bool,
+        subset: tuple[int, int] | None = None,
         snapshots: Collection[str] | None = None,
         heads: Mapping[str, Head] | None = None,
         on_progress: OnProgress | None = None,
     ) -> CheckReport:
         """Look for damage: all objects and chains, and with ``read_data`` every byte of every pack.
 
-        ``snapshots`` confines it to what these backups need. ``heads`` are the newest snapshots of
-        chains as someone else remembers them, so that a removed one is seen in any case.
+        With a ``subset`` (n, m) this is every byte of the n-th of m parts of the packs, told apart
+        by their ids: m checks, one for each n, read them all. ``snapshots`` confines it to what
+        these backups need. ``heads`` are the newest snapshots of chains as someone else remembers
+        them, so that a removed one is seen in any case.
+
+        Raises:
+            Invalid: there is no such part.
         """
         checker = Checker(
             self._session,
             self.keyring(),
             read_data=read_data,
+            subset=_part(subset),
             snapshots=snapshots,
             heads=heads or {},
             on_progress=on_progress,
@@ -129,3 +136,9 @@ class Reader(Repository):
             return UnlistedPacks(session, keys, unlisted).entries()
 
         return Fetcher(session.source, catalog, keys, session.keys.chunk_id, recover)
+
+
+def _part(subset: tuple[int, int] | None) -> tuple[int, int] | None:
+    if subset is not None and not 1 <= subset[0] <= subset[1]:
+        raise Invalid(f"There is no part {subset[0]} of {subset[1]}.", remedy="The first is 1.")
+    return subset

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, Skip, items
+from common.repository.forked import Link, spread
 from common.repository.format.blockreader import StoredEntry
+from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
 from common.repository.trees import read_block
@@ -16,10 +18,14 @@ OnTrouble = Callable[[Damaged, str, bytes | None], None]
 
 @dataclass(slots=True)
 class PackWatch:
-    """Packs with damage, and every pack that was asked for."""
+    """Packs with damage, and every pack that was asked for.
+
+    Of those that are ``spared`` something was damaged that another pack has too.
+    """
 
     damaged: dict[int, tuple[Damaged, set[int] | None]] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
+    spared: set[int] = field(default_factory=set)
 
     def use(self, pack: int, record: int) -> Damaged | None:
         """The damage that a record of a pack has; bad records of None are all of them."""
@@ -29,19 +35,32 @@ class PackWatch:
         error, records = self.damaged[pack]
         return error if records is None or record in records else None
 
+    def merge(self, other: "PackWatch") -> None:
+        """Note what another process was asked for."""
+        self.used |= other.used
+        self.spared |= other.spared
+
 
 class TreeChecker:
-    """Looks up every chunk of every tree. Blocks that backups share are followed once."""
+    """Looks up every chunk of trees. What backups share is followed once.
+
+    First the backups are added, then all of their blocks are checked by several processes.
+    """
 
     def __init__(self, fetcher: Fetcher, watch: PackWatch, on_trouble: OnTrouble) -> None:
         self._fetcher = fetcher
         self._watch = watch
         self._on_trouble = on_trouble
-        self._good: set[bytes] = set()
+        self._blocks: dict[Item, dict[str, None]] = {}
         self._good_lists: set[tuple[bytes, int]] = set()
 
-    def check(self, info: SnapshotInfo) -> None:
-        """Follow one backup."""
+    @property
+    def size(self) -> int:
+        """The bytes of all blocks."""
+        return sum(length for _, length in self._blocks)
+
+    def add(self, info: SnapshotInfo) -> None:
+        """Follow the trees of one backup down to their blocks."""
         for component in info.components:
             self._component(f"{info.backup_name or info.id[:16]}, {component.name}", component)
 
@@ -54,26 +73,50 @@ class TreeChecker:
         for item in items(self._fetcher, component.tree, use, self._repeated(set())):
             if isinstance(item, Damaged):
                 self._on_trouble(item, where, None)
-            elif item[0] not in self._good:
-                use(*item)
-                self._block(where, *item)
+            else:
+                self._blocks.setdefault(item, {})[where] = None
 
-    def _block(self, where: str, chunk_id: bytes, length: int) -> None:
+    def check(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        """Look into all blocks; told are the bytes of those that are done."""
+        done = 0
+        for message in spread(list(self._blocks), self._share):
+            if isinstance(message, PackWatch):
+                self._watch.merge(message)
+                continue
+            item, troubles = message
+            done += item[1]
+            on_progress(done)
+            for trouble, path in troubles:
+                for where in self._blocks[item]:
+                    self._on_trouble(trouble, where, path)
+
+    def _share(self, blocks: Iterator[Item], link: Link) -> None:
+        """What each process does."""
+        for item in blocks:
+            link.tell((item, list(self._block(item))))
+        link.tell(PackWatch(used=self._watch.used, spared=self._watch.spared))
+
+    def _block(self, item: Item) -> Iterator[tuple[Damaged, bytes | None]]:
+        trouble = self._use(*item)
+        if trouble is not None:
+            yield trouble, None
         try:
-            block = read_block(self._fetcher, chunk_id, length)
+            block = read_block(self._fetcher, *item)
         except Damaged as error:
-            self._on_trouble(error, where, None)
+            yield error, None
             return
-        good = True
         for entry in block.entries:
             for trouble in self.troubles(entry):
-                self._on_trouble(trouble, where, entry.path)
-                good = False
-        if good:
-            self._good.add(chunk_id)
+                yield trouble, entry.path
 
     def troubles(self, entry: StoredEntry) -> Iterator[Damaged]:
         """What is wrong with the content of one entry."""
+        content = entry.content
+        if content.level == 0 and len(content.root) <= 1:  # by far the most
+            trouble = self._use(*content.root[0]) if content.root else None
+            if trouble is not None:
+                yield trouble
+            return
         lists: dict[tuple[bytes, int], None] = {}
         followed: set[tuple[bytes, int]] = set()
         good = True
@@ -111,4 +154,11 @@ class TreeChecker:
             place = self._fetcher.place(chunk_id, length)
         except Damaged as error:
             return error
-        return self._watch.use(place.pack, place.record)
+        trouble = self._watch.use(place.pack, place.record)
+        if trouble is None:
+            return None
+        for other in self._fetcher.others(chunk_id, length, place.pack):
+            if self._watch.use(other.pack, other.record) is None:
+                self._watch.spared.add(place.pack)
+                return None
+        return trouble
