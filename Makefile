@@ -55,9 +55,9 @@ test: setup rabbitmq lint types imports lengths ## set everything up and run all
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered --durations=15
 
 .PHONY: bench
-bench: setup ## measure beside restic and borg, in turn (an hour; ARGS="--data mixed --rounds 1")
+bench: setup ## measure beside restic and borg, in turn, into docs/performance.md (25 minutes; ARGS="--data tiny-1m --rounds 1")
 	tests/bench/install-peers.sh .tools/peers
-	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.tools/peers/bin:$$PATH" $(BIN)/python tests/bench/compare.py $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.tools/peers/bin:$$PATH" PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 .PHONY: chaos
 chaos: setup ## cut the power, fill the disk, kill, crowd and fuzz the repository for long (CHAOS=10, CHAOS_SEED=n)

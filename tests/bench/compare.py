@@ -1,155 +1,161 @@
-"""Strongroom beside its peers: the same data, the same machine, in turn, as ratios.
+"""One round of a data set: every program through every phase, in turn, on the same data.
 
-Usage: python tests/bench/compare.py [--data SET ...] [--rounds N] [--scratch DIR] [--write FILE]
-
-Each round runs every program through every phase in a new repository, in alternating order, so
-that a drift of the machine's speed meets all of them alike. Old trees are only deleted at the end
-of a set: deleting a large tree makes the next creation of files slower for everybody.
+The programs change places from round to round, so that a drift of the machine's speed meets all of
+them alike. The tree has been read before the first of them begins, and all writing is waited for
+before each measured command.
 """
 
-import argparse
-import json
+import os
 import shutil
-import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import datasets
-import peers
-import report
-from measure import Cost, run
-from peers import Peer
+from bench import limits, sets
+from bench.measure import Command, Cost, run
+from bench.peers import Peer, Strongroom
 
-
-@dataclass(frozen=True)
-class DataSet:
-    """What is backed up: how it is made, and how it changes before the third backup."""
-
-    make: Callable[[Path], None]
-    change: Callable[[Path], None] | None = None
+FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
+    "first", "unchanged", "changed", "restore", "restore to disk", "check",
+)  # fmt: skip
+LIMIT = "limit"
+_LEVELS = (1, 2)
 
 
-SETS: dict[str, DataSet] = {
-    "mixed": DataSet(datasets.mixed, datasets.mixed_changed),
-    "dump": DataSet(datasets.dump, datasets.dump_changed),
-    "tiny-200k": DataSet(lambda root: datasets.tiny(root, 200_000)),
-    "tiny-1m": DataSet(lambda root: datasets.tiny(root, 1_000_000)),
-    "sparse": DataSet(datasets.sparse),
-}
+class RestoredOtherwise(Exception):
+    """A restore gave back something else than the source: its time counts for nothing."""
 
-Results = dict[str, dict[str, list[Cost]]]
+
+def places(scratch: Path, memory: Path) -> Iterator[Path]:
+    """What rounds have left; to be removed when no restore to disk follows."""
+    for folder in (scratch, memory):
+        yield from folder.glob("round-*")
+
+
+class Round:
+    """One data set, once; ``costs[phase][program]`` and ``sizes[program]`` are what comes of it."""
+
+    def __init__(
+        self, name: str, number: int, scratch: Path, memory: Path, programs: list[Peer]
+    ) -> None:
+        self._name, self._data, self._scratch = name, sets.SETS[name], scratch
+        self._first = number == 0
+        self._order = programs if number % 2 == 0 else programs[::-1]
+        prefix = f"round-{name}-"
+        self._place = Path(tempfile.mkdtemp(dir=scratch, prefix=prefix))
+        self._memory = Path(tempfile.mkdtemp(dir=memory, prefix=prefix))
+        self._costs: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+        self._sizes: dict[str, int] = {}
+
+    def run(self, prepared: sets.Prepared) -> dict[str, Any]:
+        """All phases."""
+        source = self._source(prepared)
+        self._limits(source)
+        for peer in self._order:
+            run(peer.init(self._repository(peer)))
+        self._backups(FIRST, source, self._order)
+        self._backups(UNCHANGED, source, self._order)
+        for peer in self._order:
+            self._sizes[peer.name] = _size(self._repository(peer))
+        if self._data.levels:
+            self._levels(source)
+        label = UNCHANGED
+        if self._data.change:
+            self._data.change(source, prepared.next_day)
+            label = CHANGED
+            self._backups(CHANGED, source, self._order)
+        self._restores(label, source)
+        return {"costs": self._costs, "sizes": self._sizes, "data": _census(source)}
+
+    def _source(self, prepared: sets.Prepared) -> Path:
+        """The tree to back up: a copy when it is going to change."""
+        if not self._data.change:
+            return prepared.original
+        source = self._place / "source"
+        shutil.copytree(prepared.original, source, symlinks=True)
+        return source
+
+    def _limits(self, source: Path) -> None:
+        run(limits.read(source))  # from now on the tree is in the page cache, for everybody
+        self._measure(LIMIT, limits.READ, limits.read(source))
+        if not self._data.sparse:
+            self._measure(LIMIT, limits.PIPE, limits.pipe(source, self._place / "pipe"))
+
+    def _levels(self, source: Path) -> None:
+        others = [Strongroom(self._scratch, level) for level in _LEVELS]
+        for peer in others:
+            run(peer.init(self._repository(peer)))
+        self._backups(FIRST, source, others)
+        for peer in others:
+            self._sizes[peer.name] = _size(self._repository(peer))
+
+    def _backups(self, phase: str, source: Path, programs: Iterable[Peer]) -> None:
+        for peer in programs:
+            command = peer.backup(self._repository(peer), source, phase)
+            self._measure(phase, peer.name, command)
+
+    def _restores(self, label: str, source: Path) -> None:
+        """Restores into memory, each followed by a check of all data.
+
+        A restored tree is removed after the next restore and before a check: to remove a large
+        tree just before a restore would make that one slow.
+        """
+        former: Path | None = None
+        for peer in self._order:
+            target = self._memory / f"restored-{peer.name}"
+            self._restore(RESTORE, peer, label, source, target)
+            if former:
+                shutil.rmtree(former)
+            former = target
+            self._measure(CHECK, peer.name, peer.check(self._repository(peer)))
+        if former:
+            shutil.rmtree(former)
+        if self._first and self._data.levels:
+            for peer in self._order:
+                target = self._place / f"restored-{peer.name}"
+                self._restore(DISK, peer, label, source, target)
+
+    def _restore(self, phase: str, peer: Peer, label: str, source: Path, target: Path) -> None:
+        target.mkdir()
+        command = peer.restore(self._repository(peer), label, target, self._data.sparse)
+        self._measure(phase, peer.name, command)
+        if _census(target) != _census(source):
+            raise RestoredOtherwise(f"{peer.name}: {_census(target)}, not {_census(source)}")
+
+    def _repository(self, peer: Peer) -> Path:
+        return self._place / f"repository-{peer.name}"
+
+    def _measure(self, phase: str, program: str, command: Command) -> None:
+        cost = run(command)
+        self._costs[phase][program] = asdict(cost)
+        _tell(self._name, phase, program, cost)
+
+
+def _tell(name: str, phase: str, program: str, cost: Cost) -> None:
+    print(  # noqa: T201 - progress of a command
+        f"{name:10} {phase:16} {program:22} {cost.wall:8.2f} s  {cost.cpu:8.2f} s CPU"
+        f" {cost.memory:6.0f} MB  others {cost.others:6.2f} s CPU",
+        flush=True,
+    )
+
+
+def _files(folder: str) -> Iterator[os.stat_result]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            else:
+                yield entry.stat(follow_symlinks=False)
+
+
+def _census(tree: Path) -> dict[str, int]:
+    """How many files, and how many bytes in them."""
+    sizes = [status.st_size for status in _files(str(tree))]
+    return {"files": len(sizes), "bytes": sum(sizes)}
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-class Comparison:
-    """One data set through all programs; ``costs[phase][program]`` collects what was measured."""
-
-    def __init__(self, name: str, scratch: Path, programs: list[Peer]) -> None:
-        self.name = name
-        self.scratch = scratch
-        self.programs = programs
-        self.costs: Results = defaultdict(lambda: defaultdict(list))
-        self.sizes: dict[str, list[int]] = defaultdict(list)
-
-    def round(self, number: int) -> None:
-        """Every program once through every phase; the order turns with each round."""
-        data = SETS[self.name]
-        place = Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{self.name}-{number}-"))
-        shift = number % len(self.programs)
-        order = self.programs[shift:] + self.programs[:shift]
-        original = datasets.cached(self.scratch, self.name, data.make)
-        source = place / "source"
-        shutil.copytree(original, source, symlinks=True)
-        for peer in order:
-            repository = self._repository(place, peer)
-            run(peer.init(repository), peer.env)
-        self._backups("first", order, place, source)
-        self._backups("unchanged", order, place, source)
-        for peer in order:
-            self.sizes[peer.name].append(_size(self._repository(place, peer)))
-        if data.change:
-            data.change(source)
-            self._backups("changed", order, place, source)
-        for peer in order:
-            target = place / f"restored-{peer.name}"
-            target.mkdir()
-            command = peer.restore(self._repository(place, peer), target)
-            self._record("restore", peer, run(command, peer.env))
-        for peer in order:
-            self._record("check", peer, run(peer.check(self._repository(place, peer)), peer.env))
-
-    def _repository(self, place: Path, peer: Peer) -> Path:
-        return place / f"repository-{peer.name}"
-
-    def _backups(self, phase: str, order: list[Peer], place: Path, source: Path) -> None:
-        for peer in order:
-            command = peer.backup(self._repository(place, peer), source)
-            self._record(phase, peer, run(command, peer.env))
-
-    def _record(self, phase: str, peer: Peer, cost: Cost) -> None:
-        self.costs[phase][peer.name].append(cost)
-        print(  # noqa: T201 - progress of a command
-            f"{self.name:10} {phase:10} {peer.name:11} {cost.wall:8.2f} s wall"
-            f" {cost.cpu:8.2f} s cpu {cost.memory:7.0f} MB",
-            flush=True,
-        )
-
-    def summary(self) -> dict[str, object]:
-        """Medians and spreads, as the report and the stored JSON use them."""
-        phases = {
-            phase: {name: _median(costs) for name, costs in by_program.items()}
-            for phase, by_program in self.costs.items()
-        }
-        sizes = {name: statistics.median(values) for name, values in self.sizes.items()}
-        return {"set": self.name, "phases": phases, "sizes": sizes}
-
-
-def _median(costs: list[Cost]) -> dict[str, float]:
-    middle = {
-        key: statistics.median(asdict(cost)[key] for cost in costs)
-        for key in ("wall", "cpu", "memory")
-    }
-    walls = [cost.wall for cost in costs]
-    return {**middle, "wall_min": min(walls), "wall_max": max(walls)}
-
-
-def main() -> None:
-    """Read the arguments, measure, print the table and write it where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument(
-        "--data", nargs="+", choices=list(SETS), default=["mixed", "dump", "tiny-200k"]
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--scratch", type=Path, default=Path(tempfile.gettempdir()) / "strongroom-bench"
-    )
-    parser.add_argument("--write", type=Path, help="the Markdown file whose tables are renewed")
-    arguments = parser.parse_args()
-    arguments.scratch.mkdir(parents=True, exist_ok=True)
-    programs = peers.available(arguments.scratch)
-    summaries = []
-    for name in arguments.data:
-        comparison = Comparison(name, arguments.scratch, programs)
-        for number in range(arguments.rounds):
-            comparison.round(number)
-        summaries.append(comparison.summary())
-        for leftover in arguments.scratch.glob(f"{name}-[0-9]*-*"):
-            shutil.rmtree(leftover)
-    versions = [peers.version(peer) for peer in programs]
-    (arguments.scratch / "results.json").write_text(json.dumps(summaries, indent=2))
-    text = report.markdown(summaries, versions, arguments.rounds)
-    print(text)  # noqa: T201 - the result of a command
-    if arguments.write:
-        report.renew(arguments.write, text)
-
-
-if __name__ == "__main__":
-    main()
+    return _census(folder)["bytes"]

@@ -2,6 +2,8 @@
 
 Content is neither all text nor all noise: words drawn by Zipf's law compress about as prose and
 source code do, records about as database files, and random bytes stand for media and archives.
+
+``scale`` shrinks a set, to try the measurement itself; figures come from scale 1.
 """
 
 import os
@@ -13,9 +15,10 @@ from pathlib import Path
 MIB = 1 << 20
 _ROWS_PER_BLOCK = 1000
 _BLOCK = 4 * MIB
+DUMP = "dump.sql"
 
 
-def _words(rng: random.Random) -> Callable[[int], bytes]:
+def words(rng: random.Random) -> Callable[[int], bytes]:
     letters = "etaoinshrdlucmfwypvbgkjqxz"
     weights = [len(letters) - i for i in range(len(letters))]
     vocabulary = ["".join(rng.choices(letters, weights, k=rng.randint(2, 11))) for _ in range(8000)]
@@ -31,7 +34,7 @@ def _words(rng: random.Random) -> Callable[[int], bytes]:
     return text
 
 
-def _records(rng: random.Random, size: int) -> Iterator[bytes]:
+def records(rng: random.Random, size: int) -> Iterator[bytes]:
     """Rows as a database file holds them: sequential keys, few distinct values, some noise."""
     made, key = 0, 0
     while made < size:
@@ -58,16 +61,16 @@ def _write(path: Path, blocks: Iterator[bytes]) -> None:
             file.write(block)
 
 
-def mixed(root: Path) -> None:
+def mixed(root: Path, scale: float = 1) -> None:
     """1.9 GB in 34 000 files: sources, documents, media, and two files of over 200 MB."""
     rng = random.Random(1)
-    text = _words(rng)
-    for i in range(30_000):
+    text = words(rng)
+    for i in range(int(30_000 * scale)):
         folder = root / "src" / f"package{i % 300:03}" / f"module{i // 300 % 10}"
         folder.mkdir(parents=True, exist_ok=True)
         size = min(200_000, int(rng.lognormvariate(8.3, 1.1)) + 40)
         (folder / f"file{i:05}.txt").write_bytes(text(size))
-    for i in range(3_900):
+    for i in range(int(3_900 * scale)):
         folder = root / "documents" / f"{i % 60:02}"
         folder.mkdir(parents=True, exist_ok=True)
         size = rng.randrange(20_000, 380_000)
@@ -75,16 +78,16 @@ def mixed(root: Path) -> None:
         (folder / f"document{i:04}.bin").write_bytes(data)
     media = root / "media"
     media.mkdir()
-    for i in range(60):
+    for i in range(int(60 * scale)):
         _write(media / f"clip{i:02}.mp4", _noise(rng, rng.randrange(1, 12) * MIB))
-    _write(media / "till.db", _records(rng, 240 * MIB))
-    _write(media / "film.mkv", _noise(rng, 200 * MIB))
+    _write(media / "till.db", records(rng, int(240 * MIB * scale)))
+    _write(media / "film.mkv", _noise(rng, int(200 * MIB * scale)))
 
 
 def mixed_changed(root: Path) -> None:
     """What a day does to the mixed tree: 1 % changed, 2 % new, bytes inserted at a front."""
     rng = random.Random(2)
-    text = _words(rng)
+    text = words(rng)
     files = sorted(p for p in root.rglob("*.txt"))
     for path in rng.sample(files, len(files) // 100):
         path.write_bytes(path.read_bytes()[:100] + text(500) + path.read_bytes()[100:])
@@ -100,22 +103,22 @@ def mixed_changed(root: Path) -> None:
     shifted.replace(grown)
 
 
-def dump(root: Path) -> None:
+def dump(root: Path, scale: float = 1) -> None:
     """A 1 GB SQL dump: COPY blocks of many tables."""
-    _write_dump(root / "dump.sql", change_every=0)
+    _write_dump(root / DUMP, scale, change_every=0)
 
 
-def dump_changed(root: Path) -> None:
+def next_dump(root: Path, scale: float = 1) -> None:
     """The dump of the next day: one row in a hundred differs, in runs as updates make them."""
-    _write_dump(root / "dump.sql", change_every=100)
+    _write_dump(root / DUMP, scale, change_every=100)
 
 
-def _write_dump(path: Path, change_every: int) -> None:
+def _write_dump(path: Path, scale: float, change_every: int) -> None:
     rng, other = random.Random(3), random.Random(4)
     with path.open("wb") as file:
         for table in range(40):
             file.write(b"COPY public.table_%02d (id, customer, price, note) FROM stdin;\n" % table)
-            for block in range(385):
+            for block in range(max(1, int(385 * scale))):
                 rows = b"".join(_row(rng, table, block, i) for i in range(_ROWS_PER_BLOCK))
                 if change_every and block % change_every == 0:
                     rows = b"".join(_row(other, table, block, i) for i in range(_ROWS_PER_BLOCK))
@@ -134,7 +137,7 @@ def _row(rng: random.Random, table: int, block: int, row: int) -> bytes:
 def tiny(root: Path, count: int) -> None:
     """``count`` files of 50 to 1500 bytes, 250 in a folder."""
     rng = random.Random(5)
-    text = _words(rng)
+    text = words(rng)
     pool = text(8 * MIB)
     for i in range(count):
         if i % 250 == 0:
@@ -145,12 +148,12 @@ def tiny(root: Path, count: int) -> None:
         (folder / f"{i:07}").write_bytes(content)
 
 
-def sparse(root: Path) -> None:
+def sparse(root: Path, scale: float = 1) -> None:
     """A 20 GB image of which 200 MB are data, in 100 places."""
     rng = random.Random(6)
     with (root / "disk.img").open("wb") as file:
-        file.truncate(20 << 30)
-        for i in range(100):
+        file.truncate(int((20 << 30) * scale))
+        for i in range(int(100 * scale)):
             file.seek(i * (200 * MIB))
             file.write(rng.randbytes(2 * MIB))
 

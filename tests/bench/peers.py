@@ -1,4 +1,4 @@
-"""The programs that are compared, each as the four commands that its user would type."""
+"""The programs that are compared, each as the commands that its user would type."""
 
 import shutil
 import subprocess
@@ -6,110 +6,127 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bench.measure import Command
+
+OURS = "strongroom"
 _SECRET = "a passphrase for measuring only"
 
 
 class Peer(Protocol):
-    """One program: how it makes a repository, backs up, restores and checks with all data read."""
+    """One program: how it makes a repository, backs up, restores and checks with all data read.
 
-    name: str
-    env: dict[str, str]
+    ``label`` names the backup where the program asks for a name.
+    """
 
-    def init(self, repository: Path) -> list[str]: ...
-    def backup(self, repository: Path, source: Path) -> list[str]: ...
-    def restore(self, repository: Path, target: Path) -> list[str]: ...
-    def check(self, repository: Path) -> list[str]: ...
+    @property
+    def name(self) -> str: ...
+    def init(self, repository: Path) -> Command: ...
+    def backup(self, repository: Path, source: Path, label: str) -> Command: ...
+    def restore(self, repository: Path, label: str, target: Path, sparse: bool) -> Command: ...
+    def check(self, repository: Path) -> Command: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class Strongroom:
     """Our own command, from the environment that runs the benchmark."""
 
-    name: str = "strongroom"
+    scratch: Path
+    level: int = 3
 
     @property
-    def env(self) -> dict[str, str]:
-        return {"BACKUP_ENCRYPTION_KEY": _SECRET}
+    def name(self) -> str:
+        return OURS if self.level == 3 else f"{OURS}, zstd {self.level}"
 
-    def init(self, repository: Path) -> list[str]:
-        return ["strongroom", "repo", "init", str(repository)]
+    def _command(self, *words: str) -> Command:
+        env = {"BACKUP_ENCRYPTION_KEY": _SECRET, "XDG_CACHE_HOME": str(self.scratch / "cache")}
+        return Command(["strongroom", "repo", *words], env)
 
-    def backup(self, repository: Path, source: Path) -> list[str]:
-        return ["strongroom", "repo", "backup", str(repository), str(source)]
+    def init(self, repository: Path) -> Command:
+        return self._command("init", str(repository))
 
-    def restore(self, repository: Path, target: Path) -> list[str]:
-        return ["strongroom", "repo", "restore", str(repository), "latest", str(target)]
+    def backup(self, repository: Path, source: Path, label: str) -> Command:
+        level = () if self.level == 3 else ("--level", str(self.level))
+        return self._command("backup", str(repository), str(source), *level)
 
-    def check(self, repository: Path) -> list[str]:
-        return ["strongroom", "repo", "check", str(repository), "--read-data"]
+    def restore(self, repository: Path, label: str, target: Path, sparse: bool) -> Command:
+        return self._command("restore", str(repository), "latest", str(target))
+
+    def check(self, repository: Path) -> Command:
+        return self._command("check", str(repository), "--read-data")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Restic:
-    """restic, at the zstd level nearest to 3 that it offers (its default)."""
+    """restic as it comes: its compression ``auto`` is the zstd level nearest to 3 that it has."""
 
-    cache: Path
+    scratch: Path
     name: str = "restic"
 
-    @property
-    def env(self) -> dict[str, str]:
-        return {"RESTIC_PASSWORD": _SECRET, "RESTIC_CACHE_DIR": str(self.cache)}
+    def _command(self, repository: Path, *words: str) -> Command:
+        env = {"RESTIC_PASSWORD": _SECRET, "RESTIC_CACHE_DIR": str(self.scratch / "restic-cache")}
+        return Command(["restic", "--quiet", "--repo", str(repository), *words], env)
 
-    def _command(self, repository: Path, *words: str) -> list[str]:
-        return ["restic", "--quiet", "--repo", str(repository), *words]
-
-    def init(self, repository: Path) -> list[str]:
+    def init(self, repository: Path) -> Command:
         return self._command(repository, "init")
 
-    def backup(self, repository: Path, source: Path) -> list[str]:
+    def backup(self, repository: Path, source: Path, label: str) -> Command:
         return self._command(repository, "backup", str(source))
 
-    def restore(self, repository: Path, target: Path) -> list[str]:
-        return self._command(repository, "restore", "latest", "--target", str(target))
+    def restore(self, repository: Path, label: str, target: Path, sparse: bool) -> Command:
+        options = ("--sparse",) if sparse else ()
+        return self._command(repository, "restore", "latest", "--target", str(target), *options)
 
-    def check(self, repository: Path) -> list[str]:
+    def check(self, repository: Path) -> Command:
         return self._command(repository, "check", "--read-data")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Borg:
     """borg 1.4 with zstd 3 and its fastest authenticated encryption."""
 
-    base: Path
+    scratch: Path
     name: str = "borg"
 
-    @property
-    def env(self) -> dict[str, str]:
-        return {
-            "BORG_PASSPHRASE": _SECRET,
-            "BORG_BASE_DIR": str(self.base),
-            "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
-        }
+    def _command(self, *words: str, cwd: Path | None = None) -> Command:
+        env = {"BORG_PASSPHRASE": _SECRET, "BORG_BASE_DIR": str(self.scratch / "borg")}
+        return Command(["borg", *words], env, cwd)
 
-    def init(self, repository: Path) -> list[str]:
-        return ["borg", "init", "--encryption", "repokey-blake2", str(repository)]
+    def init(self, repository: Path) -> Command:
+        return self._command("init", "--encryption", "repokey-blake2", str(repository))
 
-    def backup(self, repository: Path, source: Path) -> list[str]:
-        archive = f"{repository}::{{now:%Y%m%d%H%M%S%f}}"
-        return ["borg", "create", "--compression", "zstd,3", archive, str(source)]
+    def backup(self, repository: Path, source: Path, label: str) -> Command:
+        archive = f"{repository}::{label}"
+        return self._command("create", "--compression", "zstd,3", archive, str(source))
 
-    def restore(self, repository: Path, target: Path) -> list[str]:
-        script = 'cd "$1" && exec borg extract "$2::$(borg list --last 1 --short "$2")"'
-        return ["sh", "-c", script, "sh", str(target), str(repository)]
+    def restore(self, repository: Path, label: str, target: Path, sparse: bool) -> Command:
+        options = ("--sparse",) if sparse else ()
+        return self._command("extract", *options, f"{repository}::{label}", cwd=target)
 
-    def check(self, repository: Path) -> list[str]:
-        return ["borg", "check", "--verify-data", str(repository)]
+    def check(self, repository: Path) -> Command:
+        return self._command("check", "--verify-data", str(repository))
 
 
 def available(scratch: Path) -> list[Peer]:
     """Our own program and those peers whose command is found."""
-    candidates: list[Peer] = [Restic(scratch / "restic-cache"), Borg(scratch / "borg")]
-    found = [peer for peer in candidates if shutil.which(peer.name)]
-    return [Strongroom(), *found]
+    candidates: list[Peer] = [Restic(scratch), Borg(scratch)]
+    return [Strongroom(scratch), *(peer for peer in candidates if shutil.which(peer.name))]
 
 
 def version(peer: Peer) -> str:
     """What the program says of itself, one line."""
+    if peer.name.startswith(OURS):
+        return f"{OURS} at {_commit()}"
     words = [peer.name, "version"] if peer.name == "restic" else [peer.name, "--version"]
+    return " ".join(_said(words).split()[:2])
+
+
+def _commit() -> str:
+    """Of the sources that are measured; a plus stands for changes that are not committed."""
+    git = ["git", "-C", str(Path(__file__).parents[2])]
+    changed = _said([*git, "status", "--porcelain", "--", "libs", "services"])
+    return _said([*git, "rev-parse", "--short=10", "HEAD"]) + ("+" if changed else "")
+
+
+def _said(words: list[str]) -> str:
     answer = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
-    return answer.stdout.strip().splitlines()[0]
+    return answer.stdout.strip()

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mfa.domain import (
-    RECOVERY_CODES,
-    STEP,
-    new_recovery_codes,
-    new_secret,
-    plain,
-    step_of,
-    uri_of,
-)
+from gateway.mfa.domain import STEP, new_secret, step_of, uri_of
+from gateway.recovery.domain import RECOVERY_CODES, new_recovery_codes, plain
 
 # RFC 6238, appendix B, of which six digits are shown here.
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"

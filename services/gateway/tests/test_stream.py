@@ -97,7 +97,7 @@ async def test_a_stream_ends_with_its_session(busy: bool) -> None:
         listener.offer(b"more")
     async with asyncio.timeout(5):
         await read()
-    assert rest[-1] == b": the session has ended\n\n"
+    assert rest[-1] == b": access has ended\n\n"
 
 
 async def test_an_old_stream_ends() -> None:

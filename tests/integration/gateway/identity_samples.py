@@ -103,6 +103,10 @@ SAMPLES: dict[str, Prepare] = {
     # No provider is configured here.
     "GET /api/auth/oidc/login": fixed("/api/auth/oidc/login", status=404),
     "GET /api/auth/oidc/callback": fixed("/api/auth/oidc/callback", status=404),
+    "POST /api/auth/oidc/link": fixed("/api/auth/oidc/link", status=404),
+    "DELETE /api/auth/oidc/link": fixed("/api/auth/oidc/link", status=404),
+    "PUT /api/users/{user_id}/oidc": on_user("/api/users/{}/oidc", {"subject": "x"}, 404),
+    "DELETE /api/users/{user_id}/oidc": on_user("/api/users/{}/oidc", status=404),
     "POST /api/api-keys": new_key,
     "GET /api/api-keys": fixed("/api/api-keys"),
     "DELETE /api/api-keys/{key_id}": fixed(f"/api/api-keys/{NOBODY}", status=404),

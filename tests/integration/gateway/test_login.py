@@ -8,10 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from common.crypto.passwords import Passwords
-from common.errors import Invalid, NotFound, Unauthorized
-from gateway.identity.admitting import Access
+from common.errors import Invalid, NotFound
 from gateway.identity.bootstrap import FirstAdministrator, ensure_administrator
-from gateway.identity.domain import Client
 from gateway.identity.handlers import Identity
 from gateway.identity.local import begin_local_session
 from integration.gateway.site import PASSWORD, Site, running
@@ -188,20 +186,6 @@ async def test_a_hash_of_another_cost_is_renewed(strict: Site) -> None:
     )
     assert "r=10$" in stored
     assert (await try_login(strict, name, PASSWORD)).status_code == 200
-
-
-async def test_it_is_known_that_a_session_has_ended(strict: Site) -> None:
-    """Otherwise an open stream outlives the session that opened it."""
-    identity = Identity(strict.runtime, strict.runtime.settings)
-    client = Client("127.0.0.1", "test", "GET", "/")
-    token = await begin_local_session(strict.runtime)
-    caller = await identity.admit(token, Access(), client)
-    assert await identity.still_here(caller)
-    await identity.log_out(caller)
-    assert not await identity.still_here(caller)
-    with pytest.raises(Unauthorized):
-        await identity.admit(token, Access(), client)
-    identity.close()
 
 
 async def test_house_keeping_removes_what_no_longer_counts(strict: Site) -> None:

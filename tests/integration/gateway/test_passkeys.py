@@ -23,6 +23,7 @@ class Bea:
         self.site = site
         self.name = name
         self.device = SoftAuthenticator()
+        self.recovery_codes: list[str] = []
 
     async def register(self, client: httpx.AsyncClient) -> httpx.Response:
         """Make the passkey."""
@@ -49,6 +50,7 @@ async def bea(site: Site) -> Bea:
     found = Bea(site, await site.add_user(["viewer"]))
     made = await found.register(await site.log_in(found.name))
     assert made.status_code == 201, made.text
+    found.recovery_codes = made.json()["recovery_codes"]
     return found
 
 
@@ -80,6 +82,35 @@ async def test_a_password_alone_is_not_enough_any_more(site: Site, bea: Bea) -> 
     assert (await client.get("/api/backups")).status_code == 200
     wrong = await client.post("/api/auth/step-up", json={"password": PASSWORD})
     assert (wrong.status_code, code(wrong)) == (403, "wrong_factor")
+
+
+async def test_a_lost_device_is_no_lost_account(site: Site, bea: Bea) -> None:
+    """Otherwise whoever has passkeys alone is locked out with the last one."""
+    assert len(bea.recovery_codes) == 10
+    client = await site.log_in(bea.name)
+    body = {"recovery_code": bea.recovery_codes[0]}
+    answer = await client.post("/api/auth/mfa/verify", json=body)
+    assert answer.status_code == 200, answer.text
+    client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+    bea.device = SoftAuthenticator()
+    second = await bea.register(client)
+    assert (second.status_code, second.json()["recovery_codes"]) == (201, [])
+
+
+async def test_a_passkey_given_just_now_makes_new_recovery_codes(site: Site, bea: Bea) -> None:
+    """Otherwise codes that were lost cannot be replaced, or a stale session replaces them."""
+    path, client = "/api/auth/mfa/recovery-codes", site.anonymous()
+    client.headers["Authorization"] = f"Bearer {(await bea.log_in()).json()['token']}"
+    renewed = await client.post(path)
+    assert renewed.status_code == 201
+    used = {"recovery_code": bea.recovery_codes[0]}
+    assert (await client.post(path, json=used)).status_code == 403
+    stale = "UPDATE sessions SET proven_at = now() - interval '6 minutes'"
+    await site.runtime.pool.execute(stale)
+    refused = await client.post(path)
+    assert (refused.status_code, code(refused)) == (403, "step_up_required")
+    plain = await site.log_in(await site.add_user([]))
+    assert code(await plain.post(path)) == "wrong_factor"
 
 
 async def test_an_answer_counts_once_even_at_once(bea: Bea) -> None:

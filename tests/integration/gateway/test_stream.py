@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from common.messages import JobProgressed, uuid7
+from gateway.stream import response
 from integration.gateway.site import Site, completed, running
 
 
@@ -104,6 +106,46 @@ async def _hold(client: httpx.AsyncClient, enough: asyncio.Event) -> None:
 async def _refused(client: httpx.AsyncClient) -> bool:
     async with client.stream("GET", "/api/events/stream") as answer:
         return answer.status_code != 200
+
+
+ROLE = "UPDATE roles SET {} FROM user_roles ur WHERE ur.role = roles.name AND ur.user_id = $1"
+ENDINGS = {
+    "logout": "DELETE FROM sessions WHERE user_id = $1",
+    "idle": "UPDATE sessions SET last_seen_at = now() - interval '1 day' WHERE user_id = $1",
+    "disabled": "UPDATE users SET disabled_at = now() WHERE id = $1",
+    "another role": "DELETE FROM user_roles WHERE user_id = $1",
+    "a smaller role": ROLE.format("permissions = '{audit:read}'"),
+    "a second factor": ROLE.format("mfa_required = true"),
+    "revoked": "DELETE FROM api_keys WHERE user_id = $1",
+    "expired": "UPDATE api_keys SET expires_at = now() WHERE user_id = $1",
+    "smaller scopes": "UPDATE api_keys SET scopes = '{audit:read}' WHERE user_id = $1",
+}
+OF_KEYS = {"disabled", "another role", "a smaller role", "revoked", "expired", "smaller scopes"}
+OF_SESSIONS = ENDINGS.keys() - {"revoked", "expired", "smaller scopes"}
+
+
+@pytest.mark.parametrize(
+    ("why", "by_key"),
+    [*((why, False) for why in sorted(OF_SESSIONS)), *((why, True) for why in sorted(OF_KEYS))],
+)
+async def test_a_stream_ends_with_what_allowed_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, why: str, by_key: bool
+) -> None:
+    """Otherwise whoever was shut out goes on listening."""
+    assert response.HEARTBEAT <= 30
+    monkeypatch.setitem(response.events.__kwdefaults__, "heartbeat", 0.05)
+    name = await site.add_user([], ["backups:read"])
+    client = await site.log_in(name)
+    if by_key:
+        body = {"name": "x", "scopes": ["backups:read"]}
+        key = (await client.post("/api/api-keys", json=body)).json()["key"]
+        client.headers["Authorization"] = f"Bearer {key}"
+    async with following(client) as stream:
+        assert await stream.line(":") == "still here"
+        await site.runtime.pool.execute(ENDINGS[why], await site.user_id(name))
+        while (said := await stream.line(":")) == "still here":
+            pass
+    assert said == "access has ended"
 
 
 async def test_the_service_stops_while_streams_are_open(

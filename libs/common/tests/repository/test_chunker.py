@@ -1,6 +1,5 @@
 """Cutting: nothing is lost, the same content is cut the same way, and a change stays local."""
 
-import random
 import subprocess
 import sys
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from common.repository import chunker as chunker_module
 from common.repository.chunker import Chunker, Fill
 from common.repository.format.config import ChunkerParameters
-from common.repository.table import ChunkTable
 from vault import SMALL, noise
 
 
@@ -104,19 +102,3 @@ def test_the_slow_fallback_is_refused() -> None:
         timeout=60,
     )
     assert "pyfastcdc" in done.stdout
-
-
-def test_the_table_holds_what_a_dict_holds() -> None:
-    """Else chunks are stored twice, or taken for stored that are not."""
-    chosen = random.Random(0)
-    ids = [chosen.randbytes(16) for _ in range(20_000)]
-    ids += [bytes(8) + chosen.randbytes(8) for _ in range(500)]  # all in one slot
-    table, model = ChunkTable(), dict[bytes, int]()
-    for number, chunk_id in enumerate([*ids, *ids[::7]]):
-        known = model.get(chunk_id)
-        assert table.get(chunk_id) == known
-        assert table.add(chunk_id, number) == known
-        model.setdefault(chunk_id, number)
-    assert len(table) == len(model)
-    assert all(table.get(chunk_id) == number for chunk_id, number in model.items())
-    assert table.get(chosen.randbytes(16)) is None

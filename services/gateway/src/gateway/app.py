@@ -14,6 +14,7 @@ from gateway.identity.handlers import Identity
 from gateway.identity.routes import router as auth
 from gateway.mfa.routes import router as mfa
 from gateway.oidc.handlers import Oidc
+from gateway.oidc.routes import of_users as oidc_users
 from gateway.oidc.routes import router as oidc
 from gateway.operations.routes import router as operations
 from gateway.passkeys.routes import router as passkeys
@@ -30,7 +31,8 @@ from gateway.stream.routes import router as stream
 from gateway.users.routes import own as own_account
 from gateway.users.routes import router as users
 
-IDENTITY = (auth, own_account, sessions, mfa, passkeys, oidc, users, roles, api_keys)
+ACCOUNTS = (auth, own_account, sessions, mfa, passkeys, oidc)
+IDENTITY = (*ACCOUNTS, users, oidc_users, roles, api_keys)
 ROUTERS = (
     *IDENTITY,
     backups,

@@ -1,6 +1,7 @@
 """What the policies read from the environment: passwords, limits, validation, middleware."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, SecretStr
@@ -32,6 +33,7 @@ class PasswordSettings(Settings):
     security_password_scheme: Literal["bcrypt_sha256", "argon2id"] = Field(default="bcrypt_sha256")
     security_argon2_memory_kib: int = Field(default=19 * 1024, ge=8 * 1024, le=1 << 20)
     security_argon2_passes: int = Field(default=2, ge=1, le=20)
+    security_breached_passwords_file: Path | None = None
 
 
 class ValidationSettings(Settings):

@@ -25,6 +25,7 @@ def back_up(
     exclude: Sequence[str],
     report: Report,
     cache: Path | None,
+    level: int,
 ) -> SnapshotInfo:
     """Take the backup; nothing of it is listed before all of it is durable.
 
@@ -43,7 +44,9 @@ def back_up(
         plan="command",
         station=host,
     )
-    with repository.begin(run_id, on_progress=report, cache=cache, processes=useful_size()) as run:
+    with repository.begin(
+        run_id, level=level, on_progress=report, cache=cache, processes=useful_size()
+    ) as run:
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)

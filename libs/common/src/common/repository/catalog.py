@@ -70,7 +70,6 @@ class Catalog:
         self.packs: list[PackEntry] = []
         self.numbers: dict[bytes, int] = {}
         self.void: dict[bytes, PackEntry] = {}
-        self.table = ChunkTable()
         self._lost: dict[bytes, bytes] | None = None
         self.elsewhere: Callable[[bytes], bytes | None] = lambda _: None
         for segment in segments:
@@ -79,6 +78,7 @@ class Catalog:
                     self._note(entry)
                 else:
                     self.void[entry.pack_id] = entry
+        self.table = ChunkTable(sum(len(pack.directory) for pack in self.packs))
         self._enter(key_ids)
         self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
 

@@ -9,54 +9,85 @@ from common.repository.catalog import Segment
 from common.repository.format.index import PackEntry
 from common.repository.table import ChunkTable
 
-_OWN = 2**64 - 1
-"""Marks chunks of this very run."""
+_OWN = 0
+"""The number of chunks of this very run; those of the packs it finds begin at 1."""
 
 
 class KnownChunks:
-    """Ids of stored chunks, and which packs the run relies on."""
+    """Ids of stored chunks, and which packs the run relies on. Processes share the table; each
+    notes for itself what it relies on.
+    """
 
-    def __init__(
-        self, segments: Iterable[Segment], present: set[bytes], key_ids: set[bytes]
-    ) -> None:
-        self._table = ChunkTable()
-        self._packs: list[bytes] = []
-        self._relied = bytearray()
-        self.segments: set[str] = set()
-        numbers: dict[bytes, int] = {}
-        for segment in segments:
-            self.segments.add(segment.name)
-            for entry in segment.entries:
-                usable = entry.pack_id in present and entry.key_id in key_ids
-                if entry.retired or not usable or entry.pack_id in numbers:
-                    continue
-                number = numbers[entry.pack_id] = len(self._packs)
-                self._packs.append(entry.pack_id)
-                for chunk_id, _ in entry.directory.all_chunks():
-                    self._table.add(chunk_id, number)
-        self._relied.extend(bytes(len(self._packs)))
+    def __init__(self, table: ChunkTable, packs: int) -> None:
+        self.table = table
+        self.marks = bytearray(1 + packs)
+        """What this process relies on, by the numbers of packs; to be merged by the first one."""
+
+    @classmethod
+    def attach(cls, descriptor: int, packs: int) -> "KnownChunks":
+        """What another process knows: the descriptor of its table, and its ``packs``."""
+        return cls(ChunkTable.attach(descriptor), packs)
+
+    @property
+    def packs(self) -> int:
+        """How many packs of former runs there are."""
+        return len(self.marks) - 1
 
     def note(self, chunk_id: bytes) -> bool:
         """Whether a chunk is stored, or about to be by this run; from now on it is."""
-        number = self._table.add(chunk_id, _OWN)
+        number = self.table.add(chunk_id, _OWN)
         if number is None:
             return False
-        if number != _OWN:
-            self._relied[number] = 1
+        self.marks[number] = 1
         return True
 
     def rely(self, chunk_id: bytes) -> bool:
         """Whether a chunk is stored; then this run relies on it."""
-        number = self._table.get(chunk_id)
+        number = self.table.get(chunk_id)
         if number is None:
             return False
-        if number != _OWN:
-            self._relied[number] = 1
+        self.marks[number] = 1
         return True
+
+    def rely_all(self, packed: bytes, stride: int) -> bool:
+        """Whether each of these chunks is stored; an id begins at every ``stride`` bytes. Then this
+        run relies on them; otherwise perhaps on some of them.
+        """
+        return self.table.contains_all(packed, stride, self.marks)
+
+
+class KnownPacks(KnownChunks):
+    """What the first process of a run knows: the packs as well."""
+
+    def __init__(
+        self,
+        segments: Iterable[Segment],
+        present: set[bytes],
+        key_ids: set[bytes],
+        expected: int = 0,
+    ) -> None:
+        table = ChunkTable.shared(expected)
+        self._packs: dict[bytes, int] = {}
+        self.segments: set[str] = set()
+        for segment in segments:
+            self.segments.add(segment.name)
+            for entry in segment.entries:
+                usable = entry.pack_id in present and entry.key_id in key_ids
+                if entry.retired or not usable or entry.pack_id in self._packs:
+                    continue
+                number = self._packs[entry.pack_id] = len(self._packs) + 1
+                for chunk_id, _ in entry.directory.all_chunks():
+                    table.add(chunk_id, number)
+        super().__init__(table, len(self._packs))
+
+    def merge(self, marks: bytes) -> None:
+        """Rely on what another process relies on."""
+        mine = int.from_bytes(self.marks, "little") | int.from_bytes(marks, "little")
+        self.marks[:] = mine.to_bytes(len(self.marks), "little")
 
     def relied(self) -> set[bytes]:
         """The packs of former runs that this run uses chunks of."""
-        return {pack for pack, used in zip(self._packs, self._relied, strict=True) if used}
+        return {pack for pack, number in self._packs.items() if self.marks[number]}
 
     def endangered(self, segments: Iterable[Segment], present: set[bytes]) -> list[PackEntry]:
         """Of the packs relied on, those that prune has retired since: to be listed as live again.

@@ -18,7 +18,7 @@ from common.repository.format.runkey import (
 )
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.history import History
-from common.repository.known import KnownChunks
+from common.repository.known import KnownPacks
 from common.repository.objects import ObjectSource
 from common.storage.local import LocalDirectory
 
@@ -79,11 +79,11 @@ class Session:
         segments = list(load_segments(self.source, self.keys.index, damaged))
         return Catalog(segments, self.present(), self.key_ids())
 
-    def known_chunks(self, damaged: OnDamaged) -> KnownChunks:
+    def known_chunks(self, damaged: OnDamaged) -> KnownPacks:
         """The index as a writer uses it; what is in a damaged segment is stored anew."""
         # A pack that is written between the two is only stored once more.
         present, key_ids = self.present(), self.key_ids()
-        return KnownChunks(load_segments(self.source, self.keys.index, damaged), present, key_ids)
+        return KnownPacks(load_segments(self.source, self.keys.index, damaged), present, key_ids)
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.

@@ -1,108 +1,164 @@
-"""A table from chunk ids to numbers that holds tens of millions in little memory."""
+"""A table from chunk ids to numbers: tens of millions in little memory, shared by processes."""
 
 import mmap
+import os
 import struct
+import weakref
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-_SLOT = 24
+from common.repository.levels import LEVEL_AT, Level, Levels, reserve
+
 _ID = 16
-_EMPTY = bytes(_ID)
-_VALUE = struct.Struct("<Q")
-_SMALLEST = 4096
-_FULL = 0.6
-_FOOTER = struct.Struct("<8sQQ")
-_MAGIC = b"SRTABLE1"
+_BATCH = 64
+_SHARED = 600_000
+"""What a shared table has room for in its first level at least: each further one costs time."""
+_pack = struct.Struct("<QQ").pack
+_unpack: Callable[[bytes], tuple[int, int]] = struct.Struct("<QQ").unpack
 
 
 class ChunkTable:
-    """Open addressing in one block of memory: 24 bytes a slot, at most 60 % of them in use.
+    """Open addressing in one sparse block of memory: 24 bytes a slot, at most 60 % of them in use.
 
-    Ids are keyed hashes, evenly spread by themselves.
+    The block is reserved when the table is made; it takes memory as it fills. It has levels, each
+    of twice the slots of the one before. What no longer fits one level goes to the next: nothing is
+    ever moved. Ids are keyed hashes, evenly spread by themselves.
+
+    Several processes may look up and add at once without a lock, as long as the numbers they add
+    are 0, which is what an untouched slot holds; other numbers are entered before a second process
+    attaches. When two write to one slot, its id becomes that of one of them or half of each, which
+    is the id of no chunk: one that is there may be missed, and its chunk is stored twice, but none
+    is found that nobody added. ``len`` may be some too few meanwhile.
     """
 
-    def __init__(self, expected: int = 0) -> None:
-        slots = _SMALLEST
-        while slots * _FULL < expected:
-            slots *= 2
-        self._allocate(slots)
+    def __init__(self, expected: int = 0, levels: Levels | None = None) -> None:
+        if levels is None:
+            self.descriptor = reserve(expected)
+            weakref.finalize(self, os.close, self.descriptor)
+            levels = Levels(mmap.mmap(self.descriptor, 0))
+        self._levels = levels
+        self._header = levels.header
+        self._first = levels.all[0]
+        self._uncounted = 0
 
     @classmethod
-    def load(cls, path: Path) -> "ChunkTable":
+    def shared(cls, expected: int) -> Self:
+        """A table for this many ids and more. Others can attach to it by its ``descriptor``, as
+        long as this one is there.
+        """
+        return cls(max(expected, _SHARED))
+
+    @classmethod
+    def attach(cls, descriptor: int) -> Self:
+        """The table of another process. The descriptor may be closed afterwards.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        return cls(levels=Levels(mmap.mmap(descriptor, 0)))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
         """A table that ``save`` wrote, to be looked up only; it is mapped, not read.
 
         Raises:
             OSError: it is not there.
             ValueError: it is something else.
         """
-        with path.open("rb") as file:
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if len(memory) < _FOOTER.size:
-            raise ValueError("This is no table.")
-        table = object.__new__(cls)
-        magic, slots, table._used = _FOOTER.unpack(memory[-_FOOTER.size :])
-        whole = len(memory) == slots * _SLOT + _FOOTER.size
-        if magic != _MAGIC or not whole or slots & (slots - 1) or table._used > slots * _FULL + 1:
-            raise ValueError("This is no table.")
-        table._memory, table._mask, table._most = memory, slots - 1, slots
-        return table
+        return cls(levels=Levels.load(path))
 
     def save(self, file: BinaryIO) -> None:
         """Write it to a file."""
-        file.write(self._memory)
-        file.write(_FOOTER.pack(_MAGIC, self._mask + 1, self._used))
+        self._count()
+        file.write(self._levels.used())
 
     def __len__(self) -> int:
-        return self._used
+        return self._levels.counted() + self._uncounted
 
     def get(self, chunk_id: bytes) -> int | None:
         """The number of an id, or None when it is not there."""
-        place = self._find(chunk_id)
-        if self._memory[place : place + _ID] == _EMPTY:
-            return None
-        number: int = _VALUE.unpack_from(self._memory, place + _ID)[0]
-        return number
+        low, high = _unpack(chunk_id)
+        if not low:
+            low, high = high, low
+        # Level.find, written out here and below: its call would cost as much as all the rest.
+        ids, numbers, slots = self._first
+        at = low % slots * 2
+        while found := ids[at]:
+            if found == low and ids[at + 1] == high:
+                return numbers[at >> 1]
+            at += 2
+        level, at = self._find(low, high, at)
+        return level.numbers[at >> 1] if level.ids[at] else None
 
     def add(self, chunk_id: bytes, number: int) -> int | None:
         """Enter an id unless it is there: then its number is returned and stays as it was."""
-        place = self._find(chunk_id)
-        if self._memory[place : place + _ID] != _EMPTY:
-            found: int = _VALUE.unpack_from(self._memory, place + _ID)[0]
-            return found
-        self._put(place, chunk_id, number)
+        low, high = _unpack(chunk_id)
+        if not low:
+            low, high = high, low
+        ids, numbers, slots = self._first
+        at = low % slots * 2
+        while found := ids[at]:
+            if found == low and ids[at + 1] == high:
+                return numbers[at >> 1]
+            at += 2
+        level, at = self._find(low, high, at)
+        if level.ids[at]:
+            return level.numbers[at >> 1]
+        if level.is_end(at):
+            level, at = self._next(low)
+        if number:
+            level.numbers[at >> 1] = number
+        level.ids[at + 1] = high
+        level.ids[at] = low
+        self._uncounted += 1
+        if self._uncounted == _BATCH:
+            self._count()
         return None
 
-    def _put(self, place: int, chunk_id: bytes, number: int) -> None:
-        self._memory[place : place + _ID] = chunk_id
-        _VALUE.pack_into(self._memory, place + _ID, number)
-        self._used += 1
-        if self._used > self._most:
-            self._grow()
+    def contains_all(self, packed: bytes, stride: int, seen: bytearray | None = None) -> bool:
+        """Whether each of these ids is there: one begins at every ``stride`` bytes.
 
-    def _find(self, chunk_id: bytes) -> int:
-        memory, mask = self._memory, self._mask
-        slot = int.from_bytes(chunk_id[:8], "little") & mask
-        for _ in range(mask + 1):
-            place = slot * _SLOT
-            found = memory[place : place + _ID]
-            if found in (chunk_id, _EMPTY):
-                return place
-            slot = (slot + 1) & mask
-        raise ValueError("The table is full: it is damaged.")
+        The numbers of those that are there are marked in ``seen``.
+        """
+        ids, numbers, slots = self._first
+        for low, high in _every(stride)(packed):
+            at = low % slots * 2
+            while (found := ids[at]) and (found != low or ids[at + 1] != high):
+                at += 2
+            number = numbers[at >> 1] if found else self.get(_pack(low, high))
+            if number is None:
+                return False
+            if seen is not None:
+                seen[number] = 1
+        return True
 
-    def _allocate(self, slots: int) -> None:
-        self._memory = mmap.mmap(-1, slots * _SLOT)
-        self._mask = slots - 1
-        self._most = int(slots * _FULL)
-        self._used = 0
+    def _find(self, low: int, high: int, at: int) -> tuple[Level, int]:
+        """Where an id is that is not in the first level; ``at`` is its free slot there."""
+        level = self._first
+        if self._header[LEVEL_AT]:
+            self._levels.refresh()
+            for level in self._levels.all[1:]:
+                at = level.find(low, high)
+                if level.ids[at]:
+                    break
+        return level, at
 
-    def _grow(self) -> None:
-        old, slots = self._memory, self._mask + 1
-        self._allocate(slots * 2)
-        for place in range(0, slots * _SLOT, _SLOT):
-            chunk_id = old[place : place + _ID]
-            if chunk_id != _EMPTY:
-                new = self._find(chunk_id)
-                self._memory[new : new + _SLOT] = old[place : place + _SLOT]
-                self._used += 1
-        old.close()
+    def _next(self, low: int) -> tuple[Level, int]:
+        """A free slot in a new level, where the last one has a lump."""
+        while self._levels.extend(self._levels.last):
+            level = self._levels.all[-1]
+            at = level.find(low, 0)
+            if not level.is_end(at):
+                return level, at
+        raise ValueError("The table is full.")
+
+    def _count(self) -> None:
+        added, self._uncounted = self._uncounted, 0
+        self._levels.count(added)
+
+
+@cache
+def _every(stride: int) -> Callable[[bytes], Iterator[tuple[int, int]]]:
+    return struct.Struct(f"<QQ{stride - _ID}x").iter_unpack

@@ -11,9 +11,9 @@ from common.crypto.tokens import digest
 from common.db import borrowed, is_transient, transaction
 from common.errors import Forbidden, Unauthorized
 from common.service import Runtime
-from gateway.identity import session_store
+from gateway.identity import caller_store, session_store
 from gateway.identity.admitting import Access, CsrfFailed, StepUpRequired, check_admitted
-from gateway.identity.domain import Caller, Client, Permission
+from gateway.identity.domain import Caller, Client, Permission, Times
 from gateway.identity.refusals import Refusals
 from gateway.limits import store as limits
 from gateway.limits.domain import RateLimited, Verdict
@@ -57,7 +57,7 @@ class Admission:
         self.tally = Tally(runtime.pool, runtime.name)
         self.lockout = Lockout(settings)
         self._limiter = Limiter(runtime.pool, settings, self.tally)
-        self.times = session_store.Times(
+        self.times = Times(
             idle=timedelta(minutes=settings.security_session_timeout),
             life=timedelta(minutes=settings.security_session_lifetime),
             fresh=timedelta(minutes=settings.security_step_up_minutes),
@@ -125,9 +125,9 @@ class Admission:
             await self._enforce(known, client, counted)
         async with borrowed(self._runtime.pool) as connection:
             if token.startswith(KEY_PREFIX):
-                caller = await session_store.find_key_caller(connection, hashed, client, kind)
+                caller = await caller_store.find_key_caller(connection, hashed, client, kind)
             else:
-                caller = await session_store.find_caller(
+                caller = await caller_store.find_caller(
                     connection, hashed, self.times, client, kind
                 )
         if caller and caller.asked:
@@ -161,15 +161,21 @@ class Admission:
             )
             raise refused
 
-    async def still_here(self, caller: Caller) -> bool:
-        """Whether the caller's session is known to live, for answers that go on for long."""
+    async def still_admits(self, caller: Caller, access: Access) -> bool:
+        """Whether a route would admit the caller now as well, for answers that go on for long."""
         try:
             async with borrowed(self._runtime.pool) as connection:
-                return await session_store.still_lives(connection, caller, self.times)
+                now = await caller_store.find_again(connection, caller, self.times)
+            if now is None:
+                return False
+            check_admitted(access, now)
+        except Forbidden:
+            return False
         except Exception as error:
             if is_transient(error):
                 return False
             raise
+        return access.permission is None or now.may(access.permission)
 
     async def keep_house(self, every: float = 600.0, noted: float = NOTED_EVERY) -> None:
         """Remove now and then what no longer counts, and write down uses of permissions."""

@@ -51,3 +51,22 @@ async def take(
         session_id,
     )
     return data
+
+
+async def take_begun(
+    connection: Connection, kind: str, token: str
+) -> tuple[str | None, dict[str, Any] | None]:
+    """Whose session began it, and what was kept, once; what a session began ends with it.
+
+    Two times None if it is not there. For an answer that comes without the session's token: its
+    bearer has to be known otherwise.
+    """
+    row = await connection.fetchrow(
+        """
+        DELETE FROM challenges WHERE digest = $1 AND kind = $2 AND session_id IS NOT NULL
+        AND expires_at > now() RETURNING user_id::text, data
+        """,
+        digest(token),
+        kind,
+    )
+    return (row["user_id"], row["data"]) if row else (None, None)

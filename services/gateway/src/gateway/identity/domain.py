@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -60,6 +61,15 @@ class Client:
     user_agent: str
     method: str
     resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a session lives without a request and in all, and a factor counts as fresh."""
+
+    idle: timedelta
+    life: timedelta
+    fresh: timedelta
 
 
 class Limit(StrEnum):

@@ -12,7 +12,7 @@ from common.errors import Unauthorized
 from common.messages import Actor, uuid7
 from common.outbox import Context
 from common.service import Runtime
-from gateway.identity import session_store, store
+from gateway.identity import caller_store, session_store, store
 from gateway.identity.admission import Admission
 from gateway.identity.domain import (
     Caller,
@@ -27,7 +27,7 @@ from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt, account_of
 from gateway.passwords import Hashing, NewPasswords
 from gateway.passwords.domain import USED_BEFORE, Assessment
-from gateway.passwords.history import PasswordRefused
+from gateway.passwords.history import Judge, PasswordRefused
 from gateway.settings import IdentitySettings
 
 
@@ -51,6 +51,11 @@ class Identity(Admission):
         super().__init__(runtime, settings)
         self._hashing = Hashing(settings)
         self._new_passwords = NewPasswords(settings, self._hashing)
+
+    @property
+    def judge(self) -> Judge:
+        """What is wrong with a password."""
+        return self._new_passwords.judge
 
     def close(self) -> None:
         """Take no more passwords; what is being hashed ends by itself."""
@@ -144,7 +149,7 @@ class Identity(Admission):
         )
         keep = self._settings.security_max_sessions
         await session_store.end_oldest_sessions(connection, user_id, self.times, keep)
-        caller = await session_store.find_caller(connection, digest(token), self.times, client)
+        caller = await caller_store.find_caller(connection, digest(token), self.times, client)
         if caller is None:
             raise WrongCredentials
         data = {"login_method": method, "user_name": caller.name}
@@ -162,7 +167,7 @@ class Identity(Admission):
             await self._prove(context, caller, method, digest(token), second_factor=True)
             keep = self._settings.security_max_sessions
             await session_store.end_oldest_sessions(context.conn, caller.user_id, self.times, keep)
-            found = await session_store.find_caller(
+            found = await caller_store.find_caller(
                 context.conn, digest(token), self.times, caller.client
             )
         if found is None:

@@ -1,8 +1,7 @@
-"""Codes that change with time (RFC 6238), and codes for when the device is gone."""
+"""Codes that change with time (RFC 6238)."""
 
 import hmac
 import re
-import secrets
 from datetime import datetime
 
 import pyotp
@@ -10,9 +9,6 @@ import pyotp
 STEP = 30
 WINDOW = 1
 """Steps before and after now that count: clocks differ, and people type slowly."""
-RECOVERY_CODES = 10
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-_GROUPS, _LENGTH = 4, 4
 
 
 def new_secret() -> str:
@@ -33,16 +29,3 @@ def step_of(secret: str, code: str, now: datetime, after: int) -> int | None:
     steps = range(current - WINDOW, current + WINDOW + 1)
     right = [step for step in steps if hmac.compare_digest(generator.at(step).encode(), given)]
     return next((step for step in right if step > after), None)
-
-
-def new_recovery_codes() -> list[str]:
-    """Codes of 79 bits each, each good for one time."""
-    return [
-        "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)) for _ in range(_GROUPS))
-        for _ in range(RECOVERY_CODES)
-    ]
-
-
-def plain(recovery_code: str) -> str:
-    """A recovery code as it is compared, however it was typed."""
-    return re.sub(r"[\s-]", "", recovery_code).lower()

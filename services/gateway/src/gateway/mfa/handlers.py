@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.crypto.tokens import digest
 from common.db import borrowed, transaction
 from common.errors import Conflict, NotFound
 from common.outbox import Context
@@ -15,8 +14,10 @@ from gateway.identity.domain import Caller, WrongFactor
 from gateway.identity.handlers import Identity, NewSession
 from gateway.identity.refusals import audit
 from gateway.mfa import store
-from gateway.mfa.domain import new_recovery_codes, new_secret, plain, step_of, uri_of
+from gateway.mfa.domain import new_secret, step_of, uri_of
 from gateway.mfa.sealing import Sealing
+from gateway.recovery import handlers as recovery
+from gateway.recovery import store as codes
 
 
 class AlreadySetUp(Conflict):
@@ -75,9 +76,11 @@ class Factors:
         if found.confirmed:
             raise AlreadySetUp
         await self._check_code(caller, code)
-        codes = await self._renew_codes(caller, "mfa_enabled")
+        async with self._runtime.transaction(caller.actor()) as context:
+            made = await recovery.renew(context, caller)
+            await _audit(context, caller, "mfa_enabled", caller.user_id)
         await self._identity.refresh(caller, "totp", second_factor=True)
-        return codes
+        return made
 
     async def complete(self, caller: Caller, proof: Proof) -> NewSession:
         """The second factor of a login: the session is good from now on, under a new token.
@@ -104,16 +107,21 @@ class Factors:
             method, second = await self._check_second(caller, proof), True
         await self._identity.refresh(caller, method, second_factor=second)
 
-    async def new_codes(self, caller: Caller, proof: Proof) -> list[str]:
+    async def new_codes(self, caller: Caller, proof: Proof | None) -> list[str]:
         """New recovery codes, for a second factor; the former ones are worth nothing."""
-        await self._check_second(caller, proof)
-        return await self._renew_codes(caller, "recovery_codes_renewed")
+        await self._check_given(caller, proof)
+        async with self._runtime.transaction(caller.actor()) as context:
+            return await recovery.renew(context, caller)
 
-    async def disable(self, caller: Caller, proof: Proof) -> None:
-        """Take the caller's authenticator away, for a second factor."""
-        await self._check_second(caller, proof)
+    async def disable(self, caller: Caller, proof: Proof | None) -> None:
+        """Take the caller's authenticator away, for a second factor.
+
+        Recovery codes go with the last one.
+        """
+        await self._check_given(caller, proof)
         async with self._runtime.transaction(caller.actor()) as context:
             await store.remove_totp(context.conn, caller.user_id)
+            await codes.remove_with_last_factor(context.conn, caller.user_id)
             await _audit(context, caller, "mfa_disabled", caller.user_id)
 
     async def reset(self, caller: Caller, user_id: str) -> None:
@@ -134,6 +142,15 @@ class Factors:
             await store.remove_everything(context.conn, user_id)
             await session_store.end_sessions(context.conn, user_id)
             await _audit(context, caller, "mfa_reset", user_id)
+
+    async def _check_given(self, caller: Caller, proof: Proof | None) -> None:
+        """Refuse whoever gives no second factor now. Who has a passkey gave one for this session:
+        nothing else makes it fresh.
+        """
+        if proof is not None:
+            await self._check_second(caller, proof)
+        elif not (await self.standing(caller)).passkeys:
+            raise WrongFactor("Give a code of the authenticator, or a recovery code.")
 
     async def _check_second(self, caller: Caller, proof: Proof) -> str:
         if proof.recovery_code:
@@ -159,19 +176,9 @@ class Factors:
     async def _check_recovery_code(self, caller: Caller, code: str) -> None:
         async with self._identity.attempt(caller, "recovery code"):
             async with transaction(self._runtime.pool) as connection:
-                taken = await store.use_recovery_code(
-                    connection, caller.user_id, digest(plain(code))
-                )
+                taken = await codes.use(connection, caller.user_id, recovery.digest_of(code))
             if not taken:
                 raise WrongFactor
-
-    async def _renew_codes(self, caller: Caller, event: str) -> list[str]:
-        codes = new_recovery_codes()
-        async with self._runtime.transaction(caller.actor()) as context:
-            digests = [digest(plain(code)) for code in codes]
-            await store.replace_recovery_codes(context.conn, caller.user_id, digests)
-            await _audit(context, caller, event, caller.user_id)
-        return codes
 
 
 async def _audit(context: Context, caller: Caller, event: str, user_id: str) -> None:

@@ -90,18 +90,27 @@ async def confirm_totp(body: Confirmation, caller: TheCaller, factors: TheFactor
     responses=error_answers(423),
 )
 @session(fresh=True)
-async def take_totp_away(body: SecondFactor, caller: TheCaller, factors: TheFactors) -> None:
-    """Take one's authenticator away, by a code of it or a recovery code."""
-    await factors.disable(caller, body.proof())
+async def take_totp_away(
+    caller: TheCaller, factors: TheFactors, body: SecondFactor | None = None
+) -> None:
+    """Take one's authenticator away, by a code of it or a recovery code.
+
+    Who has a passkey, and has given it just now, needs neither.
+    """
+    await factors.disable(caller, body.proof() if body else None)
 
 
 @router.post("/api/auth/mfa/recovery-codes", status_code=201, responses=error_answers(423))
 @session(fresh=True)
 async def renew_recovery_codes(
-    body: SecondFactor, caller: TheCaller, factors: TheFactors
+    caller: TheCaller, factors: TheFactors, body: SecondFactor | None = None
 ) -> RecoveryCodes:
-    """Make new recovery codes; the former ones are worth nothing."""
-    return RecoveryCodes(recovery_codes=await factors.new_codes(caller, body.proof()))
+    """Make new recovery codes; the former ones are worth nothing.
+
+    By a code or one of the former. Who has a passkey, and has given it just now, needs neither.
+    """
+    made = await factors.new_codes(caller, body.proof() if body else None)
+    return RecoveryCodes(recovery_codes=made)
 
 
 @router.delete(

@@ -1,6 +1,5 @@
-"""SQL about time-based codes and recovery codes."""
+"""SQL about time-based codes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.db import Connection
@@ -89,43 +88,10 @@ async def use_step(connection: Connection, user_id: str, sealed: str, step: int)
     return taken is not None
 
 
-async def use_recovery_code(connection: Connection, user_id: str, digest: bytes) -> bool:
-    """Take a recovery code, once."""
-    taken = await connection.fetchval(
-        """
-        UPDATE recovery_codes SET used_at = now()
-        WHERE user_id = $1 AND code_digest = $2 AND used_at IS NULL RETURNING user_id
-        """,
-        user_id,
-        digest,
-    )
-    return taken is not None
-
-
-async def replace_recovery_codes(
-    connection: Connection, user_id: str, digests: Sequence[bytes]
-) -> None:
-    """Keep these recovery codes and no others."""
-    await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
-    await connection.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
-    await connection.execute(
-        "INSERT INTO recovery_codes (user_id, code_digest) SELECT $1, unnest($2::bytea[])",
-        user_id,
-        digests,
-    )
-
-
 async def remove_totp(connection: Connection, user_id: str) -> bool:
-    """Forget the user's authenticator; recovery codes go with the last factor."""
+    """Forget the user's authenticator, and say whether there was one."""
     removed = await connection.fetchval(
         "DELETE FROM totp WHERE user_id = $1 RETURNING user_id", user_id
-    )
-    await connection.execute(
-        """
-        DELETE FROM recovery_codes WHERE user_id = $1
-        AND NOT EXISTS (SELECT FROM passkeys WHERE user_id = $1)
-        """,
-        user_id,
     )
     return removed is not None
 

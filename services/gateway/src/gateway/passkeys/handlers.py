@@ -14,7 +14,9 @@ from gateway.identity.handlers import Identity, NewSession
 from gateway.identity.refusals import audit
 from gateway.passkeys import store
 from gateway.passkeys.ceremony import Ceremony, PasskeyRefused, credential_id_of
-from gateway.passkeys.store import Passkey
+from gateway.passkeys.store import OnlyByProvider, Passkey
+from gateway.recovery import handlers as recovery
+from gateway.recovery.store import remove_with_last_factor
 
 CHALLENGE = 32
 REGISTRATION, LOGIN, PROOF = "passkey-registration", "passkey-login", "passkey-proof"
@@ -47,8 +49,10 @@ class Passkeys:
 
     async def register(
         self, caller: Caller, token: str, name: str, credential: dict[str, Any]
-    ) -> Passkey:
+    ) -> tuple[Passkey, list[str]]:
         """Keep the passkey that the device has made. It is a second factor from now on.
+
+        With it come recovery codes, unless the caller has some left.
 
         Raises:
             PasskeyRefused: nothing was asked, or the answer does not hold.
@@ -67,8 +71,9 @@ class Passkeys:
                 made.sign_count,
             )
             await _audit(context, caller, "passkey_added", passkey.id)
+            codes = await recovery.ensure(context, caller)
         await self._identity.refresh(caller, "passkey", second_factor=True)
-        return passkey
+        return passkey, codes
 
     async def begin_login(self) -> Begun:
         """What to ask of anybody's device: it says by itself whose it is."""
@@ -83,23 +88,31 @@ class Passkeys:
 
         Raises:
             WrongCredentials: no passkey here has signed what was asked.
+            OnlyByProvider: the user has to log in at the provider.
         """
-        passkey: Passkey | None = None
         try:
             challenge = await self._take(LOGIN, token, None)
             passkey = await self._signed(credential, challenge)
             actor = Actor(user=passkey.user_id, address=client.address)
             async with self._runtime.transaction(actor) as context:
+                await store.check_opens(context.conn, passkey.user_id)
                 return await self._identity.begin(
                     context, passkey.user_id, client, "passkey", second_factor=True
                 )
         except PasskeyRefused as error:
-            async with self._runtime.transaction(Actor(address=client.address)) as context:
-                data = {"login_method": "passkey"}
-                await audit(
-                    context, "login_attempt", client, success=False, risk_level="medium", data=data
-                )
+            await self._record_failure(client)
             raise WrongCredentials from error
+        except OnlyByProvider:
+            await self._record_failure(client)
+            raise
+
+    async def _record_failure(self, client: Client) -> None:
+        self._identity.tally.note("failed_login_attempts")
+        async with self._runtime.transaction(Actor(address=client.address)) as context:
+            data = {"login_method": "passkey"}
+            await audit(
+                context, "login_attempt", client, success=False, risk_level="medium", data=data
+            )
 
     async def begin_proof(self, caller: Caller) -> Begun:
         """What to ask of the caller's device, as a second or a fresh factor."""
@@ -132,13 +145,14 @@ class Passkeys:
         return await self._identity.complete(caller, "passkey")
 
     async def remove(self, caller: Caller, passkey_id: str) -> None:
-        """Forget one of the caller's passkeys.
+        """Forget one of the caller's passkeys; recovery codes go with the last factor.
 
         Raises:
             NotFound: there is none.
         """
         async with self._runtime.transaction(caller.actor()) as context:
             await store.delete(context.conn, caller.user_id, passkey_id)
+            await remove_with_last_factor(context.conn, caller.user_id)
             await _audit(context, caller, "passkey_removed", passkey_id)
 
     async def _take(self, kind: str, token: str, session_id: str | None) -> bytes:

@@ -99,6 +99,14 @@ class PasskeyAnswer(BaseModel):
         )
 
 
+class MadePasskey(PasskeyAnswer):
+    """A new passkey; recovery codes come with it unless there are some left."""
+
+    recovery_codes: list[str] = Field(
+        description="Each for one time; shown this once.", examples=[["k7xm-2fqa-p9wd-h4tz"]]
+    )
+
+
 class PasskeysAnswer(BaseModel):
     """The passkeys of a user, oldest first."""
 
@@ -124,10 +132,10 @@ async def begin_registration(caller: TheCaller, passkeys: ThePasskeys) -> Asked:
 
 @router.post("", status_code=201, responses=error_answers(409))
 @session(fresh=True, limits=[Limit.ENROLMENT])
-async def register(body: NewPasskey, caller: TheCaller, passkeys: ThePasskeys) -> PasskeyAnswer:
+async def register(body: NewPasskey, caller: TheCaller, passkeys: ThePasskeys) -> MadePasskey:
     """Keep a passkey that was made. From now on every login by password asks for a factor more."""
-    made = await passkeys.register(caller, body.token, body.name, body.credential)
-    return PasskeyAnswer.of(made)
+    made, codes = await passkeys.register(caller, body.token, body.name, body.credential)
+    return MadePasskey(**PasskeyAnswer.of(made).model_dump(), recovery_codes=codes)
 
 
 @router.delete(

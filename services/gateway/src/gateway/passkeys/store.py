@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from common.db import Connection
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, Forbidden, NotFound
 
 MOST = 20
 
@@ -22,6 +22,12 @@ class TooManyPasskeys(Conflict):
     """There are as many passkeys as a user may have: remove one first."""
 
     code = "too_many_passkeys"
+
+
+class OnlyByProvider(Forbidden):
+    """This user logs in at the organisation's provider; a passkey is the second factor there."""
+
+    code = "only_by_provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ async def use(connection: Connection, passkey: Passkey, sign_count: int) -> bool
 
 
 async def delete(connection: Connection, user_id: str, passkey_id: str) -> None:
-    """Forget a passkey of this user; recovery codes go with the last factor.
+    """Forget a passkey of this user.
 
     Raises:
         NotFound: there is none.
@@ -126,11 +132,17 @@ async def delete(connection: Connection, user_id: str, passkey_id: str) -> None:
     )
     if gone is None:
         raise NotFound("There is no such passkey.")
-    await connection.execute(
-        """
-        DELETE FROM recovery_codes WHERE user_id = $1
-        AND NOT EXISTS (SELECT FROM passkeys WHERE user_id = $1)
-        AND NOT EXISTS (SELECT FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL)
-        """,
-        user_id,
-    )
+
+
+async def check_opens(connection: Connection, user_id: str) -> None:
+    """Refuse a user who may not log in by a passkey alone.
+
+    About whom a provider decides, it has to be asked at every login.
+
+    Raises:
+        OnlyByProvider: the user is such a one.
+    """
+    if not await connection.fetchval(
+        "SELECT oidc_subject IS NULL OR oidc_linked FROM users WHERE id = $1", user_id
+    ):
+        raise OnlyByProvider

@@ -1,12 +1,21 @@
-"""New passwords: judged by the policy and against those before them."""
+"""New passwords: judged by the policy, against breaches and against those before them."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from common.crypto.passwords import LONGEST
 from common.db import Connection
 from common.errors import Invalid
 from gateway.passwords import store
-from gateway.passwords.domain import USED_BEFORE, Assessment, Policy, assess
+from gateway.passwords.breached import HashFile, listed
+from gateway.passwords.domain import (
+    BREACHED,
+    TOO_LONG,
+    USED_BEFORE,
+    Assessment,
+    Policy,
+    assess,
+)
 from gateway.passwords.hashing import Hashing
 
 
@@ -25,6 +34,8 @@ class PolicySettings(Protocol):
     def security_require_special(self) -> bool: ...
     @property
     def security_password_history(self) -> int: ...
+    @property
+    def security_breached_passwords_file(self) -> Path | None: ...
 
 
 class PasswordRefused(Invalid):
@@ -53,16 +64,45 @@ def policy_of(settings: PolicySettings) -> Policy:
     )
 
 
+class Judge:
+    """What is wrong with a password, whoever wants to take it. Slow, and reads files.
+
+    Raises:
+        Invalid: the operator's file of breached passwords is none.
+    """
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self.policy = policy_of(settings)
+        path = settings.security_breached_passwords_file
+        self._file = HashFile(path) if path else None
+        if self._file is not None:
+            self._file.check()
+
+    def assess(self, password: str, user_name: str = "") -> Assessment:
+        """Judge a password by the policy and against known breaches.
+
+        Raises:
+            Unavailable: the operator's file cannot be read any more.
+        """
+        found = assess(password, self.policy, user_name)
+        if TOO_LONG in found.errors:
+            return found
+        if listed(password) or (self._file is not None and password in self._file):
+            found.errors.append(BREACHED)
+        return found
+
+
 class NewPasswords:
     """Which password a user may take."""
 
     def __init__(self, settings: PolicySettings, hashing: Hashing) -> None:
-        self.policy = policy_of(settings)
+        self.judge = Judge(settings)
+        self.policy = self.judge.policy
         self._hashing = hashing
 
     async def assess(self, password: str, user_name: str = "") -> Assessment:
         """Judge a password, without those before it."""
-        return await self._hashing.in_thread(assess, password, self.policy, user_name)
+        return await self._hashing.in_thread(self.judge.assess, password, user_name)
 
     async def check_new_password(
         self, connection: Connection, user_id: str, user_name: str, password: str

@@ -19,8 +19,6 @@ from gateway.identity.access import (
 )
 from gateway.identity.domain import Permission
 from gateway.limits.domain import Kind
-from gateway.passwords.domain import assess
-from gateway.passwords.history import policy_of
 from gateway.platform import ThePlatform
 from gateway.security.schemas import (
     ApiKey,
@@ -75,12 +73,11 @@ async def show_statistics(
 @router.post("/validate/password")
 @session(keys=True)
 async def validate_password(
-    body: PasswordRequest, platform: ThePlatform
+    body: PasswordRequest, identity: TheIdentity
 ) -> Enveloped[PasswordReport]:
     """Judge a password by the policy. It is not kept; whether it was used before is not said."""
-    policy = policy_of(platform.settings)
     password = body.password.get_secret_value()
-    found = await asyncio.to_thread(assess, password, policy, body.user_name)
+    found = await asyncio.to_thread(identity.judge.assess, password, body.user_name)
     report = PasswordReport(
         valid=found.valid,
         errors=found.errors,

@@ -26,7 +26,7 @@ async def events(
 ) -> AsyncIterator[bytes]:
     """What a stream sends: ``first``, then events, and a comment in each silence.
 
-    It ends with a comment that says why: the session is over, the listener was too slow, the
+    It ends with a comment that says why: access is over, the listener was too slow, the
     stream is an hour old, the server stops. Clients connect again after three seconds.
     """
     clock = asyncio.get_running_loop().time
@@ -43,7 +43,7 @@ async def events(
             if clock() - begin >= longest:
                 listener.end("this stream is old, connect again")
             if not await allowed():
-                listener.end("the session has ended")
+                listener.end("access has ended")
         if event is None or listener.ended is not None:
             yield f": {listener.ended}\n\n".encode()
             return

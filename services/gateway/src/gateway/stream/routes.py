@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from common.web import error_answers
 from gateway.identity.access import TheCaller, TheIdentity, guarded_router, needs
+from gateway.identity.admitting import Access
 from gateway.identity.domain import Permission
 from gateway.operations.handlers import find
 from gateway.operations.routes import OperationAnswer
@@ -51,6 +52,9 @@ async def _listener(
         yield listener
 
 
+READS = Access(permission=Permission.BACKUPS_READ)
+
+
 @router.get("/stream", response_class=Response, responses=STREAM)
 @needs(Permission.BACKUPS_READ)
 async def stream_events(
@@ -67,8 +71,9 @@ async def stream_events(
 
     Progress is stored nowhere, so there is nothing to resume: `Last-Event-ID` is not read. After a
     reconnect the first event, or the lists, tell what was missed. Lists may lag a moment behind an
-    event. A client that does not read fast enough is let go with a final comment, as is one whose
-    session has ended; listening does not keep a session alive.
+    event. A client that does not read fast enough is let go with a final comment. So is, within 15
+    seconds, one whose session or key has ended or may not read any more; listening does not keep a
+    session alive.
     """
     first = []
     if listener.operation is not None:
@@ -76,6 +81,6 @@ async def stream_events(
         first = [frame("operation", OperationAnswer.of(operation).model_dump(mode="json"))]
 
     async def allowed() -> bool:
-        return await identity.still_here(caller)
+        return await identity.still_admits(caller, READS)
 
     return EventStream(events(listener, first, allowed), listener)

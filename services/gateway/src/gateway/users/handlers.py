@@ -11,7 +11,7 @@ from common.errors import Conflict, Unauthorized
 from common.messages import uuid7
 from common.outbox import Context
 from common.service import Runtime
-from gateway.identity import session_store
+from gateway.identity import caller_store, session_store
 from gateway.identity import store as identities
 from gateway.identity.change_store import (
     ADMINISTRATOR,
@@ -137,7 +137,7 @@ class Accounts:
         async with self._runtime.transaction(caller.actor()) as context:
             # A reset in between has ended this session, and its password is the one that counts.
             await serialize(context.conn)
-            if not await session_store.still_lives(context.conn, caller, self._identity.times):
+            if not await caller_store.find_again(context.conn, caller, self._identity.times):
                 raise Unauthorized
             await store.set_password(context.conn, caller.user_id, stored, must_change=False)
             await self._identity.remember_password(context.conn, caller.user_id, stored)

@@ -102,6 +102,7 @@ class UserAnswer(BaseModel):
     has_password: bool
     second_factor: bool = Field(description="Whether a code or a passkey is set up.")
     external: bool = Field(description="Whether a provider of OpenID Connect knows the user.")
+    linked: bool = Field(description="Whether by a link, which leaves the roles to this place.")
 
     @classmethod
     def of(cls, account: Account) -> "UserAnswer":

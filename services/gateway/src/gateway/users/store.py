@@ -30,6 +30,7 @@ class Account:
     has_password: bool
     second_factor: bool
     external: bool
+    linked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Use:
 _ACCOUNT = """
 SELECT u.id::text, u.name, u.created_at, u.last_login_at, u.disabled_at, u.must_change_password,
     u.password_hash IS NOT NULL AS has_password, u.oidc_subject IS NOT NULL AS external,
+    u.oidc_linked AS linked,
     EXISTS (SELECT FROM totp t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL)
     OR EXISTS (SELECT FROM passkeys p WHERE p.user_id = u.id) AS second_factor,
     ARRAY(SELECT role FROM user_roles ur WHERE ur.user_id = u.id ORDER BY role) AS roles

@@ -54,6 +54,9 @@ def backup(
     read_all: Annotated[
         bool, typer.Option("--no-cache", help="Read files that look unchanged, too.")
     ] = False,
+    level: Annotated[
+        int, typer.Option(min=1, max=19, help="Of zstd: higher is smaller and slower.")
+    ] = 3,
     key_file: KeyFile = None,
     as_json: console.AsJson = False,
 ) -> None:
@@ -70,6 +73,7 @@ def backup(
             exclude=exclude or (),
             report=report,
             cache=None if read_all else cache_folder(),
+            level=level,
         )
     warnings = [each for texts in info.warnings.values() for each in texts]
     _show(info, as_json=as_json, warnings=warnings)

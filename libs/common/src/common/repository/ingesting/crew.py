@@ -138,7 +138,7 @@ class Crew:
             ours, theirs = socket.socketpair()
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", _PROGRAM],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={name: value for name, value in os.environ.items() if name in _INHERITED},
             )

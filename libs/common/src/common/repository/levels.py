@@ -1,0 +1,133 @@
+"""The memory of a table of chunks: a sparse block, reserved at once and never moved."""
+
+import mmap
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+_FULL = 0.6
+_SMALLEST = 2**16
+_LARGEST = 2**36
+_TAIL = 1024
+"""Slots behind the last home of a level, so that nothing wraps around. The very last stays free."""
+
+_MOST = 64
+_HEADER = 4096
+_MAGIC = int.from_bytes(b"SRTABLE2", "little")
+_MAGIC_AT, _SLOTS_AT, _LEVELS_AT, LEVEL_AT, _COUNTS_AT = range(5)
+_ID, _SLOT = 16, 24
+
+
+class Level(NamedTuple):
+    """The two words of each id, and the numbers. The first word of a free slot is 0."""
+
+    ids: memoryview
+    numbers: memoryview
+    slots: int
+
+    def find(self, low: int, high: int) -> int:
+        """Where the first word of an id is, or the free slot where it is not."""
+        ids, at = self.ids, low % self.slots * 2
+        while found := ids[at]:
+            if found == low and ids[at + 1] == high:
+                return at
+            at += 2
+        return at
+
+    def is_end(self, at: int) -> bool:
+        """Whether that is the last slot, which must stay free."""
+        return at >= len(self.ids) - 2
+
+
+class Levels:
+    """A header, and levels of which each has twice the slots of the one before.
+
+    ``all`` are those in use; other processes may have begun more: see ``refresh``.
+    """
+
+    def __init__(self, memory: mmap.mmap, *, whole: bool = True) -> None:
+        if len(memory) < _HEADER:
+            raise ValueError("This is no table.")
+        self.view = memoryview(memory)
+        self.header: memoryview = self.view[:_HEADER].cast("Q")
+        magic, self._slots, self._most, level = self.header[:_COUNTS_AT]
+        if magic != _MAGIC or not self._slots or not level < self._most <= _MOST:
+            raise ValueError("This is no table.")
+        if len(memory) != _end(self._slots, self._most if whole else level + 1):
+            raise ValueError("This is no table.")
+        self.all: list[Level] = []
+        self.refresh()
+        if any(level.ids[-2] for level in self.all):
+            raise ValueError("This table is damaged: a search in it may have no end.")
+
+    @classmethod
+    def load(cls, path: Path) -> "Levels":
+        """Those that a file holds, to be looked up only. Raises ``OSError`` or ``ValueError``."""
+        with path.open("rb") as file:
+            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), whole=False)
+
+    @property
+    def last(self) -> int:
+        """The number of the level that takes new ids."""
+        return self.header[LEVEL_AT]
+
+    def refresh(self) -> None:
+        """Take up the levels that others have begun."""
+        for number in range(len(self.all), self.last + 1):
+            start, end = _end(self._slots, number), _end(self._slots, number + 1)
+            border = start + (end - start) // _SLOT * _ID
+            ids, numbers = self.view[start:border].cast("Q"), self.view[border:end].cast("Q")
+            self.all.append(Level(ids, numbers, self._slots << number))
+
+    def extend(self, beyond: int) -> bool:
+        """Begin another level than this one, unless that is done or there is room for no more."""
+        if beyond + 1 >= self._most:
+            return False
+        self.header[LEVEL_AT] = max(self.last, beyond + 1)
+        self.refresh()
+        return True
+
+    def count(self, added: int) -> None:
+        """Note that so many ids were added, and begin a level when the last one is full."""
+        level = self.last
+        self.header[_COUNTS_AT + level] += added
+        if self.header[_COUNTS_AT + level] > (self._slots << level) * _FULL:
+            self.extend(level)
+
+    def counted(self) -> int:
+        """How many ids there are."""
+        return sum(self.header[_COUNTS_AT : _COUNTS_AT + self.last + 1])
+
+    def used(self) -> memoryview:
+        """The part of the block that is in use."""
+        return self.view[: _end(self._slots, self.last + 1)]
+
+
+def reserve(expected: int) -> int:
+    """A file without a name for that many ids and many more; it takes no memory before its pages
+    are written, and is gone with its last descriptor.
+    """
+    slots = max(_SMALLEST, int(expected / _FULL) + 1)
+    slots += slots % 2  # so that no id crosses a cache line
+    levels = 2
+    while _end(slots, levels) < _LARGEST:
+        levels += 1
+    descriptor = _unnamed_file()
+    os.ftruncate(descriptor, _end(slots, levels))
+    header = b"".join(word.to_bytes(8, "little") for word in (_MAGIC, slots, levels))
+    os.pwrite(descriptor, header, 0)
+    return descriptor
+
+
+def _end(slots: int, levels: int) -> int:
+    """Where the first ``levels`` levels end."""
+    return _HEADER + _SLOT * (slots * ((1 << levels) - 1) + levels * _TAIL)
+
+
+def _unnamed_file() -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor: int = os.memfd_create("chunks")
+        return descriptor
+    with tempfile.TemporaryFile() as file:
+        return os.dup(int(file.fileno()))

@@ -1,0 +1,1 @@
+"""Codes for when every device with a second factor is gone."""

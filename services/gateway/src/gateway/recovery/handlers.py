@@ -1,0 +1,35 @@
+"""Making recovery codes; each time it is audited."""
+
+from common.crypto.tokens import digest
+from common.outbox import Context
+from gateway.identity.domain import Caller
+from gateway.identity.refusals import audit
+from gateway.recovery import store
+from gateway.recovery.domain import new_recovery_codes, plain
+
+
+def digest_of(code: str) -> bytes:
+    """What is kept of a code, however it was typed."""
+    return digest(plain(code))
+
+
+async def renew(context: Context, caller: Caller) -> list[str]:
+    """New codes of the caller; the former ones are worth nothing."""
+    codes = new_recovery_codes()
+    await store.replace(context.conn, caller.user_id, [digest_of(code) for code in codes])
+    await audit(
+        context,
+        "recovery_codes_renewed",
+        caller.client,
+        entity_type="user",
+        entity_id=caller.user_id,
+        risk_level="high",
+    )
+    return codes
+
+
+async def ensure(context: Context, caller: Caller) -> list[str]:
+    """New codes if the caller has none left, with the first second factor; else none."""
+    if await store.any_left(context.conn, caller.user_id):
+        return []
+    return await renew(context, caller)

@@ -1,0 +1,123 @@
+"""What is asked of us, and how near a set of rounds comes to it."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.compare import FIRST, LIMIT, UNCHANGED
+from bench.peers import OURS
+
+SIZE, CPU = 1.02, 0.5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The median of some rounds, and how far they were apart."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Figure":
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Measured:
+    """One data set's rounds, by phase and program."""
+
+    def __init__(self, name: str, found: dict[str, Any]) -> None:
+        self.name, self._rounds = name, found["rounds"]
+        self.versions, self.machine, self.date = (
+            found["versions"], found["machine"], found["measured"],
+        )  # fmt: skip
+
+    @property
+    def rounds(self) -> int:
+        return len(self._rounds)
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases of the programs, in order."""
+        return [phase for phase in self._rounds[0]["costs"] if phase != LIMIT]
+
+    def programs(self, phase: str) -> list[str]:
+        """Who was measured in a phase: ourselves first, then the peers, then the rest."""
+        found = self._rounds[0]["costs"].get(phase, {})
+        return sorted(found, key=lambda name: (not name.startswith(OURS), name != "restic", name))
+
+    @property
+    def peers(self) -> list[str]:
+        return [name for name in self.programs(FIRST) if not name.startswith(OURS)]
+
+    def figure(self, phase: str, program: str, what: str) -> Figure:
+        """Of ``wall``, ``cpu``, ``memory`` or ``others``."""
+        costs = [found["costs"].get(phase, {}).get(program) for found in self._rounds]
+        return Figure.of([cost[what] for cost in costs if cost])
+
+    def size(self, program: str) -> float:
+        """Bytes of the repository after the unchanged backup."""
+        sizes: list[int] = [found["sizes"][program] for found in self._rounds]
+        return statistics.median(sizes)
+
+    @property
+    def data(self) -> dict[str, int]:
+        """Files and bytes of the tree as it was restored."""
+        found: dict[str, int] = self._rounds[0]["data"]
+        return found
+
+    def disturbance(self) -> float:
+        """The largest share of the two processors that anything else had during a command."""
+        shares: list[float] = [
+            cost["others"] / max(cost["wall"], 0.5)
+            for found in self._rounds
+            for by_program in found["costs"].values()
+            for cost in by_program.values()
+        ]
+        return statistics.quantiles(shares, n=10)[-1] if len(shares) > 1 else max(shares)
+
+    def wall_ratio(self, phase: str) -> float | None:
+        """Our time to that of the fastest peer."""
+        peers = [self.figure(phase, name, "wall").median for name in self.peers]
+        return self.figure(phase, OURS, "wall").median / min(peers) if peers else None
+
+    def cpu_ratio(self, phase: str) -> float | None:
+        """Our CPU seconds to restic's."""
+        if "restic" not in self.peers:
+            return None
+        theirs = self.figure(phase, "restic", "cpu").median
+        return self.figure(phase, OURS, "cpu").median / theirs
+
+    def size_ratio(self) -> float | None:
+        """Our repository to the smallest of the peers'."""
+        peers = [self.size(name) for name in self.peers]
+        return self.size(OURS) / min(peers) if peers else None
+
+
+def wall_bar(name: str, phase: str) -> float:
+    """The largest ratio that is good enough."""
+    strict = phase == UNCHANGED or (name, phase) == ("mixed", FIRST)
+    return 0.4 if strict else 0.5
+
+
+def memory_bar(name: str) -> float:
+    """The most memory in MB that is good enough."""
+    return 450 if name == "tiny-1m" else 300
+
+
+def missed(measured: Measured) -> Iterator[str]:
+    """Every bar that is not reached, as a sentence."""
+    for phase in measured.phases:
+        where, bar = f"{measured.name}, {phase}", wall_bar(measured.name, phase)
+        wall, cpu = measured.wall_ratio(phase), measured.cpu_ratio(phase)
+        memory = measured.figure(phase, OURS, "memory").median
+        if wall is not None and wall > bar:
+            yield f"{where}: {wall:.2f} of the faster peer's time (bar {bar:.2f})"
+        if cpu is not None and cpu > CPU:
+            yield f"{where}: {cpu:.2f} of restic's CPU seconds (bar {CPU:.2f})"
+        if memory > memory_bar(measured.name):
+            yield f"{where}: {memory:.0f} MB of memory (bar {memory_bar(measured.name):.0f})"
+    size = measured.size_ratio()
+    if size is not None and size > SIZE:
+        yield f"{measured.name}: a repository of {size:.3f} of the smaller peer's (bar {SIZE})"

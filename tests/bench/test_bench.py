@@ -1,0 +1,87 @@
+"""What the figures rest on: the same data everywhere, all processes counted, honest tables."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import bars, chart, datasets, report
+
+_CHILD = "import time; held = bytearray(b'x' * 40_000_000); time.sleep(0.3)"
+_PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {_CHILD!r}])"
+_MEASURE = """
+import json, sys
+from bench.measure import Command, MeasuredCommandFailed, run
+try:
+    cost = run(Command(sys.argv[2:]), timeout=float(sys.argv[1]))
+    print(json.dumps([cost.wall, cost.cpu, cost.memory]))
+except MeasuredCommandFailed:
+    print("[]")
+"""
+
+
+def _digest(tree: Path) -> str:
+    files = sorted(path for path in tree.rglob("*") if path.is_file())
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(str(path.relative_to(tree)).encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
+def test_the_data_is_the_same_everywhere(tmp_path: Path) -> None:
+    """Lost: figures of two machines that can be compared."""
+    datasets.mixed(tmp_path, 0.002)
+    datasets.mixed_changed(tmp_path)
+    assert _digest(tmp_path).startswith("8623d47d9b411ada")
+
+
+def _measured(timeout: float, *command: str) -> list[float]:
+    """Wall, CPU and memory, measured by a process of its own: it waits for all its children."""
+    words = [sys.executable, "-c", _MEASURE, str(timeout), *command]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(words, env=env, capture_output=True, timeout=60, check=True)
+    found: list[float] = json.loads(done.stdout)
+    return found
+
+
+def test_every_process_of_a_command_is_counted() -> None:
+    """Lost: the memory and time of workers, so that many processes would look cheap."""
+    wall, cpu, memory = _measured(30, sys.executable, "-c", _PARENT)
+    assert wall > 0.3
+    assert cpu > 0
+    assert memory > 40
+
+
+def test_a_command_that_does_not_end_is_ended() -> None:
+    """Lost: a benchmark that ends by itself."""
+    assert _measured(0.2, "sleep", "60") == []
+
+
+def _found(ours: float) -> dict[str, Any]:
+    def cost(wall: float) -> dict[str, float]:
+        return {"wall": wall, "cpu": wall, "memory": 100.0, "others": 0.0}
+
+    walls = {"strongroom": cost(ours), "restic": cost(10.0), "borg": cost(20.0)}
+    sizes = {"strongroom": 90, "restic": 100, "borg": 110}
+    one = {"costs": {"first": walls}, "sizes": sizes, "data": {"files": 1, "bytes": 100}}
+    return {"rounds": [one], "versions": ["v"], "machine": "m", "measured": "now"}
+
+
+def test_a_missed_bar_is_told(tmp_path: Path) -> None:
+    """Lost: the honesty of the document."""
+    good, bad = bars.Measured("dump", _found(5.0)), bars.Measured("dump", _found(5.1))
+    assert list(bars.missed(good)) == []
+    assert len(list(bars.missed(bad))) == 2
+    assert "misses the bar" in chart.draw([bad])
+    document = tmp_path / "performance.md"
+    names = ("machine", "verdict", "sets", "levels")
+    marks = "\n".join(f"<!-- measured: {name} -->\n<!-- end: {name} -->" for name in names)
+    document.write_text(f"before\n{marks}\nafter")
+    report.renew(document, {"sets": {"dump": _found(5.1)}})
+    text = document.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter")
+    assert "| **0.51** |" in text
