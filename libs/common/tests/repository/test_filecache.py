@@ -18,7 +18,7 @@ from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
 from vault import Vault, noise, seen
 
-Back = Callable[[], SnapshotInfo]
+Back = Callable[..., SnapshotInfo]
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def back(vault: Vault, tree: Path, tmp_path: Path) -> Back:
     """Backs up the tree, with a cache."""
 
-    def back_up() -> SnapshotInfo:
-        with vault.writer().begin(uuid4(), cache=tmp_path / "cache") as run:
+    def back_up(*, reread: bool = False) -> SnapshotInfo:
+        with vault.writer().begin(uuid4(), cache=tmp_path / "cache", reread=reread) as run:
             with run.component("files", "files") as sink:
                 for path in sorted(tree.iterdir()):
                     sink.add_found(seen(path.name.encode(), path))
@@ -86,6 +86,17 @@ def test_unchanged_files_are_not_read_again(
         assert again.components[0].size == first.components[0].size
         assert again.components[0].tree == first.components[0].tree
     assert vault.reader().check(read_data=True).ok
+
+
+def test_a_full_backup_reads_all_and_helps_the_next(back: Back, opened: list[str]) -> None:
+    """Else nobody can ask for a fresh look, or the first incremental one reads all again."""
+    back()
+    opened.clear()
+    back(reread=True)
+    assert len(read(opened)) == 5
+    opened.clear()
+    back()
+    assert read(opened) == set()
 
 
 def overwrite(path: Path) -> None:

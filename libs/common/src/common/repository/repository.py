@@ -43,18 +43,19 @@ class Repository:
         level: int = 3,
         on_progress: OnProgress | None = None,
         cache: Path | None = None,
+        reread: bool = False,
         processes: int = 0,
     ) -> Run:
         """Begin a backup. A run whose process died is abandoned first, then begun again.
 
-        ``cache`` is a folder for what is known of unchanged files: those are not read again.
-        Without it every file is read. It may be deleted at any time. Where there is much to read,
-        ``processes`` read it in parallel; with 0 all is done in this one.
+        ``cache`` is a folder for what is known of unchanged files: those are not read again, unless
+        ``reread``. Without it every file is read. It may be deleted at any time. Where there is
+        much to read, ``processes`` read it in parallel; with 0 all is done in this one.
 
         Raises:
             Conflict: the run has made its backup already: ``find_run`` gives it.
         """
-        settings = RunSettings(compression, level, cache, processes)
+        settings = RunSettings(compression, level, cache, reread, processes)
         return Run(self._session, run_id, settings, on_progress)
 
     def head(self, chain: str) -> Head:

@@ -48,12 +48,13 @@ class ComponentRecorder(Recorder):
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """How a run works: ``processes`` read files beside its own when there are many; ``cache`` is
-    the folder of what is known of unchanged files.
+    the folder of what is known of unchanged files, which with ``reread`` are read all the same.
     """
 
     compression: Compression = "zstd"
     level: int = 3
     cache: Path | None = None
+    reread: bool = False
     processes: int = 0
 
 
@@ -179,10 +180,11 @@ class Run:
 
     def _file_cache(self, component: str) -> FileCache | None:
         """The cache of a component; a backup that cannot have one reads every file."""
-        if self._settings.cache is None:
+        settings = self._settings
+        if settings.cache is None:
             return None
         try:
-            cache = FileCache(self._settings.cache, self._session.keys, component)
+            cache = FileCache(settings.cache, self._session.keys, component, forget=settings.reread)
         except OSError:
             return None
         self._caches.append(cache)

@@ -97,13 +97,18 @@ class Remembered:
 
 
 class FileCache:
-    """The cache of one component: reads what the last run wrote, writes what this run sees."""
+    """The cache of one component: reads what the last run wrote, unless it is to ``forget`` that,
+    and writes what this run sees.
+    """
 
-    def __init__(self, folder: Path, keys: WriterKeys, component: str) -> None:
+    def __init__(
+        self, folder: Path, keys: WriterKeys, component: str, *, forget: bool = False
+    ) -> None:
         self._key = derive(keys.writer_key, "strongroom/v1/file-cache", keys.repository)
         digest = blake3(component.encode("utf-8", "surrogateescape"), key=self._key)
         self._place = folder / f"{keys.repository.hex()}-{digest.hexdigest(length=_PRINT)}"
-        self._table, self._records = self._load()
+        nothing = ChunkTable(), None
+        self._table, self._records = nothing if forget else self._load()
         self._new = ChunkTable(len(self._table))
         folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         self._temporary = folder / f"{self._place.name}.{os.getpid()}.new"
