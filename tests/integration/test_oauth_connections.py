@@ -10,38 +10,40 @@ from pydantic import SecretStr
 
 from common.bus.memory import Broker
 from common.errors import Corrupt, Invalid, NotFound, WrongKey
+from common.messages import GetSealing, SealingStanding
 from common.service import Runtime
+from common.service.resealing import Progress, Resealing
 from integration.replicas import replica
-from token_service.connection_store import OAuthConnection, Progress
+from token_service.connection_store import OAuthConnection
 from token_service.connections import OAuthConnections, open_keychain
 from token_service.main import SERVICE
-from token_service.resealing import Resealing
+from token_service.resealing import SealingQuestions, Tokens
 from token_service.settings import TokenServiceSettings
 
 Url = Callable[[str], str]
-Tokens = Runtime[TokenServiceSettings]
+Service = Runtime[TokenServiceSettings]
 OLD, NEW = "the former encryption key", "the newest encryption key"
 
 
-def hosted(url: Url) -> AbstractAsyncContextManager[Tokens]:
+def hosted(url: Url) -> AbstractAsyncContextManager[Service]:
     settings = TokenServiceSettings(database_url=SecretStr(url("token_service")))
     return replica(SERVICE, settings, Broker())
 
 
 @pytest.fixture
-async def runtime(database_url: Url) -> AsyncIterator[Tokens]:
+async def runtime(database_url: Url) -> AsyncIterator[Service]:
     async with hosted(database_url) as runtime:
         await runtime.pool.execute("TRUNCATE oauth_connections, resealings")
         yield runtime
 
 
-async def under(runtime: Tokens, *keys: str) -> tuple[OAuthConnections, Resealing]:
+async def under(runtime: Service, *keys: str) -> tuple[OAuthConnections, Resealing]:
     keychain = await open_keychain(runtime.pool, SecretStr(",".join(keys)))
     assert keychain is not None
-    return OAuthConnections(keychain), Resealing(runtime, keychain)
+    return OAuthConnections(keychain), Resealing(runtime, Tokens(keychain))
 
 
-async def connect(runtime: Tokens, connections: OAuthConnections, count: int) -> list[UUID]:
+async def connect(runtime: Service, connections: OAuthConnections, count: int) -> list[UUID]:
     ids = [uuid4() for _ in range(count)]
     for each in ids:
         async with runtime.transaction() as context:
@@ -51,12 +53,12 @@ async def connect(runtime: Tokens, connections: OAuthConnections, count: int) ->
     return ids
 
 
-async def read(runtime: Tokens, connections: OAuthConnections, which: UUID) -> str:
+async def read(runtime: Service, connections: OAuthConnections, which: UUID) -> str:
     async with runtime.transaction() as context:
         return (await connections.refresh_token(context, which)).get_secret_value()
 
 
-async def test_a_token_is_stored_sealed_and_comes_back(runtime: Tokens) -> None:
+async def test_a_token_is_stored_sealed_and_comes_back(runtime: Service) -> None:
     """Lost: the account elsewhere, to whoever reads the database."""
     connections, _ = await under(runtime, NEW)
     (which,) = await connect(runtime, connections, 1)
@@ -71,7 +73,7 @@ async def test_a_token_is_stored_sealed_and_comes_back(runtime: Tokens) -> None:
         await read(runtime, connections, which)
 
 
-async def test_a_token_does_not_open_in_another_row(runtime: Tokens) -> None:
+async def test_a_token_does_not_open_in_another_row(runtime: Service) -> None:
     """Lost: one customer's account, to another who can write the table."""
     connections, _ = await under(runtime, NEW)
     one, other = await connect(runtime, connections, 2)
@@ -85,7 +87,7 @@ async def test_a_token_does_not_open_in_another_row(runtime: Tokens) -> None:
         await read(runtime, connections, other)
 
 
-async def test_a_new_key_takes_over_and_the_former_is_no_longer_needed(runtime: Tokens) -> None:
+async def test_a_new_key_takes_over_and_the_former_is_no_longer_needed(runtime: Service) -> None:
     """Lost: every connection, at the yearly change of the key."""
     former, _ = await under(runtime, OLD)
     ids = await connect(runtime, former, 250)
@@ -103,15 +105,15 @@ async def test_a_new_key_takes_over_and_the_former_is_no_longer_needed(runtime: 
 
 
 async def test_whoever_comes_after_a_kill_goes_on(
-    runtime: Tokens, monkeypatch: pytest.MonkeyPatch
+    runtime: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: the tokens of the batch in which the process died, or the count."""
     former, _ = await under(runtime, OLD)
     ids = await connect(runtime, former, 30)
     both, first = await under(runtime, NEW, OLD)
-    monkeypatch.setattr("token_service.resealing.BATCH", 7)
+    monkeypatch.setattr("common.service.resealing.BATCH", 7)
     batches: list[int] = []
-    whole = first._anew
+    whole = Tokens._anew
 
     def dies_in_the_third(*arguments: object) -> object:
         batches.append(1)
@@ -119,9 +121,9 @@ async def test_whoever_comes_after_a_kill_goes_on(
             raise KeyboardInterrupt
         return whole(*arguments)  # type: ignore[arg-type] # passed through
 
-    monkeypatch.setattr(first, "_anew", dies_in_the_third)
-    task = asyncio.ensure_future(_swallowed(first))
-    assert await task
+    with monkeypatch.context() as patched:
+        patched.setattr(Tokens, "_anew", dies_in_the_third)
+        assert await asyncio.ensure_future(_swallowed(first))
     state = await first.progress()
     assert (state.resealed, state.waiting, state.finished_at) == (14, 16, None)
     assert await read(runtime, both, ids[-1]) == f"token of {ids[-1]}"
@@ -139,7 +141,7 @@ async def _swallowed(resealing: Resealing) -> bool:
     return False
 
 
-async def test_what_no_key_opens_is_said_and_holds_nothing_up(runtime: Tokens) -> None:
+async def test_what_no_key_opens_is_said_and_holds_nothing_up(runtime: Service) -> None:
     """Lost: all other tokens, because of one; or the news that one is lost."""
     strange, _ = await under(runtime, "a key that nobody has any more")
     await connect(runtime, strange, 1)
@@ -148,11 +150,16 @@ async def test_what_no_key_opens_is_said_and_holds_nothing_up(runtime: Tokens) -
     _, resealing = await under(runtime, NEW, OLD)
     done = await resealing.once()
     assert (done.resealed, done.waiting, done.finished_at) == (2, 1, None)
-    assert "1 OAuth connections" in (await resealing.warning() or "")
+    questions = SealingQuestions(resealing, 2)
+    assert "1 OAuth connections" in (await questions.warning() or "")
+    async with runtime.transaction() as context:
+        told = await questions.standing(context, GetSealing())
+    assert (told.former_keys, told.secrets, told.waiting, told.unreadable) == (1, 3, 1, 1)
 
 
-async def test_without_a_key_nothing_is_stored(runtime: Tokens) -> None:
+async def test_without_a_key_nothing_is_stored(runtime: Service) -> None:
     """Lost: tokens in the clear, in an installation that forgot the setting."""
     assert await open_keychain(runtime.pool, SecretStr("")) is None
     with pytest.raises(Invalid, match="ENCRYPTION_KEY is not set"):
         await connect(runtime, OAuthConnections(None), 1)
+    assert await runtime.ask(GetSealing()) == SealingStanding()

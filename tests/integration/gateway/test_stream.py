@@ -74,6 +74,22 @@ async def test_without_a_filter_everything_arrives(site: Site) -> None:
     assert seen == [0, 1, 2]
 
 
+async def test_a_key_of_a_station_follows_that_station_alone(site: Site) -> None:
+    """Otherwise a till cannot follow its own backup, or it hears of every other till's."""
+    owner = await site.log_in()
+    wish = {"name": "till", "scopes": ["backups:create", "backups:read"], "station": "till-7"}
+    key = (await owner.post("/api/api-keys", json=wish)).json()["key"]
+    program = site.anonymous()
+    program.headers["Authorization"] = f"Bearer {key}"
+    own = (await program.post("/api/backups", json={"station": "till-7"})).json()["id"]
+    other = (await owner.post("/api/backups", json={"station": "till-8"})).json()["id"]
+    async with following(program, operation=own) as stream:
+        assert (await stream.event())[1]["id"] == own
+    for params in ({"operation": other}, {}):
+        refused = await program.get("/api/events/stream", params=params)
+        assert refused.status_code == 403
+
+
 async def test_an_unknown_operation_is_not_found(site: Site) -> None:
     """Otherwise a client waits for what will never come."""
     client = await site.log_in()

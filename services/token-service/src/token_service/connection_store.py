@@ -1,11 +1,8 @@
-"""SQL of OAuth connections and of sealing them anew. Every function works in its caller's
-transaction.
-"""
+"""SQL of OAuth connections. Every function works in its caller's transaction."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from common.crypto.keychain import SALT_SIZE
@@ -29,16 +26,6 @@ class SealedToken:
     id: UUID
     sealed: bytes = field(repr=False)
     key_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far sealing anew under the newest key has come."""
-
-    key_id: str
-    resealed: int
-    waiting: int
-    finished_at: datetime | None
 
 
 async def salt(connection: Connection) -> bytes:
@@ -113,57 +100,7 @@ async def replace(connection: Connection, tokens: Sequence[SealedToken]) -> None
     )
 
 
-async def count_outside(connection: Connection, key_ids: Sequence[str]) -> int:
-    """How many tokens are under none of these keys."""
-    found: int = await connection.fetchval(
-        "SELECT count(*) FROM oauth_connections WHERE key_id <> ALL ($1::text[])", list(key_ids)
-    )
-    return found
-
-
-async def begin(connection: Connection, key_id: str) -> bool:
-    """Record that sealing under this key has begun; False: it had."""
-    status = await connection.execute(
-        """
-        INSERT INTO resealings (key_id) VALUES ($1)
-        ON CONFLICT (key_id) DO UPDATE SET finished_at = NULL, updated_at = now()
-        WHERE resealings.finished_at IS NOT NULL
-        """,
-        key_id,
-    )
-    return bool(status.endswith(" 1"))
-
-
-async def advance(connection: Connection, key_id: str, count: int) -> None:
-    """Record that so many more tokens were sealed."""
-    await connection.execute(
-        "UPDATE resealings SET resealed = resealed + $2, updated_at = now() WHERE key_id = $1",
-        key_id,
-        count,
-    )
-
-
-async def finish(connection: Connection, key_id: str) -> bool:
-    """Record that no token is left under another key; False: that is recorded."""
-    status = await connection.execute(
-        """
-        UPDATE resealings SET finished_at = now(), updated_at = now()
-        WHERE key_id = $1 AND finished_at IS NULL
-        """,
-        key_id,
-    )
-    return bool(status.endswith(" 1"))
-
-
-async def progress(connection: Connection, key_id: str) -> Progress:
-    """How far sealing under this key has come."""
-    row = await connection.fetchrow(
-        """
-        SELECT $1 AS key_id, coalesce(max(resealed), 0)::bigint AS resealed,
-               max(finished_at) AS finished_at,
-               (SELECT count(*) FROM oauth_connections WHERE key_id <> $1) AS waiting
-        FROM resealings WHERE key_id = $1
-        """,
-        key_id,
-    )
-    return Progress(**dict(row or {}))
+async def count_by_key(connection: Connection) -> dict[str, int]:
+    """How many tokens are under each key."""
+    rows = await connection.fetch("SELECT key_id, count(*) FROM oauth_connections GROUP BY key_id")
+    return {row["key_id"]: row["count"] for row in rows}

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from common.messages import GetRepositoryConfig
+from common.messages import GetRepositoryConfig, GetSealing
 from common.service import Runtime, Service, run
+from common.service.resealing import Resealing
 from token_service.connections import open_keychain
 from token_service.domain import Keyring
 from token_service.following import Following
 from token_service.handlers import KeyringCheck, KeyringQuestions
-from token_service.resealing import Resealing
+from token_service.resealing import SealingQuestions, Tokens
 from token_service.settings import TokenServiceSettings
 
 
@@ -23,14 +24,24 @@ async def wire(runtime: Runtime[TokenServiceSettings]) -> AsyncIterator[None]:
     following = Following(keyring, settings.backup_local_dir)
     ready = KeyringCheck(runtime, keyring, following)
     questions = KeyringQuestions(keyring, following)
-    runtime.answer(GetRepositoryConfig.queue, {GetRepositoryConfig: questions.config})
     runtime.health.add_check("keyring", ready)
-    if keychain := await open_keychain(runtime.pool, settings.encryption_key):
-        resealing = Resealing(runtime, keychain)
-        runtime.spawn("sealing anew", resealing.run())
-        runtime.health.add_warning("oauth connections", resealing.warning)
+    sealing = await _sealing(runtime)
+    runtime.answer(
+        GetRepositoryConfig.queue,
+        {GetRepositoryConfig: questions.config, GetSealing: sealing.standing},
+    )
+    runtime.health.add_warning("oauth connections", sealing.warning)
     await ready()
     yield
+
+
+async def _sealing(runtime: Runtime[TokenServiceSettings]) -> SealingQuestions:
+    keychain = await open_keychain(runtime.pool, runtime.settings.encryption_key)
+    if keychain is None:
+        return SealingQuestions(None, 0)
+    resealing = Resealing(runtime, Tokens(keychain))
+    runtime.spawn("sealing anew", resealing.run())
+    return SealingQuestions(resealing, len(keychain.ids))
 
 
 SERVICE = Service(

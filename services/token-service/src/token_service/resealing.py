@@ -1,86 +1,43 @@
-"""After a change of ENCRYPTION_KEY: every token is sealed anew under the newest key.
+"""After a change of ENCRYPTION_KEY: the tokens that are sealed under it."""
 
-Each batch is a transaction of its own, which also counts it: whoever is killed loses one batch at
-most, and whoever comes next goes on. Any number of replicas may do it at once.
-"""
-
-import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 import structlog
 
 from common.crypto.keychain import Keychain
-from common.db import transaction
+from common.db import Connection
 from common.errors import Permanent
-from common.service import Runtime
+from common.messages import GetSealing, SealingStanding
+from common.outbox import Context
+from common.service.resealing import Batch, Resealing
 from token_service import connection_store as store
-from token_service.connection_store import Progress, SealedToken
+from token_service.connection_store import SealedToken
 from token_service.connections import context_of
-from token_service.settings import TokenServiceSettings
-
-BATCH = 100
-# A replica that still has the former list may write under a former key meanwhile.
-AGAIN_SECONDS = 600.0
-_FIRST = UUID(int=0)
 
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Resealing:
-    """Keeps every token under the newest key."""
+class Tokens:
+    """The refresh tokens of OAuth connections."""
 
-    def __init__(self, runtime: Runtime[TokenServiceSettings], keychain: Keychain) -> None:
-        self._runtime = runtime
+    def __init__(self, keychain: Keychain) -> None:
         self._keychain = keychain
 
-    async def run(self) -> None:
-        """Seal what has to be sealed anew, and look again from time to time, until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except Exception as error:  # noqa: BLE001 - the next turn goes on where this one ended
-                log.info("sealing anew waits", error=type(error).__name__)
-            await asyncio.sleep(AGAIN_SECONDS)
+    async def key_ids(self) -> Sequence[str]:
+        return self._keychain.ids
 
-    async def once(self) -> Progress:
-        """Seal everything that opens and is not under the newest key."""
-        newest = self._keychain.newest
-        after: UUID | None = _FIRST
-        while after is not None:
-            after = await self._batch(newest, after)
-        progress = await self.progress()
-        if not progress.waiting:
-            await self._finish(progress)
-        return progress
+    async def count(self, connection: Connection) -> Mapping[str, int]:
+        return await store.count_by_key(connection)
 
-    async def progress(self) -> Progress:
-        """How far it has come."""
-        async with transaction(self._runtime.pool) as connection:
-            return await store.progress(connection, self._keychain.newest)
-
-    async def warning(self) -> str | None:
-        """A sentence when there are tokens that none of the keys opens."""
-        async with transaction(self._runtime.pool) as connection:
-            outside = await store.count_outside(connection, self._keychain.ids)
-        if not outside:
+    async def reseal(self, connection: Connection, after: UUID, limit: int) -> Batch | None:
+        taken = await store.take_outdated(connection, self._keychain.newest, after, limit)
+        if not taken:
             return None
-        return (
-            f"{outside} OAuth connections are sealed under keys that are not in ENCRYPTION_KEY."
-            " Put the former key behind the newest, after a comma, or connect them again."
-        )
-
-    async def _batch(self, newest: str, after: UUID) -> UUID | None:
-        async with self._runtime.transaction() as context:
-            taken = await store.take_outdated(context.conn, newest, after, BATCH)
-            if not taken:
-                return None
-            if await store.begin(context.conn, newest):
-                log.info("sealing anew", key=newest)
-            anew = [token for token in map(self._anew, taken) if token is not None]
-            await store.replace(context.conn, anew)
-            await store.advance(context.conn, newest, len(anew))
-        log.info("sealed anew", key=newest, tokens=len(anew), unreadable=len(taken) - len(anew))
-        return taken[-1].id
+        anew = [token for token in map(self._anew, taken) if token is not None]
+        await store.replace(connection, anew)
+        return Batch(taken[-1].id, len(anew), len(taken) - len(anew))
 
     def _anew(self, token: SealedToken) -> SealedToken | None:
         place = context_of(token.id)
@@ -91,15 +48,29 @@ class Resealing:
             return None
         return SealedToken(token.id, sealed, self._keychain.newest)
 
-    async def _finish(self, progress: Progress) -> None:
-        async with self._runtime.transaction() as context:
-            if not await store.finish(context.conn, progress.key_id):
-                return
-            await context.audit(
-                "rotate",
-                event_type="encryption_key_rotated",
-                entity_type="key",
-                entity_id=progress.key_id,
-                risk_level="high",
-                data={"resealed": progress.resealed},
-            )
+
+class SealingQuestions:
+    """Tells what is sealed under which key. Without a key nothing can be."""
+
+    def __init__(self, resealing: Resealing | None, keys: int) -> None:
+        self._resealing = resealing
+        self._keys = keys
+
+    async def standing(self, context: Context, question: GetSealing) -> SealingStanding:
+        """How many tokens there are, and how many not under the newest key."""
+        del context, question
+        if self._resealing is None:
+            return SealingStanding()
+        progress = await self._resealing.progress()
+        return SealingStanding(former_keys=self._keys - 1, **asdict(progress))
+
+    async def warning(self) -> str | None:
+        """A sentence when there are tokens that none of the keys opens."""
+        progress = await self._resealing.progress() if self._resealing else None
+        if progress is None or not progress.unreadable:
+            return None
+        return (
+            f"{progress.unreadable} OAuth connections are sealed under keys that are not in"
+            " ENCRYPTION_KEY. Put the former key behind the newest, after a comma, or connect them"
+            " again."
+        )

@@ -28,7 +28,13 @@ from common.messages.base import (
 )
 from common.messages.envelope import SYSTEM, Actor, Envelope, seal, uuid7
 from common.messages.jobs import JobProgressed
-from common.messages.keyring import GetRepositoryConfig, RepositoryConfig, RepositoryCreated
+from common.messages.keyring import (
+    GetRepositoryConfig,
+    GetSealing,
+    RepositoryConfig,
+    RepositoryCreated,
+    SealingStanding,
+)
 from common.messages.registry import Unreadable, decode, encode, types
 from common.messages.restores import (
     BackupDeleted,
@@ -68,6 +74,7 @@ __all__ = [
     "Event",
     "Failure",
     "GetRepositoryConfig",
+    "GetSealing",
     "JobProgressed",
     "Message",
     "QueryAudit",
@@ -83,6 +90,7 @@ __all__ = [
     "RunBackup",
     "RunRestore",
     "RunUpload",
+    "SealingStanding",
     "Unreadable",
     "UploadCompleted",
     "UploadFailed",

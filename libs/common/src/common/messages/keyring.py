@@ -1,5 +1,6 @@
 """What token-service is asked and tells."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from common.messages.base import Event, Message, Question
@@ -27,3 +28,28 @@ class RepositoryCreated(Event):
     type: ClassVar[str] = "repository.created"
 
     repository_id: str
+
+
+class GetSealing(Question):
+    """How many secrets the service keeps sealed, and how many of them under former keys."""
+
+    type: ClassVar[str] = "keyring.sealing"
+    queue: ClassVar[str] = "token-service.questions"
+
+
+class SealingStanding(Message):
+    """The secrets that are sealed under the keys of a setting; without ``key_id`` it is not set.
+
+    ``waiting`` are not under the newest key, and ``unreadable`` of those under none that is here.
+    ``resealed`` were sealed anew since the newest key came.
+    """
+
+    type: ClassVar[str] = "keyring.sealing.answer"
+
+    key_id: str = ""
+    former_keys: int = 0
+    secrets: int = 0
+    waiting: int = 0
+    unreadable: int = 0
+    resealed: int = 0
+    finished_at: datetime | None = None

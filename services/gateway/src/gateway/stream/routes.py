@@ -52,11 +52,11 @@ async def _listener(
         yield listener
 
 
-READS = Access(permission=Permission.BACKUPS_READ)
+READS = Access(permission=Permission.BACKUPS_READ, stations=True)
 
 
 @router.get("/stream", response_class=Response, responses=STREAM)
-@needs(Permission.BACKUPS_READ)
+@needs(Permission.BACKUPS_READ, stations=True)
 async def stream_events(
     caller: TheCaller,
     identity: TheIdentity,
@@ -73,12 +73,15 @@ async def stream_events(
     reconnect the first event, or the lists, tell what was missed. Lists may lag a moment behind an
     event. A client that does not read fast enough is let go with a final comment. So is, within 15
     seconds, one whose session or key has ended or may not read any more; listening does not keep a
-    session alive.
+    session alive. An API key of a station follows one operation of that station at a time.
     """
     first = []
     if listener.operation is not None:
         operation = await find(platform.pool, listener.operation)
+        caller.check_station(operation.station)
         first = [frame("operation", OperationAnswer.of(operation).model_dump(mode="json"))]
+    else:
+        caller.check_station("")
 
     async def allowed() -> bool:
         return await identity.still_admits(caller, READS)
