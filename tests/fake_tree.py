@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from common.repository.entry import Entry, EntryType, check_entry
 from common.repository.found import Found
-from common.repository.tree import ContentDamaged
+from common.repository.tree import Batch, ContentDamaged
 from trees import extents
 
 PIECE = 96 << 10
@@ -104,6 +104,15 @@ class FakeTree:
         if missing:
             raise ContentDamaged("Some content is damaged.", paths=tuple(missing))
 
+    def batches(self, entries: Iterable[Entry]) -> Iterator[Batch]:
+        files = (entry for entry in entries if entry.type is EntryType.FILE and entry.size)
+        while found := list(islice(files, BATCH)):
+            yield FakeBatch(self, found)
+
+    def holds(self, entry: Entry, file: int) -> bool:
+        content = b"".join(self.stream(entry))
+        return os.fstat(file).st_size == len(content) and os.pread(file, entry.size, 0) == content
+
     def stream(self, entry: Entry) -> Iterator[bytes]:
         if entry.path in self.damaged:
             raise ContentDamaged(paths=(entry.path,))
@@ -115,3 +124,20 @@ class FakeTree:
             position = offset + len(piece)
         if position < entry.size:
             yield bytes(entry.size - position)
+
+
+class FakeBatch:
+    """Some files of a tree, in two slices."""
+
+    slices = 2
+
+    def __init__(self, tree: FakeTree, files: list[Entry]) -> None:
+        self._tree, self._files = tree, files
+        self.size = sum(entry.size for entry in files)
+        self.pieced = [entry for entry in files if len(tree.data[entry.path]) > 1 or entry.extents]
+
+    def pieces(self, number: int) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        return self._tree.contents(self._files[number :: self.slices])
+
+    def arrived(self, count: int) -> None:
+        pass

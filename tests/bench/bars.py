@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.compare import FIRST, LIMIT, UNCHANGED
+from bench.compare import FIRST, PHASES, UNCHANGED
 from bench.peers import OURS
 
 SIZE, CPU = 1.02, 0.5
@@ -39,8 +39,8 @@ class Measured:
 
     @property
     def phases(self) -> list[str]:
-        """The phases of the programs, in order."""
-        return [phase for phase in self._rounds[0]["costs"] if phase != LIMIT]
+        """The phases of the programs that were measured, in order."""
+        return [phase for phase in PHASES if phase in self._rounds[0]["costs"]]
 
     def programs(self, phase: str) -> list[str]:
         """Who was measured in a phase: ourselves first, then the peers, then the rest."""
@@ -107,17 +107,22 @@ def memory_bar(name: str) -> float:
 
 
 def missed(measured: Measured) -> Iterator[str]:
-    """Every bar that is not reached, as a sentence."""
+    """Every phase that does not reach a bar, and the repository's size, as a sentence each."""
     for phase in measured.phases:
-        where, bar = f"{measured.name}, {phase}", wall_bar(measured.name, phase)
-        wall, cpu = measured.wall_ratio(phase), measured.cpu_ratio(phase)
-        memory = measured.figure(phase, OURS, "memory").median
-        if wall is not None and wall > bar:
-            yield f"{where}: {wall:.2f} of the faster peer's time (bar {bar:.2f})"
-        if cpu is not None and cpu > CPU:
-            yield f"{where}: {cpu:.2f} of restic's CPU seconds (bar {CPU:.2f})"
-        if memory > memory_bar(measured.name):
-            yield f"{where}: {memory:.0f} MB of memory (bar {memory_bar(measured.name):.0f})"
+        if short := list(_short(measured, phase)):
+            yield f"{measured.name}, {phase}: {'; '.join(short)}"
     size = measured.size_ratio()
     if size is not None and size > SIZE:
         yield f"{measured.name}: a repository of {size:.3f} of the smaller peer's (bar {SIZE})"
+
+
+def _short(measured: Measured, phase: str) -> Iterator[str]:
+    wall, cpu = measured.wall_ratio(phase), measured.cpu_ratio(phase)
+    bar, most = wall_bar(measured.name, phase), memory_bar(measured.name)
+    memory = measured.figure(phase, OURS, "memory").median
+    if wall is not None and wall > bar:
+        yield f"{wall:.2f} of the faster peer's time (bar {bar:.2f})"
+    if cpu is not None and cpu > CPU:
+        yield f"{cpu:.2f} of restic's CPU seconds (bar {CPU:.2f})"
+    if memory > most:
+        yield f"{memory:.0f} MB of memory (bar {most:.0f})"

@@ -7,7 +7,7 @@ from bench.bars import Measured
 from bench.peers import OURS
 
 _COLOURS = (OURS, "#1f6feb"), ("restic", "#9aa4af"), ("borg", "#c9b458")
-_LEFT, _SCALE, _RIGHT = 190, 220, 120  # pixels: names, the length of 1, the seconds
+_LEFT, _SCALE, _RIGHT = 190, 220, 190  # pixels: names, the length of 1, the seconds
 _BAR, _GAP, _HEAD = 9, 10, 62
 _WIDEST = 3.0
 

@@ -21,6 +21,7 @@ from bench.peers import Peer, Strongroom
 FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
     "first", "unchanged", "changed", "restore", "restore to disk", "check",
 )  # fmt: skip
+PHASES = (FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK)
 LIMIT = "limit"
 _LEVELS = (1, 2)
 

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,19 +23,19 @@ SERVICES = (
 
 
 @pytest.fixture(scope="module")
-def compose() -> dict[str, object]:
-    loaded: dict[str, object] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
     return loaded
 
 
 def test_the_compose_file_is_one() -> None:
     """Lost: `docker compose up` refuses the file."""
-    checker = Path(sys.executable).with_name("check-jsonschema")
+    checker: str | Path = Path(sys.executable).with_name("check-jsonschema")
     command = [checker, "--builtin-schema", "vendor.compose-spec", ROOT / "compose.yaml"]
     subprocess.run(command, check=True, timeout=60, capture_output=True)
 
 
-def test_every_secret_of_the_compose_file_is_made(compose: dict, tmp_path: Path) -> None:
+def test_every_secret_of_the_compose_file_is_made(compose: dict[str, Any], tmp_path: Path) -> None:
     """Lost: the first start ends at a missing file, or a secret that others can read."""
     if os.geteuid():
         pytest.skip("make-secrets.sh runs as root")
@@ -61,7 +62,7 @@ SHARED = {
 }
 
 
-def test_each_service_gets_its_own_secrets_only(compose: dict) -> None:
+def test_each_service_gets_its_own_secrets_only(compose: dict[str, Any]) -> None:
     """Lost: least privilege; a service could act as another or open backups."""
     for service in SERVICES:
         own = service.replace("-", "_")
@@ -72,7 +73,7 @@ def test_each_service_gets_its_own_secrets_only(compose: dict) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_installs_alone(service: str, tmp_path: Path) -> None:
     """Lost: an image that lacks a dependency, or that carries what only others need."""
-    uv = ROOT / ".tools" / "bin" / "uv"
+    uv = str(ROOT / ".tools" / "bin" / "uv")
     environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
     package = f"strongroom-{service}"
     command = [uv, "sync", "--frozen", "--no-dev", "--no-editable", "--quiet", "--package", package]

@@ -234,6 +234,7 @@ async def test_a_place_that_lost_a_first_upload_gets_all_of_it(station: Station)
     async with station.uploader() as uploader:
         first = await station.back_up()
         await station.hear(UploadCompleted, 2, backup_id=first.backup_id)
+        await reconcile(uploader)  # one that began earlier would find again what is lost now
         await uploader.pool.execute(
             "UPDATE objects SET proven_at = NULL WHERE name = 'config' OR name LIKE 'snapshots/%'"
         )

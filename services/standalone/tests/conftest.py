@@ -1,3 +1,4 @@
+import getpass
 import shutil
 import sys
 import tempfile
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from http_double import Double, serving
 from standalone.cli import main
+from standalone.client import asking
 from standalone.postgres import Cluster
 
 MakeCluster = Callable[[], Cluster]
+Ask = Callable[..., list[str]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,35 @@ def strongroom(
         return Outcome(code if isinstance(code, int) else 0, seen.out, seen.err)
 
     return run
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    """Where the commands of the client go."""
+    with serving() as double:
+        monkeypatch.setenv("STRONGROOM_SERVER", f"http://127.0.0.1:{double.server_port}")
+        for name in (asking.PASSWORD, asking.NEW_PASSWORD, "STRONGROOM_CA_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        yield double
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Somebody who types these, one after another; the prompts are kept."""
+
+    def sit_down(*typed: str) -> list[str]:
+        prompts: list[str] = []
+        left = list(typed)
+
+        def ask(prompt: str) -> str:
+            prompts.append(prompt)
+            return left.pop(0)
+
+        monkeypatch.setattr(asking, "possible", lambda: True)
+        monkeypatch.setattr(getpass, "getpass", ask)
+        return prompts
+
+    return sit_down
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": {"code": "unauthorized", "message": "Who?", "details": {}}})
         elif self.path.startswith("/api/events/stream"):
             self._stream()
+        elif self.path == "/api/auth/mfa":
+            self._answer(200, {"totp": True, "passkeys": 0, "recovery_codes_left": 9})
         elif self.path.startswith("/api/operations/"):
             self._answer(200, self.server.operation)
         else:
@@ -74,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Double]:
     with Double(("127.0.0.1", 0), Handler) as double:
         double.operation, double.asked = {}, []
-        thread = threading.Thread(target=double.serve_forever)
+        thread = threading.Thread(target=double.serve_forever, args=(0.02,))
         thread.start()
         yield double
         double.shutdown()
@@ -100,7 +102,8 @@ def test_the_token_is_kept_for_its_owner_alone(
     outcome = strongroom("login", address)
     file = tmp_path / "config" / "strongroom" / "credentials.json"
     assert outcome.code == 0
-    assert json.loads(file.read_text()) == {"server": address, "tokens": {address: "the-token"}}
+    kept = json.loads(file.read_text())
+    assert (kept["server"], kept["tokens"]) == (address, {address: "the-token"})
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert "secret" not in outcome.out + outcome.err + file.read_text()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from common.errors import Invalid, WrongKey
 from standalone import components_file, text
+from standalone.address import Address
 from standalone.commands.serve import module_of
 from standalone.datadir import DataDirectory
 from standalone.postgres import Cluster
@@ -62,7 +63,7 @@ def test_each_service_gets_its_own_secrets_alone(directory: DataDirectory) -> No
 
     own: dict[str, tuple[Callable[[], Any], set[str]]] = {
         "gateway": (
-            lambda: wiring.gateway("127.0.0.1", 8000),
+            lambda: wiring.gateway(Address("127.0.0.1", 8000)),
             made("security_encryption_key", "security_key_salt"),
         ),
         "backup_worker": (wiring.backup_worker, {"the writer key"}),
@@ -87,6 +88,55 @@ def test_a_key_from_the_environment_is_not_stored_and_not_replaced(
     monkeypatch.delenv("BACKUP_ENCRYPTION_KEY")
     with pytest.raises(WrongKey, match="as before"):
         keys_of(directory)
+
+
+def test_weak_keys_are_told_of_in_development_and_refused_in_production(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: everything, to a key that was copied from a document."""
+    weak = "your-backup-encryption-key"
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", weak)
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    wiring = Wiring(directory, CLUSTER, keys_of(directory))
+    wiring.token_service()
+    wiring.restore_worker()
+    (told,) = wiring.weak
+    assert "BACKUP_ENCRYPTION_KEY" in told
+    assert weak not in told
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    with pytest.raises(Invalid, match="BACKUP_ENCRYPTION_KEY is too weak"):
+        keys_of(directory)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "console_url", "in_clear"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80", "http://localhost:80", False),
+        ("::1", "http://[::1]:80", "http://localhost:80", False),
+        ("0.0.0.0", "http://localhost:80", "http://localhost:80", True),
+        ("vault.example", "http://vault.example:80", "http://vault.example:80", True),
+    ],
+)
+def test_the_address_is_one_that_can_be_opened(
+    host: str, url: str, console_url: str, *, in_clear: bool
+) -> None:
+    """Lost: the link that is printed; passkeys; or the warning that passwords can be read."""
+    address = Address(host, 80)
+    assert (address.url, address.console_url, address.in_clear) == (url, console_url, in_clear)
+    safe = Address(host, 80, Path("certificate.pem"))
+    assert (safe.url, safe.in_clear) == (url.replace("http", "https"), False)
+
+
+def test_browsers_find_the_console_where_it_listens(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: every passkey on another port than the default."""
+    wiring = Wiring(directory, CLUSTER, Keys(SecretStr(KEY), SecretStr("the writer key")))
+    monkeypatch.delenv("GATEWAY_PUBLIC_URL", raising=False)
+    address = Address("127.0.0.1", 9443, Path("certificate.pem"))
+    assert wiring.gateway(address).gateway_public_url == "https://localhost:9443"
+    monkeypatch.setenv("GATEWAY_PUBLIC_URL", "https://backup.example.com")
+    assert wiring.gateway(address).gateway_public_url == "https://backup.example.com"
 
 
 def test_without_a_key_one_is_made_once(directory: DataDirectory) -> None:

@@ -20,6 +20,7 @@ async def upload(site: Site) -> Sample:
 
 SAMPLES: dict[str, Prepare] = {
     f"GET {V2}/stats": fixed(f"{V2}/stats"),
+    f"GET {V2}/keys": fixed(f"{V2}/keys"),
     f"POST {V2}/validate/password": fixed(f"{V2}/validate/password", {"password": "x"}),
     f"POST {V2}/validate/input": fixed(f"{V2}/validate/input", {"input_data": "x"}),
     f"POST {V2}/validate/file": upload,

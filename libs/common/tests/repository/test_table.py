@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.repository.catalog import Segment
+from common.repository.filling import Filling
 from common.repository.format.index import PackEntry
 from common.repository.format.pack import CONTENT, Directory, pack_chunks
 from common.repository.known import KnownChunks, KnownPacks
@@ -69,6 +70,26 @@ def test_a_list_is_looked_up_at_once() -> None:
     assert table.contains_all(b"", 20)
     assert not table.contains_all(packed + bytes(20), 20)
     assert not table.contains_all(_ids(4, 1)[0] + packed[:4], 20)
+
+
+@pytest.mark.parametrize("expected", [200_000, 0])
+def test_many_entered_at_once_are_found_as_if_one_by_one(expected: int) -> None:
+    """Else a large repository is backed up anew, or a chunk of it is sought in the wrong place."""
+    ids = _ids(8, 170_000)
+    ids[-3000:] = [ids[0][:8] + chunk_id[8:] for chunk_id in ids[-3000:]]  # a lump
+    ids[:2] = [bytes(8) + b"\1" * 8, bytes(8) + b"\2" * 8]
+    table, model = ChunkTable(expected), dict(zip(ids, range(2**40, 2**41), strict=False))
+    for chunk_id in ids[::50]:
+        assert table.add(chunk_id, model[chunk_id]) is None
+    filling = Filling(table)
+    packed = [b"".join(chunk_id + b"size" for chunk_id in part) for part in (ids[::3], ids)]
+    filling.add(packed[0], 2**40, 3)
+    filling.add(packed[1], 2**40, 1)
+    filling.add(packed[1][:20], 5)
+    filling.flush()
+    assert [table.get(chunk_id) for chunk_id in ids] == list(model.values())
+    assert len(table) == len(model)
+    assert not any(table.get(chunk_id) for chunk_id in _ids(9, 1000))
 
 
 def test_processes_share_it_without_a_lock() -> None:

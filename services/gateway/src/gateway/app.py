@@ -2,6 +2,7 @@
 
 from common.observability.metrics import build_version
 from common.service import Runtime
+from common.service.resealing import Resealing
 from common.web import Edge, create_app
 from common.web.application import Application
 from gateway.apikeys.routes import router as api_keys
@@ -21,6 +22,7 @@ from gateway.passkeys.routes import router as passkeys
 from gateway.probes import router as probes
 from gateway.restores.routes import router as restores
 from gateway.roles.routes import router as roles
+from gateway.security.keys import router as keys
 from gateway.security.routes import VALIDATE_FILE
 from gateway.security.routes import router as security
 from gateway.security.secrets import SecretKeys
@@ -42,6 +44,7 @@ ROUTERS = (
     enhanced,
     audit,
     security,
+    keys,
     probes,
     docs,
 )
@@ -86,7 +89,13 @@ SECURITY = {
 }
 
 
-def build_app(runtime: Runtime[GatewaySettings], identity: Identity, hub: Hub) -> Application:
+def build_app(
+    runtime: Runtime[GatewaySettings],
+    identity: Identity,
+    hub: Hub,
+    secrets: SecretKeys,
+    resealing: Resealing,
+) -> Application:
     """The whole API over these parts."""
     settings = runtime.settings
     app = create_app(
@@ -110,7 +119,8 @@ def build_app(runtime: Runtime[GatewaySettings], identity: Identity, hub: Hub) -
     app.state.identity = identity
     app.state.hub = hub
     app.state.oidc = Oidc(runtime, identity, settings, settings.gateway_public_url)
-    app.state.secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
+    app.state.secrets = secrets
+    app.state.resealing = resealing
     app.router.route_class = GuardedRoute
     for router in ROUTERS:
         app.include_router(router)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from common.health import Certificate, serving
 from common.service import Runtime, Service, run
+from common.service.resealing import Resealing
 from gateway.app import build_app
 from gateway.backups import events
 from gateway.identity.bootstrap import Announce, ensure_administrator
 from gateway.identity.handlers import Identity
+from gateway.mfa.sealing import Sealing
+from gateway.security.secrets import SecretKeys
 from gateway.settings import GatewaySettings
 from gateway.stream.hub import Hub
 
@@ -33,6 +36,8 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         )
         identity = Identity(runtime, settings)
         hub = Hub(runtime.listen)
+        secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
+        resealing = Resealing(runtime, Sealing(secrets.keys))
         await ensure_administrator(
             runtime, settings.strongroom_admin_password, identity.hash, announce
         )
@@ -40,9 +45,10 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         runtime.spawn("event streams", hub.run())
         runtime.spawn("identity housekeeping", identity.keep_house())
         runtime.spawn("security counts", identity.tally.keep())
+        runtime.spawn("sealing anew", resealing.run())
         runtime.on_drain(hub.close)
         runtime.on_drain(identity.tally.flush)
-        app = build_app(runtime, identity, hub)
+        app = build_app(runtime, identity, hub, secrets, resealing)
         try:
             async with serving(
                 app, settings.gateway_host, settings.gateway_port, certificate=certificate

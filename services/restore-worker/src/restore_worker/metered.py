@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from common.repository.entry import Entry
-from common.repository.tree import Source
+from common.repository.tree import Batch, Source
+
+_TELLING = 256
+"""Entries come a hundred thousand a second."""
 
 
 class Told(Protocol):
@@ -33,7 +36,8 @@ class Meter:
     def entry(self) -> None:
         """One more entry has come."""
         self._entries += 1
-        self._tell()
+        if self._entries % _TELLING == 0:
+            self._tell()
 
     def _tell(self) -> None:
         self._channel.progress(
@@ -42,6 +46,22 @@ class Meter:
             total_bytes=self._total,
             entries=self._entries,
         )
+
+
+class _MeteredBatch:
+    """A batch whose bytes are told as they arrive."""
+
+    def __init__(self, batch: Batch, meter: Meter) -> None:
+        self._batch, self._meter = batch, meter
+        self.slices, self.size, self.pieced = batch.slices, batch.size, batch.pieced
+
+    def pieces(self, number: int) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        """As the batch gives them."""
+        return self._batch.pieces(number)
+
+    def arrived(self, count: int) -> None:
+        """So many bytes have come."""
+        self._meter.read(count)
 
 
 class MeteredSource:
@@ -66,6 +86,18 @@ class MeteredSource:
         for entry, offset, piece in self._source.contents(entries):
             self._meter.read(len(piece))
             yield entry, offset, piece
+
+    def batches(self, entries: Iterable[Entry]) -> Iterator[Batch]:
+        """As the source gives them."""
+        for batch in self._source.batches(entries):
+            yield _MeteredBatch(batch, self._meter)
+
+    def holds(self, entry: Entry, file: int) -> bool:
+        """As the source says; what is there already counts as read."""
+        found = self._source.holds(entry, file)
+        if found:
+            self._meter.read(entry.size)
+        return found
 
     def stream(self, entry: Entry) -> Iterator[bytes]:
         """As the source gives it."""

@@ -22,6 +22,7 @@ could not be backed up; 13 a component could not be restored; 130 interrupted.
 COMMANDS = (
     "up", "first-backup",
     "login", "logout", "password", "backup", "backups", "verify", "restore", "delete", "status",
+    "users", "roles", "sessions", "apikeys", "factors", "audit",
     "repo", "rescue", "keys", "serve", "dead-letters",
 )  # fmt: skip
 

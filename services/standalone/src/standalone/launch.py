@@ -20,10 +20,11 @@ from common.service import Runtime
 from common.service.environment import load
 from gateway.identity.bootstrap import FirstAdministrator
 from standalone import components_file, console
+from standalone.address import Address
 from standalone.datadir import DataDirectory
 from standalone.ports import require_free
 from standalone.postgres import Cluster
-from standalone.product import GATEWAY, Address, running
+from standalone.product import GATEWAY, running
 from standalone.settings import StandaloneSettings
 from standalone.wiring import ENCRYPTION_KEY, Wiring, keys_of
 
@@ -50,7 +51,8 @@ class Launch:
 
     def __init__(self, data: Path, host: str, port: int, source: Path | None = None) -> None:
         self._directory = DataDirectory(data)
-        self._address = Address(host, port)
+        self._settings = load(StandaloneSettings)
+        self._address = Address(host, port, self._settings.gateway_tls_certificate)
         self._source = source
         self._begin = time.monotonic()
 
@@ -78,11 +80,10 @@ class Launch:
         self._say("stopped")
 
     def _database(self) -> Cluster:
-        settings = load(StandaloneSettings)
         return Cluster(
             self._directory.postgres,
-            shelter=settings.strongroom_postgres_dir,
-            account=settings.strongroom_postgres_user,
+            shelter=self._settings.strongroom_postgres_dir,
+            account=self._settings.strongroom_postgres_user,
         )
 
     def _describe_source(self, cluster: Cluster) -> None:
@@ -124,6 +125,7 @@ class Launch:
         try:
             async with running(wiring, self._address, self._remember) as product:
                 self._say(f"ready at {self._address.url}")
+                self._warn(wiring)
                 session = Session(
                     self._directory,
                     cluster,
@@ -137,6 +139,15 @@ class Launch:
             if not stopped.is_set():
                 raise
 
+    def _warn(self, wiring: Wiring) -> None:
+        for sentence in wiring.weak:
+            console.warn(f"{sentence} Production does not start with it.")
+        if self._address.in_clear:
+            console.warn(
+                f"Passwords can be read on the way to {self._address.host}:"
+                " set GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY."
+            )
+
     def _remember(self, administrator: FirstAdministrator) -> None:
         """Keep the password until it was shown: a crash in between must not lose it."""
         self._directory.write_secret(FIRST_PASSWORD, administrator.password.get_secret_value())
@@ -149,9 +160,12 @@ class Launch:
 
 def greet(session: Session) -> None:
     """Say where the product is and, at the first start alone, how to get in."""
+    address = session.address
     rows = [
-        ["API", session.address.url],
-        ["documentation", f"{session.address.url}/docs"],
+        ["API", address.url],
+        ["documentation", f"{address.url}/docs"],
+        ["listens on", f"{address.host}, port {address.port}: {address.reach}"],
+        ["database", f"{session.cluster.place.socket}: a socket, no port"],
     ]
     if session.first_password:
         rows.append(["administrator", f"admin, password {session.first_password}"])

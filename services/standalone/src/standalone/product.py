@@ -15,26 +15,13 @@ from common.service import Runtime, Service, hosted
 from gateway.identity.bootstrap import Announce
 from gateway.main import service as gateway
 from restore_worker.main import SERVICE as RESTORE_WORKER
+from standalone.address import Address
 from standalone.wiring import Wiring
 from storage_uploader.main import SERVICE as STORAGE_UPLOADER
 from token_service.main import SERVICE as TOKEN_SERVICE
 
 STOP_SECONDS = 20.0
 GATEWAY = "gateway"  # the name of its service
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the gateway listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The address of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +116,7 @@ def _groups(wiring: Wiring, address: Address, announce: Announce) -> list[list[H
     health = Health()
     for each in [*asked, *workers]:
         health.add_check(each.service.name, _ready(each.health))
-    settings = wiring.gateway(address.host, address.port)
+    settings = wiring.gateway(address)
     return [asked, workers, [Hosted(gateway(announce), settings, health)]]
 
 

@@ -31,8 +31,8 @@ def read_or_make(path: Path) -> str:
     return path.read_text()
 
 
-def give(secret: str, out: Path | None) -> None:
-    """Hand a new key to the user: on standard output, or in a new file.
+def give(secret: str, out: Path | None, what: str = "The key is") -> None:
+    """Hand a new secret to the user: on standard output, or in a new file.
 
     Raises:
         Conflict: the file is there already.
@@ -40,10 +40,19 @@ def give(secret: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(f"{secret}\n")
         return
-    if out.exists():
-        raise Conflict(f"{out} is there already.", remedy="A key is never overwritten: move it.")
+    require_new(out)
     try:
         write(out, f"{secret}\n")
     except OSError as error:
         raise Invalid(f"{out} cannot be written: {error.strerror}.") from error
-    console.note(f"The key is in {out}. Keep a copy of it offline.")
+    console.note(f"{what} in {out}. Keep a copy of it offline.")
+
+
+def require_new(out: Path | None) -> None:
+    """Refuse a file that is there already, before the secret for it is made.
+
+    Raises:
+        Conflict: it is.
+    """
+    if out is not None and out.exists():
+        raise Conflict(f"{out} is there already.", remedy="A secret is never overwritten: move it.")

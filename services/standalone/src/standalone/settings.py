@@ -15,3 +15,6 @@ class StandaloneSettings(Settings):
     strongroom_postgres_user: str = Field(
         default="", description="the account that a new database runs as, when started as root"
     )
+    gateway_tls_certificate: Path | None = Field(
+        default=None, description="the gateway's certificate, with which its address is https"
+    )

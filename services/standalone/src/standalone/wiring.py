@@ -1,8 +1,9 @@
 """The settings of each service of the one-process product. Each gets its own secrets alone."""
 
 import json
+import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -12,17 +13,20 @@ from common.config import EncryptionKeySettings, RepositorySettings, Settings
 from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
 from common.errors import WrongKey
 from common.repository.opening import stored_writer_key
-from common.service.environment import load
+from common.service.environment import load, weaknesses
 from gateway.policy import SecretSettings
 from gateway.settings import GatewaySettings
 from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
+from standalone.address import Address
 from standalone.datadir import DataDirectory
 from standalone.machinekeys import settle
 from standalone.postgres import Cluster
 from storage_uploader.settings import UploaderSettings
 from token_service.settings import TokenKeySettings, TokenServiceSettings
 
+S = TypeVar("S", bound=Settings)
 ENCRYPTION_KEY = "backup_encryption_key"
+PUBLIC_URL = "GATEWAY_PUBLIC_URL"
 GRACE_SECONDS = 5.0
 
 
@@ -72,6 +76,8 @@ class Wiring:
         self._directory = directory
         self._cluster = cluster
         self._keys = keys
+        self.weak: list[str] = []
+        """A sentence for each weak key in the settings that were made; production makes none."""
 
     @property
     def bus(self) -> SecretStr:
@@ -86,6 +92,11 @@ class Wiring:
             "shutdown_grace_seconds": GRACE_SECONDS,
         }
 
+    def _load(self, cls: type[S], **given: Any) -> S:
+        settings = load(cls, **given)
+        self.weak += [each for each in weaknesses(settings) if each not in self.weak]
+        return settings
+
     def _own(self, cls: type[Settings]) -> dict[str, SecretStr]:
         """The secrets of ``cls``: from the environment, else made once in the data directory."""
         given, found = load(cls), {}
@@ -94,20 +105,22 @@ class Wiring:
             found[name] = secret if secret.get_secret_value() else self._directory.secret(name)
         return found
 
-    def gateway(self, host: str, port: int) -> GatewaySettings:
-        """The API."""
-        return load(
+    def gateway(self, address: Address) -> GatewaySettings:
+        """The API. Browsers find it where it listens, unless GATEWAY_PUBLIC_URL says otherwise."""
+        public = {} if PUBLIC_URL in os.environ else {PUBLIC_URL.lower(): address.console_url}
+        return self._load(
             GatewaySettings,
             **self._common("gateway"),
-            gateway_host=host,
-            gateway_port=port,
+            **public,
+            gateway_host=address.host,
+            gateway_port=address.port,
             backup_local_dir=self._directory.repository,
             **self._own(SecretSettings),
         )
 
     def backup_worker(self) -> BackupWorkerSettings:
         """The writer: it has the writer key, which opens nothing."""
-        return load(
+        return self._load(
             BackupWorkerSettings,
             **self._common("backup_worker"),
             backup_local_dir=self._directory.repository,
@@ -118,7 +131,7 @@ class Wiring:
 
     def restore_worker(self) -> RestoreWorkerSettings:
         """The reader."""
-        return load(
+        return self._load(
             RestoreWorkerSettings,
             **self._common("restore_worker"),
             backup_local_dir=self._directory.repository,
@@ -129,7 +142,7 @@ class Wiring:
 
     def token_service(self) -> TokenServiceSettings:
         """The keyring."""
-        return load(
+        return self._load(
             TokenServiceSettings,
             **self._common("token_service"),
             backup_local_dir=self._directory.repository,
@@ -139,11 +152,11 @@ class Wiring:
 
     def storage_uploader(self) -> UploaderSettings:
         """The copies; without STRONGROOM_DESTINATIONS a second folder, which only demonstrates."""
-        configured = load(UploaderSettings, **self._common("storage_uploader"))
+        configured = self._load(UploaderSettings, **self._common("storage_uploader"))
         if configured.strongroom_destinations:
             return configured
         second = {"name": "second-copy", "url": self._directory.second_copy.as_uri()}
-        return load(
+        return self._load(
             UploaderSettings,
             **self._common("storage_uploader"),
             backup_local_dir=self._directory.repository,
@@ -152,7 +165,7 @@ class Wiring:
 
     def audit_sink(self) -> AuditSettings:
         """The audit log."""
-        return load(
+        return self._load(
             AuditSettings,
             **self._common("audit_sink"),
             security_audit_log_path=self._directory.audit_log,

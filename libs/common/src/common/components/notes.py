@@ -2,6 +2,7 @@
 
 import errno
 from collections import defaultdict
+from collections.abc import Iterator
 
 from common.components.names import show
 from common.errors import NoSpace
@@ -25,6 +26,18 @@ class Notes:
         self._counts[what] += 1
         if self._counts[what] <= SHOWN:
             self._paths[what].append(path)
+
+    def merge(self, other: "Notes") -> None:
+        """Say all that another one says."""
+        for what, count, named in other.all():
+            paths = self._paths[what]
+            paths += named[: SHOWN - len(paths)]
+            self._counts[what] += count
+
+    def all(self) -> Iterator[tuple[str, int, list[bytes]]]:
+        """What is said, of how many paths, and some of these."""
+        for what, count in self._counts.items():
+            yield what, count, self._paths[what]
 
     def lines(self) -> tuple[str, ...]:
         """One sentence for each thing said."""

@@ -16,6 +16,7 @@ from common.crypto.kdf import derive, stretch
 from common.errors import Invalid
 
 _INFO = "strongroom purpose "
+_ID = "strongroom/v1/purposes/id"
 _CACHED = 256
 
 
@@ -40,6 +41,8 @@ class PurposeKeys:
     def __init__(self, keys: Sequence[str], salt: str) -> None:
         self._masters = [stretch(key.encode(), salt.encode()) for key in keys]
         self._fernets = lru_cache(_CACHED)(self._make)
+        self.ids = [derive(master, _ID, size=8).hex() for master in self._masters]
+        """The ids of the keys, newest first; they tell nothing of them."""
 
     def _make(self, purpose: str) -> tuple[MultiFernet, Fernet]:
         info = _INFO + purpose.encode().hex()

@@ -2,13 +2,15 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from common.errors import Corrupt, NotFound
+from common.repository.filling import Filling
 from common.repository.format.index import MAX_SEGMENT, PackEntry, open_segment
 from common.repository.format.pack import Directory
 from common.repository.objects import ObjectSource, read_whole
@@ -81,23 +83,47 @@ class Catalog:
         self.table = ChunkTable(sum(len(pack.directory) for pack in self.packs))
         self._enter(key_ids)
         self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
+        self._copies = lru_cache(_LAYOUTS)(self._find_copies)
 
     def extend(self, entries: Iterable[PackEntry]) -> None:
         """Add packs that no segment lists. Chunks that are known stay where they were found."""
+        filling = Filling(self.table)
         for entry in entries:
-            base = len(self.packs) << _PACK_SHIFT
+            number = self.numbers[entry.pack_id] = len(self.packs)
             self.packs.append(entry)
-            self.numbers[entry.pack_id] = len(self.packs) - 1
-            for place, (chunk_id, _) in enumerate(entry.directory.all_chunks()):
-                self.table.add(chunk_id, base | place)
+            filling.add(entry.directory.chunks, number << _PACK_SHIFT, 1)
+        filling.flush()
 
     def find(self, chunk_id: bytes) -> Place | None:
         """Where a chunk is; None when no pack that is there has it."""
-        found = self.table.get(chunk_id)
-        if found is None:
-            return None
-        number = found >> _PACK_SHIFT
-        return self._layout(number).place(number, found & CHUNK_MASK)
+        number = self.table.get(chunk_id)
+        return None if number is None else self.place(number)
+
+    def number(self, chunk_id: bytes) -> int | None:
+        """A chunk's number, to be given to ``place``; numbers are in the order of what is stored.
+        None when no pack that is there has it.
+        """
+        return self.table.get(chunk_id)
+
+    def place(self, number: int) -> Place:
+        """Where the chunk with this number is."""
+        pack = number >> _PACK_SHIFT
+        return self._layout(pack).place(pack, number & CHUNK_MASK)
+
+    def others(self, chunk_id: bytes, pack: int) -> list[Place]:
+        """Where a chunk of ``pack`` is besides. Looks through all packs, once for each ``pack``."""
+        return [self.place(number) for number in self._copies(pack, len(self.packs))[chunk_id]]
+
+    def _find_copies(self, pack: int, packs: int) -> Mapping[bytes, list[int]]:
+        found: defaultdict[bytes, list[int]] = defaultdict(list)
+        wanted = {chunk_id for chunk_id, _ in self.packs[pack].directory.all_chunks()}
+        for other in range(packs):
+            if other == pack:
+                continue
+            for place, (chunk_id, _) in enumerate(self.packs[other].directory.all_chunks()):
+                if chunk_id in wanted:
+                    found[chunk_id].append(other << _PACK_SHIFT | place)
+        return found
 
     def lost(self, chunk_id: bytes) -> bytes | None:
         """The pack that had a chunk and is not there; None when no segment lists the chunk."""
@@ -133,10 +159,11 @@ class Catalog:
             pack = self.packs[number]
             return pack.key_id not in key_ids, pack.retired > 0
 
-        for number in sorted(range(len(self.packs)), key=rank):
-            base = number << _PACK_SHIFT
-            for place, (chunk_id, _) in enumerate(self.packs[number].directory.all_chunks()):
-                self.table.add(chunk_id, base | place)
+        filling = Filling(self.table)
+        for _, numbers in groupby(sorted(range(len(self.packs)), key=rank), rank):
+            for number in numbers:
+                filling.add(self.packs[number].directory.chunks, number << _PACK_SHIFT, 1)
+            filling.flush()
 
 
 def pack_of(number: int) -> int:
@@ -145,9 +172,13 @@ def pack_of(number: int) -> int:
 
 
 def load_segments(
-    source: ObjectSource, index_key: bytes, damaged: OnDamaged | None = None
+    source: ObjectSource,
+    index_key: bytes,
+    damaged: OnDamaged | None = None,
+    *,
+    checked: bool = True,
 ) -> Iterator[Segment]:
-    """Every index segment, verified.
+    """Every index segment, verified. Where it is not ``checked``, only its ids may be used.
 
     A damaged one is an error, unless ``damaged`` takes it. One that vanishes while this runs was
     replaced by prune, which writes the successor first: the listing is repeated to find it.
@@ -160,7 +191,8 @@ def load_segments(
                 continue
             try:
                 data = read_whole(source, info.name, MAX_SEGMENT)
-                yield Segment(info.name, tuple(open_segment(data, info.name, index_key)))
+                entries = open_segment(data, info.name, index_key, checked=checked)
+                yield Segment(info.name, tuple(entries))
             except NotFound:
                 vanished = True
                 continue

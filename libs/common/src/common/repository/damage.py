@@ -1,5 +1,7 @@
 """The error that an object is not as it must be."""
 
+from typing import Any
+
 from common.errors import Corrupt
 
 
@@ -10,6 +12,10 @@ class Damaged(Corrupt):
         super().__init__(message)
         self.name = name
         self.missing = missing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It may come from another process."""
+        return _again, (self.message, self.name, self.missing)
 
     @classmethod
     def gone(cls, name: str) -> "Damaged":
@@ -23,3 +29,7 @@ class Damaged(Corrupt):
             return error
         known = name in error.message
         return cls(error.message if known else f"{name} is damaged: {error.message}", name=name)
+
+
+def _again(message: str, name: str, missing: bool) -> Damaged:
+    return Damaged(message, name=name, missing=missing)

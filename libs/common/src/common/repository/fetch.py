@@ -1,6 +1,7 @@
 """Reading chunks: find, read, open, decompress, verify."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 from blake3 import blake3
@@ -55,17 +56,26 @@ class Fetcher:
         Raises:
             Damaged: nowhere; the error names the missing pack where the index knows it.
         """
-        found = self.catalog.find(chunk_id)
-        if found is None and self._recover is not None:
-            recover, self._recover = self._recover, None
-            self.catalog.extend(recover())
-            found = self.catalog.find(chunk_id)
-        if found is None:
-            raise self._missing(chunk_id)
+        found = self.catalog.place(self.number(chunk_id))
         if found.length != length:
             name = self.catalog.packs[found.pack].name
             raise Damaged(f"{name} has a chunk of another length than is needed.", name=name)
         return found
+
+    def number(self, chunk_id: bytes) -> int:
+        """The number that the catalog has for a chunk. Raises ``Damaged`` as ``place`` does."""
+        found = self.catalog.number(chunk_id)
+        if found is None and self._recover is not None:
+            self._extend()
+            found = self.catalog.number(chunk_id)
+        if found is None:
+            raise self._missing(chunk_id)
+        return found
+
+    def _extend(self) -> None:
+        recover, self._recover = self._recover, None
+        if recover is not None:
+            self.catalog.extend(recover())
 
     def record(self, pack: int, number: int) -> Buffer:
         """A record, decompressed; its chunks are not verified yet. Raises ``Damaged``."""
@@ -84,18 +94,45 @@ class Fetcher:
     def chunk(self, chunk_id: bytes, length: int) -> bytes:
         """One chunk, verified; for chunks that are read in the order they were written."""
         place = self.place(chunk_id, length)
+        try:
+            return self._at(place, chunk_id)
+        except Damaged as error:
+            return self.spare(chunk_id, length, place.pack, error)
+
+    def spare(self, chunk_id: bytes, length: int, pack: int, error: Damaged) -> bytes:
+        """A chunk that is damaged in one pack, from another one.
+
+        Raises:
+            Damaged: ``error``, when there is none.
+        """
+        for place in self.others(chunk_id, length, pack):
+            with suppress(Damaged):
+                return self._at(place, chunk_id)
+        raise error
+
+    def others(self, chunk_id: bytes, length: int, pack: int) -> Iterator[Place]:
+        """Where a chunk is besides ``pack``."""
+        self._extend()
+        for place in self.catalog.others(chunk_id, pack):
+            if place.length == length:
+                yield place
+
+    def _at(self, place: Place, chunk_id: bytes) -> bytes:
         raw = self._recent(place.pack, place.record)
         with memoryview(raw) as view:
-            data = bytes(view[place.offset : place.offset + length])
+            data = bytes(view[place.offset : place.offset + place.length])
         self.verify(chunk_id, data, place.pack)
         return data
 
     def verify(self, chunk_id: bytes, data: Buffer, pack: int) -> None:
         """Raise ``Damaged`` unless the data is what its id says."""
-        digest = blake3(data, key=self._chunk_id_key).digest(length=CHUNK_ID_SIZE)
-        if digest != chunk_id:
+        if not self.names(chunk_id, data):
             name = self.catalog.packs[pack].name
             raise Damaged(f"{name} holds other data than its directory says.", name=name)
+
+    def names(self, chunk_id: bytes, data: Buffer) -> bool:
+        """Whether that is the id of this data."""
+        return blake3(data, key=self._chunk_id_key).digest(length=CHUNK_ID_SIZE) == chunk_id
 
     def _missing(self, chunk_id: bytes) -> Damaged:
         lost = self.catalog.lost(chunk_id)

@@ -2,15 +2,21 @@
 key is there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from common.errors import Conflict
 from common.repository.catalog import Segment
+from common.repository.filling import Filling
 from common.repository.format.index import PackEntry
 from common.repository.table import ChunkTable
 
 _OWN = 0
 """The number of chunks of this very run; those of the packs it finds begin at 1."""
+
+_SAMPLE = 4 * 1024**2
+_NEW = 500_000
+"""Room for chunks of the run; when it is used up, each look-up takes longer."""
 
 
 class KnownChunks:
@@ -64,20 +70,23 @@ class KnownPacks(KnownChunks):
         segments: Iterable[Segment],
         present: set[bytes],
         key_ids: set[bytes],
-        expected: int = 0,
+        size: int = 0,
     ) -> None:
-        table = ChunkTable.shared(expected)
+        """``size`` is that of all segments together."""
         self._packs: dict[bytes, int] = {}
         self.segments: set[str] = set()
-        for segment in segments:
+        first, others = _first(iter(segments))
+        table = ChunkTable.shared(_expected(first, size))
+        filling = Filling(table)
+        for segment in chain(first, others):
             self.segments.add(segment.name)
             for entry in segment.entries:
                 usable = entry.pack_id in present and entry.key_id in key_ids
                 if entry.retired or not usable or entry.pack_id in self._packs:
                     continue
                 number = self._packs[entry.pack_id] = len(self._packs) + 1
-                for chunk_id, _ in entry.directory.all_chunks():
-                    table.add(chunk_id, number)
+                filling.add(entry.directory.chunks, number)
+        filling.flush()
         super().__init__(table, len(self._packs))
 
     def merge(self, marks: bytes) -> None:
@@ -110,3 +119,23 @@ class KnownPacks(KnownChunks):
                 remedy="Run the backup again.",
             )
         return [entry for pack_id, entry in retired.items() if pack_id not in live]
+
+
+def _first(segments: Iterator[Segment]) -> tuple[list[Segment], Iterator[Segment]]:
+    """Some of the segments, enough to tell from how much they hold."""
+    first, size = [], 0
+    for segment in segments:
+        first.append(segment)
+        size += sum(entry.listed_size() for entry in segment.entries)
+        if size >= _SAMPLE:
+            break
+    return first, segments
+
+
+def _expected(first: list[Segment], size: int) -> int:
+    """How many chunks there will be: those of all segments, as it looks, and some new ones."""
+    entries = [entry for segment in first for entry in segment.entries]
+    chunks = sum(len(entry.directory) for entry in entries)
+    seen = sum(entry.listed_size() for entry in entries)
+    known = chunks * max(size, seen) // seen if seen else 0
+    return known + known // 8 + _NEW

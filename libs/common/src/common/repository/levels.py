@@ -41,7 +41,7 @@ class Level(NamedTuple):
 
 
 class Levels:
-    """A header, and levels of which each has twice the slots of the one before.
+    """A header, and levels of slots; each level but the first has as many as all before it.
 
     ``all`` are those in use; other processes may have begun more: see ``refresh``.
     """
@@ -78,26 +78,29 @@ class Levels:
             start, end = _end(self._slots, number), _end(self._slots, number + 1)
             border = start + (end - start) // _SLOT * _ID
             ids, numbers = self.view[start:border].cast("Q"), self.view[border:end].cast("Q")
-            self.all.append(Level(ids, numbers, self._slots << number))
+            self.all.append(Level(ids, numbers, _slots(self._slots, number)))
 
-    def extend(self, beyond: int) -> bool:
-        """Begin another level than this one, unless that is done or there is room for no more."""
+    def extend(self, beyond: int) -> None:
+        """Begin another level than this one, unless another process has done so.
+
+        Raises:
+            ValueError: there is room for no more.
+        """
         if beyond + 1 >= self._most:
-            return False
+            raise ValueError("The table is full.")
         self.header[LEVEL_AT] = max(self.last, beyond + 1)
         self.refresh()
-        return True
 
     def count(self, added: int) -> None:
         """Note that so many ids were added, and begin a level when the last one is full."""
         level = self.last
         self.header[_COUNTS_AT + level] += added
-        if self.header[_COUNTS_AT + level] > (self._slots << level) * _FULL:
+        if self.header[_COUNTS_AT + level] > _slots(self._slots, level) * _FULL:
             self.extend(level)
 
-    def counted(self) -> int:
-        """How many ids there are."""
-        return sum(self.header[_COUNTS_AT : _COUNTS_AT + self.last + 1])
+    def counts(self) -> list[int]:
+        """How many ids each level has."""
+        return self.header[_COUNTS_AT : _COUNTS_AT + self.last + 1].tolist()
 
     def used(self) -> memoryview:
         """The part of the block that is in use."""
@@ -120,9 +123,13 @@ def reserve(expected: int) -> int:
     return descriptor
 
 
+def _slots(slots: int, level: int) -> int:
+    return slots << max(0, level - 1)
+
+
 def _end(slots: int, levels: int) -> int:
     """Where the first ``levels`` levels end."""
-    return _HEADER + _SLOT * (slots * ((1 << levels) - 1) + levels * _TAIL)
+    return _HEADER + _SLOT * (sum(_slots(slots, level) for level in range(levels)) + levels * _TAIL)
 
 
 def _unnamed_file() -> int:

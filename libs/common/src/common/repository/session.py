@@ -83,7 +83,9 @@ class Session:
         """The index as a writer uses it; what is in a damaged segment is stored anew."""
         # A pack that is written between the two is only stored once more.
         present, key_ids = self.present(), self.key_ids()
-        return KnownPacks(load_segments(self.source, self.keys.index, damaged), present, key_ids)
+        size = sum(info.size for info in self.source.list("index/"))
+        segments = load_segments(self.source, self.keys.index, damaged, checked=False)
+        return KnownPacks(segments, present, key_ids, size)
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.

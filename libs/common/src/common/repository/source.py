@@ -1,58 +1,21 @@
 """Reading a component back: entries, and content in the order in which it is stored."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from common.errors import Invalid
+from common.repository.batching import Damage, StoredBatch, Wanted, batches
+from common.repository.comparison import holds
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
 from common.repository.extents import Position, advance, lay_out
-from common.repository.fetch import Buffer, Fetcher, items
+from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.tree import ContentDamaged
 from common.repository.trees import entries, warnings
 
-_WINDOW = 32_768
-_THREADS = 2
-_AHEAD = 4
-_NAMED = 3
-
-
-class _Wanted(NamedTuple):
-    """A chunk that an entry needs, at a place of its data."""
-
-    pack: int
-    record: int
-    offset: int
-    length: int
-    chunk_id: bytes
-    entry: StoredEntry
-    position: Position
-
-
-class _Damage:
-    """What went wrong so far, to be told at the end."""
-
-    def __init__(self) -> None:
-        self._objects: dict[str, str] = {}
-        self._paths: dict[bytes, None] = {}
-
-    def note(self, error: Damaged, *paths: bytes) -> None:
-        self._objects.setdefault(error.name, error.message)
-        self._paths.update(dict.fromkeys(paths))
-
-    def tell(self) -> None:
-        """Raise ``ContentDamaged`` if there was any."""
-        if not self._objects:
-            return
-        messages = list(self._objects.values())
-        more = len(messages) - _NAMED
-        text = " ".join(messages[:_NAMED]) + (f" And {more} more objects." if more > 0 else "")
-        raise ContentDamaged(text, paths=tuple(self._paths))
+_BEGIN = Position()
 
 
 class ComponentSource:
@@ -69,7 +32,7 @@ class ComponentSource:
 
     def entries(self, select: Callable[[bytes], bool] | None = None) -> Iterator[Entry]:
         """The entries that ``select`` accepts, in the order captured."""
-        damage = _Damage()
+        damage = Damage()
         for entry in entries(self._fetcher, self._component.tree, damage.note):
             if select is None or select(entry.path):
                 yield entry
@@ -77,22 +40,26 @@ class ComponentSource:
 
     def warnings(self) -> list[str]:
         """What was noticed when the component was backed up."""
-        damage = _Damage()
+        damage = Damage()
         return list(warnings(self._fetcher, self._component.tree, damage.note))
 
     def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
         """The data of these entries, in the order in which it is stored."""
-        damage = _Damage()
-        everything = self._wanted(entries, damage)
-        pool = ThreadPoolExecutor(_THREADS, "fetch")
-        try:
-            while window := sorted(islice(everything, _WINDOW), key=_stored_order):
-                for wanted, piece in self._window(window, pool, damage):
-                    for place, part in lay_out(wanted.entry.extents, wanted.position, piece):
-                        yield wanted.entry, place, part
-        finally:
-            pool.shutdown(cancel_futures=True)
+        damage = Damage()
+        for batch in batches(self._fetcher, self._wanted(entries, damage)):
+            for number in range(batch.slices):
+                yield from batch.read(number, damage)
         damage.tell()
+
+    def batches(self, entries: Iterable[Entry]) -> Iterator[StoredBatch]:
+        """The same, to be read by several processes."""
+        damage = Damage()
+        yield from batches(self._fetcher, self._wanted(entries, damage))
+        damage.tell()
+
+    def holds(self, entry: Entry, file: int) -> bool:
+        """Whether an open file has the content of an entry."""
+        return holds(self._fetcher, _stored(entry), file)
 
     def stream(self, entry: Entry) -> Iterator[bytes]:
         """The content of one file in order, holes as zeros."""
@@ -120,62 +87,35 @@ class ComponentSource:
         if done != stored.content.size:
             raise ContentDamaged("A chunk list does not add up.", paths=(stored.path,))
 
-    def _wanted(self, entries: Iterable[Entry], damage: _Damage) -> Iterator[_Wanted]:
+    def _wanted(self, entries: Iterable[Entry], damage: Damage) -> Iterator[Wanted]:
+        number = self._fetcher.catalog.number
         for entry in entries:
             stored = _stored(entry)
-            position, done = Position(), 0
-            for item in items(self._fetcher, stored.content):
-                if isinstance(item, Damaged):
-                    # What comes after a lost piece of the list has no known place.
-                    damage.note(item, stored.path)
-                    break
-                try:
-                    place = self._fetcher.place(*item)
-                except Damaged as error:
-                    damage.note(error, stored.path)
-                else:
-                    yield _Wanted(*place, item[0], stored, position)
-                done += item[1]
-                position = advance(stored.extents, position, item[1])
+            root = stored.content.root
+            if len(root) == 1 and not stored.content.level and (found := number(root[0][0])):
+                yield Wanted(found, root[0][1], root[0][0], stored, _BEGIN)
             else:
-                if done != stored.content.size:
-                    name = f"chunk {stored.content.root[0][0].hex()}"
-                    damage.note(Damaged(f"{name} does not add up.", name=name), stored.path)
+                yield from self._listed(stored, damage)
 
-    def _window(
-        self, window: list[_Wanted], pool: ThreadPoolExecutor, damage: _Damage
-    ) -> Iterator[tuple[_Wanted, memoryview]]:
-        waiting: deque[tuple[Future[Buffer], list[_Wanted]]] = deque()
-        for (pack, record), group in groupby(window, key=lambda wanted: wanted[:2]):
-            waiting.append((pool.submit(self._fetcher.record, pack, record), list(group)))
-            if len(waiting) >= _AHEAD:
-                yield from self._pieces(*waiting.popleft(), damage)
-        while waiting:
-            yield from self._pieces(*waiting.popleft(), damage)
-
-    def _pieces(
-        self, future: Future[Buffer], group: list[_Wanted], damage: _Damage
-    ) -> Iterator[tuple[_Wanted, memoryview]]:
-        try:
-            raw = memoryview(future.result())
-        except Damaged as error:
-            damage.note(error, *(wanted.entry.path for wanted in group))
-            return
-        verified: set[int] = set()
-        for wanted in group:
-            piece = raw[wanted.offset : wanted.offset + wanted.length]
-            if wanted.offset not in verified:
-                try:
-                    self._fetcher.verify(wanted.chunk_id, piece, wanted.pack)
-                except Damaged as error:
-                    damage.note(error, wanted.entry.path)
-                    continue
-                verified.add(wanted.offset)
-            yield wanted, piece
-
-
-def _stored_order(wanted: _Wanted) -> tuple[int, int, int]:
-    return wanted.pack, wanted.record, wanted.offset
+    def _listed(self, stored: StoredEntry, damage: Damage) -> Iterator[Wanted]:
+        """The chunks of any entry; by far the most entries have one."""
+        position, done = _BEGIN, 0
+        for item in items(self._fetcher, stored.content):
+            if isinstance(item, Damaged):
+                # What comes after a lost piece of the list has no known place.
+                damage.note(item, stored.path)
+                return
+            try:
+                number = self._fetcher.number(item[0])
+            except Damaged as error:
+                damage.note(error, stored.path)
+            else:
+                yield Wanted(number, item[1], item[0], stored, position)
+            done += item[1]
+            position = advance(stored.extents, position, item[1])
+        if done != stored.content.size:
+            name = f"chunk {stored.content.root[0][0].hex()}"
+            damage.note(Damaged(f"{name} does not add up.", name=name), stored.path)
 
 
 def _stored(entry: Entry) -> StoredEntry:

@@ -13,7 +13,7 @@ from common.repository.levels import LEVEL_AT, Level, Levels, reserve
 
 _ID = 16
 _BATCH = 64
-_SHARED = 600_000
+_SHARED = 500_000
 """What a shared table has room for in its first level at least: each further one costs time."""
 _pack = struct.Struct("<QQ").pack
 _unpack: Callable[[bytes], tuple[int, int]] = struct.Struct("<QQ").unpack
@@ -23,8 +23,8 @@ class ChunkTable:
     """Open addressing in one sparse block of memory: 24 bytes a slot, at most 60 % of them in use.
 
     The block is reserved when the table is made; it takes memory as it fills. It has levels, each
-    of twice the slots of the one before. What no longer fits one level goes to the next: nothing is
-    ever moved. Ids are keyed hashes, evenly spread by themselves.
+    as large as all before it. What no longer fits one level goes to the next: nothing is ever
+    moved. Ids are keyed hashes, evenly spread by themselves.
 
     Several processes may look up and add at once without a lock, as long as the numbers they add
     are 0, which is what an untouched slot holds; other numbers are entered before a second process
@@ -38,7 +38,7 @@ class ChunkTable:
             self.descriptor = reserve(expected)
             weakref.finalize(self, os.close, self.descriptor)
             levels = Levels(mmap.mmap(self.descriptor, 0))
-        self._levels = levels
+        self.levels = levels
         self._header = levels.header
         self._first = levels.all[0]
         self._uncounted = 0
@@ -72,10 +72,10 @@ class ChunkTable:
     def save(self, file: BinaryIO) -> None:
         """Write it to a file."""
         self._count()
-        file.write(self._levels.used())
+        file.write(self.levels.used())
 
     def __len__(self) -> int:
-        return self._levels.counted() + self._uncounted
+        return sum(self.levels.counts()) + self._uncounted
 
     def get(self, chunk_id: bytes) -> int | None:
         """The number of an id, or None when it is not there."""
@@ -138,8 +138,8 @@ class ChunkTable:
         """Where an id is that is not in the first level; ``at`` is its free slot there."""
         level = self._first
         if self._header[LEVEL_AT]:
-            self._levels.refresh()
-            for level in self._levels.all[1:]:
+            self.levels.refresh()
+            for level in self.levels.all[1:]:
                 at = level.find(low, high)
                 if level.ids[at]:
                     break
@@ -147,16 +147,16 @@ class ChunkTable:
 
     def _next(self, low: int) -> tuple[Level, int]:
         """A free slot in a new level, where the last one has a lump."""
-        while self._levels.extend(self._levels.last):
-            level = self._levels.all[-1]
+        while True:
+            self.levels.extend(self.levels.last)
+            level = self.levels.all[-1]
             at = level.find(low, 0)
             if not level.is_end(at):
                 return level, at
-        raise ValueError("The table is full.")
 
     def _count(self) -> None:
         added, self._uncounted = self._uncounted, 0
-        self._levels.count(added)
+        self.levels.count(added)
 
 
 @cache

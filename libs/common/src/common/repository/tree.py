@@ -2,7 +2,7 @@
 Source. Both are used from one thread at a time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from common.errors import Corrupt
@@ -48,6 +48,35 @@ class Sink(Protocol):
         """Note something that the owner of the backup should know; names of files may be in it."""
 
 
+class Batch(Protocol):
+    """Content of some files, in slices that forked processes may read side by side.
+
+    A file that is not ``pieced`` comes in a single piece with all of its data.
+    """
+
+    @property
+    def slices(self) -> int:
+        """How many there are."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of all data."""
+
+    @property
+    def pieced(self) -> Sequence[Entry]:
+        """The files that may come in several pieces, or in part."""
+
+    def pieces(self, number: int) -> Iterator[tuple[Entry, int, bytes | memoryview]]:
+        """The pieces of one slice, as ``Source.contents`` gives them.
+
+        Raises:
+            ContentDamaged: after every intact piece.
+        """
+
+    def arrived(self, count: int) -> None:
+        """To be called with the bytes that have come, in the process that has the batch."""
+
+
 class Source(Protocol):
     """Gives back the entries of one component and their content."""
 
@@ -72,6 +101,20 @@ class Source(Protocol):
 
         Raises:
             ContentDamaged: after every intact piece; ``paths`` are the entries that are not whole.
+        """
+
+    def batches(self, entries: Iterable[Entry]) -> Iterator[Batch]:
+        """The same in batches of bounded size; every piece is in exactly one slice of one of them.
+
+        Raises:
+            ContentDamaged: after the last batch, for what is in none of them.
+        """
+
+    def holds(self, entry: Entry, file: int) -> bool:
+        """Whether an open file has the content of an entry of this very source. Reads all of it.
+
+        Raises:
+            OSError: it cannot be read.
         """
 
     def stream(self, entry: Entry) -> Iterator[bytes]:

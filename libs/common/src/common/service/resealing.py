@@ -81,10 +81,16 @@ class Resealing:
         """Seal what has to be sealed anew, and look again from time to time, until cancelled."""
         while True:
             try:
-                await self.once()
+                if await self._any():
+                    await self.once()
             except Exception as error:  # noqa: BLE001 - the next turn goes on where this one ended
                 log.info("sealing anew waits", error=type(error).__name__)
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _any(self) -> bool:
+        """Whether there is anything: making keys is slow on purpose."""
+        async with transaction(self._runtime.pool) as connection:
+            return bool(await self._table.count(connection))
 
     async def once(self) -> Progress:
         """Seal everything that opens and is not under the newest key; without a key nothing."""

@@ -52,12 +52,13 @@ class Factors:
         """A new secret, and the same for a QR code; it counts when a code of it was given.
 
         Raises:
+            Unavailable: there is no key to seal it under.
             AlreadySetUp: there is a confirmed one.
         """
         secret = new_secret()
-        sealed = await self._sealing.seal(secret)
+        sealed, key_id = await self._sealing.seal(secret)
         async with transaction(self._runtime.pool) as connection:
-            if not await store.begin(connection, caller.user_id, sealed):
+            if not await store.begin(connection, caller.user_id, sealed, key_id):
                 raise AlreadySetUp
         return secret, uri_of(secret, caller.name)
 
@@ -170,7 +171,7 @@ class Factors:
             if step is None:
                 raise WrongFactor
             async with transaction(self._runtime.pool) as connection:
-                if not await store.use_step(connection, caller.user_id, found.secret, step):
+                if not await store.use_step(connection, caller.user_id, found, step):
                     raise WrongFactor
 
     async def _check_recovery_code(self, caller: Caller, code: str) -> None:

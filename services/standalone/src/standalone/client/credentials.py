@@ -1,4 +1,7 @@
-"""Who the command line is logged in as: a token for each server, in a file of 0600."""
+"""Who the command line is logged in as: a token for each server, in a file of 0600.
+
+And how each server knows this device, which strangers' wrong passwords do not lock out.
+"""
 
 import json
 import os
@@ -11,10 +14,11 @@ from standalone import secretfile
 
 @dataclass(slots=True)
 class Credentials:
-    """The tokens by server, and the server of the last login."""
+    """The tokens by server, those of this device by user, and the server of the last login."""
 
     server: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
 
 
 def _file() -> Path:
@@ -48,7 +52,9 @@ def token_for(server: str) -> str:
 def keep(server: str, token: str) -> None:
     """Remember the token for ``server``, and that it is the one that is meant from now on."""
     credentials = _read()
-    _write(Credentials(server, {**credentials.tokens, server: token}))
+    credentials.server = server
+    credentials.tokens[server] = token
+    _write(credentials)
 
 
 def forget(server: str) -> None:
@@ -56,3 +62,15 @@ def forget(server: str) -> None:
     credentials = _read()
     if credentials.tokens.pop(server, None) is not None:
         _write(credentials)
+
+
+def device_of(server: str, user: str) -> str:
+    """The token by which ``server`` knows this device of ``user``; empty if it does not."""
+    return _read().devices.get(f"{user} {server}", "")
+
+
+def keep_device(server: str, user: str, token: str) -> None:
+    """Remember by which token ``server`` knows this device of ``user``."""
+    credentials = _read()
+    credentials.devices[f"{user} {server}"] = token
+    _write(credentials)

@@ -1,26 +1,23 @@
 """``strongroom login``."""
 
-import getpass
 import ipaddress
-import os
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from common.errors import Invalid
 from standalone import console
-from standalone.client import credentials
+from standalone.client import answers, asking, credentials
 from standalone.client.api import DEFAULT_SERVER, Api
+from standalone.client.proving import PasskeyNeeded, usable
 from standalone.commands import new_app
 
 app = new_app()
 
+DEVICE = "X-Device-Token"
 HINTS = {
     "password_change": "The password has to be changed first. Run: strongroom password",
-    "mfa_enrolment": "This user needs a second factor before anything else.",
+    "mfa_enrolment": "This user needs a second factor first. Run: strongroom factors add-totp",
 }
 
 
@@ -30,9 +27,7 @@ def login(
         str, typer.Argument(envvar="STRONGROOM_SERVER", help="Address of the HTTP API.")
     ] = DEFAULT_SERVER,
     user: Annotated[str, typer.Option(help="Who to log in as.")] = "admin",
-    password_file: Annotated[
-        Path | None, typer.Option(help="File that holds the password.", show_default=False)
-    ] = None,
+    password_file: asking.PasswordFile = None,
 ) -> None:
     """Begin a session at a server; the other commands use it until it ends.
 
@@ -41,8 +36,7 @@ def login(
     if _in_clear(server):
         console.warn(f"{server} is not encrypted: the password can be read on the way. Use https.")
     with Api(server) as api:
-        credentials_given = {"username": user, "password": _password(password_file)}
-        session = api.post("/api/auth/login", credentials_given)
+        session = _begin(api, user, asking.password("Password", password_file))
     if session.get("limit") == "second_factor":
         session = _complete(server, session["token"])
     credentials.keep(api.server, session["token"])
@@ -51,33 +45,27 @@ def login(
         console.warn(hint)
 
 
+def _begin(api: Api, user: str, password: str) -> Any:
+    """A session by password. A device that the server knows is not locked out with strangers."""
+    device = credentials.device_of(api.server, user)
+    answer = api.exchange(
+        "POST",
+        "/api/auth/login",
+        json={"username": user, "password": password},
+        headers={DEVICE: device} if device else {},
+    )
+    session = answers.read(answer)
+    if DEVICE in answer.headers:
+        credentials.keep_device(api.server, user, answer.headers[DEVICE])
+    return session
+
+
 def _complete(server: str, token: str) -> Any:
     """The session after the second factor, which goes on under another token."""
-    if not sys.stdin.isatty():
-        raise Invalid(
-            "This user has a second factor, and there is no terminal to ask for it.",
-            remedy="Make an API key for programs, and set STRONGROOM_TOKEN to it.",
-        )
-    code = getpass.getpass("Code of the authenticator, or recovery code: ").strip()
-    factor = "code" if code.replace(" ", "").isdigit() else "recovery_code"
     with Api(server, token) as api:
-        return api.post("/api/auth/mfa/verify", {factor: code})
-
-
-def _password(file: Path | None) -> str:
-    if file is not None:
-        try:
-            return file.read_text().rstrip("\r\n")
-        except OSError as error:
-            raise Invalid(f"{file} cannot be read: {error.strerror}.") from error
-    if value := os.environ.get("STRONGROOM_PASSWORD"):
-        return value
-    if not sys.stdin.isatty():
-        raise Invalid(
-            "There is no terminal to ask for the password.",
-            remedy="Name a file with --password-file, or set STRONGROOM_PASSWORD.",
-        )
-    return getpass.getpass("Password: ")
+        if not usable(api.get("/api/auth/mfa")):
+            raise PasskeyNeeded
+        return api.post("/api/auth/mfa/verify", asking.factor())
 
 
 def _in_clear(server: str) -> bool:

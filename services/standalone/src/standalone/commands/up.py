@@ -20,7 +20,8 @@ def up(data: Data, port: Port = 8000, host: Host = "127.0.0.1") -> None:
     """Run the whole product on this machine until Ctrl-C.
 
     The first start prints the administrator's password, once. STRONGROOM_ADMIN_PASSWORD, or
-    STRONGROOM_ADMIN_PASSWORD_FILE, sets it instead, for unattended use.
+    STRONGROOM_ADMIN_PASSWORD_FILE, sets it instead, for unattended use. With
+    GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY, two PEM files, the API speaks https alone.
     """
     console.note("Strongroom starts")
     # Imports six services, which takes a second: the user has seen a line by now.

@@ -13,6 +13,7 @@ from typing import TypeVar
 from common.errors import Cancelled, Error, RestoreFailed
 from gateway.identity.local import begin_local_session
 from restore_worker.targets import remove_tree
+from standalone.client import trust
 from standalone.client.api import Api
 from standalone.components_file import FILES, PLATFORM
 from standalone.launch import Session
@@ -85,7 +86,9 @@ class Demonstration:
             raise
 
     def _travel(self, token: str, database: str) -> Journey:
-        with Api(self._session.address.url, token) as api:
+        address = self._session.address
+        trusted = trust.own(address.certificate) if address.certificate else None
+        with Api(address.url, token, trusted) as api:
             try:
                 return travel(api, [FILES, PLATFORM], TARGET, {PLATFORM: database}, self._alive)
             finally:

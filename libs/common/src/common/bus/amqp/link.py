@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, TimeoutType
 from aio_pika.exceptions import AuthenticationError, ProbableAuthenticationError
 from pydantic import SecretStr
 from yarl import URL
@@ -26,6 +26,17 @@ LONGEST_PAUSE = 10.0
 Result = TypeVar("Result")
 Prepare = Callable[[AbstractConnection], Awaitable[None]]
 Act = Callable[[AbstractConnection], Awaitable[Result]]
+
+
+class _Connection(aio_pika.Connection):
+    """One that is ended when it cannot be made: else its finalizer would, in whatever loop runs."""
+
+    async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the library's
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await _end(self)
+            raise
 
 
 class Link:
@@ -151,6 +162,7 @@ class Link:
                     self._url if "heartbeat" in self._url.query else self._with_heartbeat(),
                     client_properties={"connection_name": self._name},
                     ssl_context=self._tls,
+                    connection_class=_Connection,
                 )
         connection.close_callbacks.add(on_close)
         try:

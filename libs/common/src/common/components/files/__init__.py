@@ -107,7 +107,7 @@ class FilesComponent:
         folders, notes = self._folders(target), Notes()
         try:
             applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
-            outcome = Placing(source, selection, folders, applier).run()
+            outcome = Placing(source, selection, folders, applier, notes).run()
         finally:
             folders.close()
         return RestoreOutcome(outcome.entries, outcome.size_bytes, notes.lines())

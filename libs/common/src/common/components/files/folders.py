@@ -13,6 +13,7 @@ from common.components.files.trusted import open_trusted
 from common.components.names import beneath
 
 OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 KEPT_OPEN = 128
 WORKING_MODE = 0o700
 
@@ -23,13 +24,23 @@ class Folders:
     def __init__(self, base: int) -> None:
         self._bases = {b"": base}
         self._open: OrderedDict[bytes, int] = OrderedDict()
+        self._new: set[bytes] = set()
+        self.disks: dict[int, int] = {}
+        """The file systems that folders were opened on, each with an open folder of it."""
+
+        self._see(base)
 
     def close(self) -> None:
         """Close all, the base too."""
-        for file in (*self._open.values(), *self._bases.values()):
+        for file in (*self._open.values(), *self._bases.values(), *self.disks.values()):
             os.close(file)
         self._open.clear()
         self._bases.clear()
+        self.disks.clear()
+
+    def is_new(self, path: bytes) -> bool:
+        """Whether the folder ``path``, used last, was made here, so that it holds nothing else."""
+        return path in self._new
 
     def trust(self, path: bytes) -> None:
         """Work below the folder ``path``, or what there is of it, wherever trusted symlinks lead.
@@ -40,6 +51,7 @@ class Folders:
         while path not in self._bases:
             with suppress(FileNotFoundError):
                 self._bases[path] = open_trusted(self._bases[b""], path)
+                self._see(self._bases[path])
             path = path.rpartition(b"/")[0]
 
     def file(self, path: bytes) -> int:
@@ -65,8 +77,12 @@ class Folders:
         for step in reversed(missing):
             file, made = self._enter(file, step.rpartition(b"/")[2])
             self._open[step] = file
+            if made:
+                self._new.add(step)
             while len(self._open) > KEPT_OPEN:
-                os.close(self._open.popitem(last=False)[1])
+                old, descriptor = self._open.popitem(last=False)
+                self._new.discard(old)
+                os.close(descriptor)
         return made
 
     def _known(self, path: bytes) -> int:
@@ -88,12 +104,19 @@ class Folders:
         """Close ``path`` and what is in it: something else comes in its place."""
         for name in [name for name in self._open if beneath(name, path)]:
             os.close(self._open.pop(name))
+            self._new.discard(name)
 
-    @staticmethod
-    def _existing(parent: int, name: bytes) -> int:
+    def _existing(self, parent: int, name: bytes) -> int:
         file = os.open(name, OPEN, dir_fd=parent)
-        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        mode = self._see(file)
         if mode & WORKING_MODE != WORKING_MODE and os.geteuid() != 0:
             with suppress(PermissionError):  # another's: what it allows will do, or fail
                 os.chmod(f"/proc/self/fd/{file}", mode | WORKING_MODE)
         return file
+
+    def _see(self, folder: int) -> int:
+        """Note the file system of a folder; gives the folder's mode."""
+        status = os.fstat(folder)
+        if status.st_dev not in self.disks:
+            self.disks[status.st_dev] = os.open(".", READ, dir_fd=folder)
+        return stat.S_IMODE(status.st_mode)

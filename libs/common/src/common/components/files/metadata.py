@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from common.repository.attributes import UNSUPPORTED, group_name, read_xattrs, user_name
 from common.repository.entry import PERMISSIONS, Entry, EntryType
@@ -21,6 +22,7 @@ TYPES = {
     stat.S_IFBLK: EntryType.BLOCK,
 }
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
+_LABEL = "security.selinux"
 
 
 def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry:
@@ -61,6 +63,26 @@ def _gid_here(name: str, gid: int) -> int:
         return gid
 
 
+class Born(NamedTuple):
+    """What a new file is like before anything was put on it: whose it is, and whether it inherited
+    attributes. Those that one process makes in one folder are all alike.
+    """
+
+    uid: int
+    gid: int
+    marked: bool
+
+    @classmethod
+    def of(cls, file: int) -> "Born":
+        """Of one that is open."""
+        status = os.fstat(file)
+        try:
+            marked = bool(set(os.listxattr(file)) - {_LABEL})
+        except OSError as error:
+            marked = error.errno not in UNSUPPORTED
+        return cls(status.st_uid, status.st_gid, marked)
+
+
 @dataclass(frozen=True, slots=True)
 class Applier:
     """Puts metadata on what was restored. What is not permitted is told to ``warn``, by kind.
@@ -72,14 +94,15 @@ class Applier:
     warn: Callable[[str, bytes], None]
     numeric_owners: bool = False
 
-    def apply(self, entry: Entry, where: str) -> None:
+    def apply(self, entry: Entry, where: int | str, born: Born | None = None) -> None:
         """Give what is at ``where`` the owner, mode, attributes and time of ``entry``.
 
-        ``where`` is a path through ``/proc/self/fd``, which leads to what is open and nowhere else,
-        be it a symlink.
+        ``where`` is an open file, or a path through ``/proc/self/fd``, which leads to what is open
+        and nowhere else, be it a symlink. Of a new file one may know how it was ``born``.
         """
-        owned = self._own(entry, where)
-        self._remove_xattrs(entry, where)
+        owned = self._own(entry, where, born)
+        if born is None or born.marked:
+            self._remove_xattrs(entry, where)
         # A user's own attributes need write permission, which the mode may take away; access
         # lists refine the mode, and capabilities do not outlive a change of owner.
         early = [pair for pair in entry.xattrs if pair[0].startswith(b"user.")]
@@ -90,23 +113,31 @@ class Applier:
         self._set_xattrs(entry, where, late)
         os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
 
-    def _own(self, entry: Entry, where: str) -> bool:
-        uid, gid = entry.uid, entry.gid
-        if not self.numeric_owners:
-            uid, gid = _uid_here(entry.user, uid), _gid_here(entry.group, gid)
-        status = os.stat(where)
-        if (status.st_uid, status.st_gid) == (uid, gid):
+    def owner(self, entry: Entry) -> tuple[int, int]:
+        """The user and the group that an entry has on this machine."""
+        if self.numeric_owners:
+            return entry.uid, entry.gid
+        return _uid_here(entry.user, entry.uid), _gid_here(entry.group, entry.gid)
+
+    def _own(self, entry: Entry, where: int | str, born: Born | None) -> bool:
+        wanted = self.owner(entry)
+        if born is None:
+            status = os.stat(where)
+            has = status.st_uid, status.st_gid
+        else:
+            has = born.uid, born.gid
+        if has == wanted:
             return True
         try:
-            os.chown(where, uid, gid)
+            os.chown(where, *wanted)
         except OSError:
             self.warn("owner not restored", entry.path)
             return False
         return True
 
-    def _remove_xattrs(self, entry: Entry, where: str) -> None:
+    def _remove_xattrs(self, entry: Entry, where: int | str) -> None:
         """Take off what it inherited from its folder, or had when it was there before."""
-        wanted = {os.fsdecode(name) for name, _ in entry.xattrs} | {"security.selinux"}
+        wanted = {os.fsdecode(name) for name, _ in entry.xattrs} | {_LABEL}
         try:
             for name in set(os.listxattr(where)) - wanted:
                 os.removexattr(where, name)
@@ -114,7 +145,7 @@ class Applier:
             if error.errno not in UNSUPPORTED:
                 self.warn("extended attribute not removed", entry.path)
 
-    def _set_xattrs(self, entry: Entry, where: str, pairs: list[tuple[bytes, bytes]]) -> None:
+    def _set_xattrs(self, entry: Entry, where: int | str, pairs: list[tuple[bytes, bytes]]) -> None:
         for name, value in pairs:
             try:
                 os.setxattr(where, name, value)

@@ -2,14 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from common.components.component import RestoreOutcome
 from common.components.files.arriving import Arriving, replace, temporary_name
+from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
-from common.components.files.linux import syncfs
 from common.components.files.metadata import Applier
 from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
@@ -17,6 +17,9 @@ from common.components.notes import Notes, raise_if_full
 from common.errors import RestoreFailed
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
+
+REMEMBERED = 50_000
+"""Folders kept in memory until they get their metadata; past that the tree is read once more."""
 
 DEVICES = {EntryType.CHARACTER: stat.S_IFCHR, EntryType.BLOCK: stat.S_IFBLK}
 
@@ -28,7 +31,12 @@ class Placing:
     """
 
     def __init__(
-        self, source: Source, selection: Selection, folders: Folders, applier: Applier
+        self,
+        source: Source,
+        selection: Selection,
+        folders: Folders,
+        applier: Applier,
+        notes: Notes,
     ) -> None:
         self._source = source
         self._selection = selection
@@ -36,12 +44,16 @@ class Placing:
         self._applier = applier
         self._failures = Notes()
         self._failed: set[bytes] = set()
-        self._damaged: tuple[bytes, ...] = ()
+        self._damaged: dict[bytes, None] = {}
         self._links: list[Wanted] = []
         self._made: set[bytes] = set()
+        self._directories: list[Wanted] = []
         self._kept: set[bytes] = set()
         self._placed = 0
         self._arriving = Arriving(folders, applier, self._fail)
+        self._delivery = Delivery(
+            self._arriving, folders, applier, notes, failed=self._fail, lost=self._lose
+        )
 
     def run(self) -> RestoreOutcome:
         """Restore everything that is selected; the warnings of the outcome are the applier's.
@@ -53,13 +65,12 @@ class Placing:
         """
         try:
             self._contents()
-            self._arriving.publish()
             for link in self._links:
                 self._attempt(self._link, link)
             self._finish_folders()
             self._arriving.sync()
-            syncfs(self._folders.file(b""))
         finally:
+            self._delivery.close()
             self._arriving.close()
         self._tell()
         entries = self._placed + self._arriving.entries
@@ -67,13 +78,17 @@ class Placing:
 
     def _contents(self) -> None:
         try:
-            for entry, offset, piece in self._source.contents(self._arrivals()):
-                self._arriving.write(entry, offset, piece)
+            for batch in self._source.batches(self._arrivals()):
+                self._delivery.take(batch)
         except ContentDamaged as error:
-            self._damaged = error.paths
-            self._arriving.abandon(error.paths)
+            self._lose(error.paths)
+        self._delivery.finish()
         for path in self._arriving.abandon():
             self._note(path, "its content did not come")
+
+    def _lose(self, paths: Iterable[bytes]) -> None:
+        self._damaged.update(dict.fromkeys(paths))
+        self._arriving.abandon(paths)
 
     def _arrivals(self) -> Iterator[Entry]:
         """Make what has no content on the way; the files whose content is to come."""
@@ -99,6 +114,8 @@ class Placing:
         return self._arriving.begin(wanted.entry, wanted.path)
 
     def _folder(self, wanted: Wanted) -> None:
+        if len(self._directories) <= REMEMBERED:
+            self._directories.append(wanted)
         made = self._folders.make(wanted.path) or wanted.path in self._made
         if wanted.lead and not made:
             self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
@@ -167,7 +184,8 @@ class Placing:
     def _finish_folders(self) -> None:
         """Give the folders their metadata, those inside before those around them."""
         inside: list[Wanted] = []
-        for wanted in self._selection:
+        known = len(self._directories) <= REMEMBERED
+        for wanted in self._directories if known else self._selection:
             if wanted.entry.type is not EntryType.DIRECTORY:
                 continue
             while inside and not beneath(wanted.path, inside[-1].path):
@@ -202,7 +220,9 @@ class Placing:
         reasons = "; ".join(self._failures.lines())
         if self._damaged or self._selection.damaged:
             reasons = reasons or "some entries lost by the repository"
-            raise ContentDamaged(f"Not everything was restored. {reasons}.", paths=self._damaged)
+            raise ContentDamaged(
+                f"Not everything was restored. {reasons}.", paths=tuple(self._damaged)
+            )
         if self._failures:
             raise RestoreFailed(
                 f"Not everything was restored. {reasons}.",

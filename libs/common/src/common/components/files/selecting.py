@@ -1,7 +1,7 @@
 """Which entries of a source are restored, and under which name."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.components.component import Select
 from common.components.names import beneath, show
@@ -10,8 +10,7 @@ from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """An entry to restore as ``path``. ``lead`` is a folder that only leads to what is wanted."""
 
     entry: Entry
@@ -54,6 +53,9 @@ class Selection:
     def __iter__(self) -> Iterator[Wanted]:
         leads: list[Entry] = []
         for entry in self._entries():
+            if self._select is None and entry.type is EntryType.FILE and self._within is None:
+                yield Wanted(entry, entry.path)  # by far the most
+                continue
             while leads and not beneath(entry.path, leads[-1].path):
                 leads.pop()
             if self._wants(entry.path):

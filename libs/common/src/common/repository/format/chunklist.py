@@ -2,8 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.errors import Corrupt
 from common.repository.format.codec import MAX_RECORD
@@ -20,8 +19,7 @@ _LEAF_MASK = 0x3FF
 Item = tuple[bytes, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkList:
+class ChunkList(NamedTuple):
     """A content of ``size`` bytes, by the items of its root."""
 
     level: int = 0

@@ -59,8 +59,11 @@ def seal_segment(entries: Iterable[PackEntry], index_key: bytes) -> bytes:
     return start + _seal(start, index_key).seal(0, body, start)
 
 
-def open_segment(data: bytes, name: str, index_key: bytes) -> list[PackEntry]:
-    """The packs that a segment lists.
+def open_segment(
+    data: bytes, name: str, index_key: bytes, *, checked: bool = True
+) -> list[PackEntry]:
+    """The packs that a segment lists. Where they are not ``checked``, only ids may be used: those
+    of packs, keys and chunks.
 
     Raises:
         Corrupt: damaged, or not written by a holder of the writer key.
@@ -73,10 +76,10 @@ def open_segment(data: bytes, name: str, index_key: bytes) -> list[PackEntry]:
         body = _seal(start, index_key).open(0, memoryview(data)[_START:], start)
     except Corrupt as error:
         raise Corrupt(f"{name} is damaged: it does not open.") from error
-    return _parse(body, name)
+    return _parse(body, name, checked=checked)
 
 
-def _parse(body: bytes, name: str) -> list[PackEntry]:
+def _parse(body: bytes, name: str, *, checked: bool) -> list[PackEntry]:
     (count,) = _COUNT.unpack_from(body)
     place = _COUNT.size
     entries = []
@@ -85,9 +88,9 @@ def _parse(body: bytes, name: str) -> list[PackEntry]:
             raise Corrupt(f"{name} is damaged: it ends too early.")
         pack_id, key_id, size, retired, length = _ENTRY.unpack_from(body, place)
         place += _ENTRY.size
-        directory = Directory.parse(body[place : place + length], name)
+        directory = Directory.parse(body[place : place + length], name, checked=checked)
         place += length
-        if size > MAX_PACK or size != directory.size():
+        if checked and (size > MAX_PACK or size != directory.size()):
             raise Corrupt(f"{name} is damaged: the size of a pack does not add up.")
         entries.append(PackEntry(pack_id, key_id, size, retired, directory))
     if place != len(body):

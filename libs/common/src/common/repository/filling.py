@@ -1,0 +1,45 @@
+"""Entering the chunks of many packs into a table at once."""
+
+from itertools import count, repeat
+from struct import Struct
+
+from common.repository.table import ChunkTable
+
+_CHUNK = Struct("<16s4x")
+_BATCH = 2**18
+_MANY = 2**17
+"""From so many chunks on, loading numpy takes less time than it saves."""
+
+
+class Filling:
+    """Takes the chunks of packs as directories hold them. Nobody else may add meanwhile."""
+
+    def __init__(self, table: ChunkTable) -> None:
+        self._table = table
+        self._parts: list[tuple[bytes, int, int]] = []
+        self._waiting = 0
+
+    def add(self, packed: bytes, number: int, step: int = 0) -> None:
+        """Enter chunks with this number, or with numbers that begin there and are ``step`` apart.
+
+        One that is there stays as it was; of two that are new, either may be the one that stays.
+        """
+        self._parts.append((packed, number, step))
+        self._waiting += len(packed) // _CHUNK.size
+        if self._waiting >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Enter what is waiting: whatever comes later does not replace it."""
+        parts, self._parts = self._parts, []
+        waiting, self._waiting = self._waiting, 0
+        if waiting >= _MANY:
+            from common.repository.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
+
+            enter(self._table, parts)
+            return
+        add = self._table.add
+        for packed, number, step in parts:
+            numbers = count(number, step) if step else repeat(number)
+            for (chunk_id,), each in zip(_CHUNK.iter_unpack(packed), numbers, strict=False):
+                add(chunk_id, each)

@@ -1,0 +1,152 @@
+"""Work shared out among processes, forked so that each sees all that this one has in memory.
+
+Only what they tell comes back. A forked process has one thread and uses nothing that others of this
+process may have held at that moment: it reads, computes, writes files, and ends.
+"""
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import signal
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Self
+
+from common.errors import Error, Unavailable
+
+_FORK = multiprocessing.get_context("fork")
+_PR_SET_PDEATHSIG = 1
+_MOST = 4
+_BEAT = 5.0
+_ENDING = 10.0
+_NUMBER = struct.Struct("<H")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def team_size() -> int:
+    """How many processes are of use here."""
+    return min(_MOST, len(os.sched_getaffinity(0)))
+
+
+class Claims:
+    """Numbers from 0, each given to whoever asks first, in whichever process."""
+
+    MOST = 1024
+    """All of them wait in a pipe."""
+
+    def __init__(self, count: int) -> None:
+        self._reader, writer = os.pipe()
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.writelines(_NUMBER.pack(number) for number in range(min(count, self.MOST)))
+
+    def __iter__(self) -> Iterator[int]:
+        while data := os.read(self._reader, _NUMBER.size):
+            yield _NUMBER.unpack(data)[0]
+
+    def close(self) -> None:
+        """Nobody here will ask."""
+        os.close(self._reader)
+
+
+class Link:
+    """A forked process' way to the one that it came from."""
+
+    def __init__(self, pipe: "Connection[Any, Any]") -> None:
+        self._pipe = pipe
+
+    def tell(self, message: object) -> None:
+        """Say something that is not None."""
+        self._pipe.send(message)
+
+    def pause(self) -> None:
+        """Say that this part is done, and wait until all may go on."""
+        self._pipe.send(None)
+        self._pipe.recv()
+
+
+class Team:
+    """Forked processes that each do ``work`` once. As a context, it leaves none of them behind."""
+
+    def __init__(self, work: Callable[[Link], None], size: int) -> None:
+        self._processes = []
+        self._pipes: list[Connection[Any, Any]] = []
+        parent = os.getpid()
+        for _ in range(size):
+            ours, theirs = _FORK.Pipe()
+            self._pipes.append(ours)
+            process = _FORK.Process(target=_run, args=(work, theirs, parent), daemon=True)
+            process.start()
+            self._processes.append(process)
+            theirs.close()
+
+    def hear(self) -> Iterator[Any]:
+        """What they tell, until each has paused or ended.
+
+        Raises:
+            Error: what one of them raised, or that it died.
+        """
+        busy = list(self._pipes)
+        while busy:
+            ready = wait(busy, _BEAT)
+            for pipe in [each for each in busy if each in ready]:
+                message = _receive(pipe)
+                if message is None:
+                    busy.remove(pipe)
+                elif isinstance(message, Exception):
+                    raise message
+                else:
+                    yield message
+
+    def go_on(self) -> None:
+        """Let them go on after a pause."""
+        for pipe in self._pipes:
+            with suppress(OSError):  # it has ended: hear() tells
+                pipe.send(True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End those that still run, whatever they do."""
+        for process, pipe in zip(self._processes, self._pipes, strict=True):
+            process.kill()
+            process.join(_ENDING)
+            pipe.close()
+
+
+def _receive(pipe: "Connection[Any, Any]") -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return Unavailable(
+            "A process that worked on this has died.",
+            remedy="See whether the machine is out of memory, then try again.",
+        )
+
+
+def _run(work: Callable[[Link], None], pipe: "Connection[Any, Any]", parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    gc.freeze()  # what was there before stays shared: the collector would write to all of it
+    try:
+        work(Link(pipe))
+        pipe.send(None)
+    except Error as error:
+        pipe.send(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))

@@ -1,0 +1,132 @@
+"""Secrets of authenticators after a change of SECURITY_ENCRYPTION_KEY."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pyotp
+import pytest
+from pydantic import SecretStr
+
+from common.messages import Envelope, SealingStanding, seal
+from common.service.resealing import Resealing
+from gateway.mfa.sealing import Sealing
+from gateway.security.secrets import SecretKeys
+from integration.gateway.site import SECRET, Site, running
+
+FORMER = "aG7dK2mW9xQ4tZ6vB1nS8jL3pY5rC0fH"
+Url = Callable[[str], str]
+
+
+async def enrol(site: Site) -> tuple[str, str]:
+    """A user with an authenticator, and its secret."""
+    name = await site.add_user(["viewer"])
+    client = await site.log_in(name)
+    secret = (await client.post("/api/auth/mfa/totp")).json()["secret"]
+    await client.post("/api/auth/mfa/totp/confirm", json={"code": code(secret)})
+    return name, secret
+
+
+def code(secret: str, steps: int = 0) -> str:
+    return pyotp.TOTP(secret).at(int(time.time()) + 30 * steps)
+
+
+async def standing(client: httpx.AsyncClient) -> dict[str, Any]:
+    """How it stands with the gateway's own secrets."""
+    answer = await client.get("/api/v2/security/keys")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["data"]["keys"][0]
+    assert found["setting"] == "SECURITY_ENCRYPTION_KEY"
+    return found
+
+
+async def test_after_a_change_of_the_key_every_secret_is_sealed_anew(database_url: Url) -> None:
+    """Otherwise a key that leaked opens every second factor for ever, or dropping it locks out."""
+    url = database_url("gateway")
+    async with running(url, security_encryption_key=FORMER) as before:
+        await before.runtime.pool.execute("DELETE FROM totp")
+        name, secret = await enrol(before)
+        await enrol(before)
+        await before.runtime.pool.execute("UPDATE totp SET last_step = 0")
+        opened = "UPDATE totp SET secret = 'open:' || $2, key_id = '' WHERE user_id = $1"
+        user = await before.user_id(await before.add_user(["viewer"]))
+        await before.runtime.pool.execute(
+            "INSERT INTO totp (user_id, secret) VALUES ($1, '')", UUID(user)
+        )
+        await before.runtime.pool.execute(opened, UUID(user), pyotp.random_base32())
+        found = await standing(await before.log_in())
+        assert (found["secrets"], found["under_former_keys"], found["former_keys"]) == (3, 1, 0)
+    async with running(url, security_encryption_key=f"{SECRET},{FORMER}") as rotated:
+        client = await rotated.log_in()
+        async with asyncio.timeout(20):
+            while not (found := await standing(client))["finished_at"]:
+                await asyncio.sleep(0.1)
+        assert (found["resealed"], found["under_former_keys"], found["droppable"]) == (3, 0, True)
+        told = [entry.event_type for entry in await rotated.audited()]
+        assert told.count("encryption_key_rotated") == 1
+        stored = await rotated.runtime.pool.fetch("SELECT secret FROM totp")
+        assert not any("open:" in row["secret"] for row in stored)
+    async with running(url) as after:
+        half = await after.log_in(name)
+        answer = await half.post("/api/auth/mfa/verify", json={"code": code(secret)})
+        assert answer.status_code == 200, answer.text
+
+
+async def test_a_batch_that_is_cut_off_is_done_by_whoever_comes_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a restart at the wrong moment loses a secret, or counts it twice."""
+    await site.runtime.pool.execute("DELETE FROM totp")
+    for _ in range(3):
+        await enrol(site)
+    await site.runtime.pool.execute("DELETE FROM resealings")
+    keys = SecretKeys(SecretStr(f"{FORMER},{SECRET}"), SecretStr(SECRET))
+    monkeypatch.setattr("common.service.resealing.BATCH", 2)
+    whole, sealed = Sealing.seal, 0
+
+    async def fails_at_the_third(self: Sealing, secret: str) -> tuple[str, str]:
+        nonlocal sealed
+        sealed += 1
+        if sealed == 3:
+            raise ConnectionError
+        return await whole(self, secret)
+
+    resealing = Resealing(site.runtime, Sealing(keys.keys))
+    with monkeypatch.context() as patched:
+        patched.setattr(Sealing, "seal", fails_at_the_third)
+        with pytest.raises(ConnectionError):
+            await resealing.once()
+    halfway = await resealing.progress()
+    assert (halfway.resealed, halfway.waiting, halfway.finished_at) == (2, 1, None)
+    done = await Resealing(site.runtime, Sealing(keys.keys)).once()
+    assert (done.resealed, done.waiting, done.unreadable) == (3, 0, 0)
+
+
+async def test_without_a_key_no_secret_is_stored(database_url: Url) -> None:
+    """Otherwise second factors stand in the clear in every copy of the database."""
+    async with running(database_url("gateway"), security_encryption_key="") as bare:
+        client = await bare.log_in(await bare.add_user(["viewer"]))
+        answer = await client.post("/api/auth/mfa/totp")
+        assert answer.status_code == 503
+        assert "SECURITY_ENCRYPTION_KEY" in answer.json()["error"]["details"]["remedy"]
+
+
+async def test_what_token_service_keeps_is_told_as_well(
+    site: Site, admin: httpx.AsyncClient
+) -> None:
+    """Otherwise nobody knows whether the former ENCRYPTION_KEY can go."""
+    silent = (await admin.get("/api/v2/security/keys")).json()["data"]
+    assert silent["unanswered"] == ["ENCRYPTION_KEY"]
+
+    async def answer(question: Envelope) -> Envelope:
+        told = SealingStanding(key_id="ab", former_keys=1, secrets=5, waiting=2, resealed=3)
+        return seal(told, source="token-service")
+
+    await site.workers.answer("token-service.questions", answer)
+    found = (await admin.get("/api/v2/security/keys")).json()["data"]
+    assert found["unanswered"] == []
+    (tokens,) = (each for each in found["keys"] if each["setting"] == "ENCRYPTION_KEY")
+    assert (tokens["under_former_keys"], tokens["droppable"]) == (2, False)
