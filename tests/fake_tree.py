@@ -2,13 +2,14 @@
 
 import os
 import random
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from common.repository.entry import Entry, EntryType, check_entry
+from common.repository.found import Found
 from common.repository.tree import Batch, ContentDamaged
 from trees import extents
 
@@ -36,13 +37,21 @@ class FakeTree:
         check_entry(entry)
         self.taken.append(entry)
 
-    def add_file(self, entry: Entry, path: bytes | Path) -> None:
-        check_entry(entry)
-        try:
-            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            self.warn(f"{entry.path!r} was left out: {error.strerror}")
+    def add_found(self, found: Found) -> None:
+        if not stat.S_ISREG(found.status.st_mode):
+            self.add(found.describe())
             return
+        try:
+            entry = found.describe()
+            file = os.open(
+                found.name,
+                os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK,
+                dir_fd=found.folder.descriptor,
+            )
+        except OSError as error:
+            self.warn(f"{found.path!r} was left out: {error.strerror}")
+            return
+        check_entry(entry)
         self._later.append((entry, file))
         self.taken.append(entry)
         if self._eager:

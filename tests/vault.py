@@ -1,17 +1,20 @@
 """A repository in a temporary folder, and small ways to fill, read and hurt it."""
 
 import io
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from common.components.files.walk import Seen
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import PassphraseProvider
 from common.repository.entry import Entry, EntryType
 from common.repository.format.config import ChunkerParameters, RepositoryConfig
 from common.repository.format.writerkeys import WriterKeys
+from common.repository.found import OpenFolder
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from common.repository.prepared import SnapshotMeta
@@ -102,6 +105,12 @@ def add_files(sink: ComponentRecorder, files: Mapping[bytes, bytes]) -> None:
         sink.add_stream(
             Entry(path, EntryType.FILE, mtime_ns=1_700_000_000_123_456_789), io.BytesIO(content)
         )
+
+
+def seen(path: bytes, place: Path) -> Seen:
+    """What a walk finds at ``place``, to be stored as ``path``."""
+    folder = OpenFolder(os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY))
+    return Seen(path, folder, os.fsencode(place.name), place.lstat())
 
 
 def noise(size: int, seed: int = 0) -> bytes:

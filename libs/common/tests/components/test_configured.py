@@ -7,8 +7,8 @@ import pytest
 from common.components.component import Target
 from common.components.configured import KINDS, component_for_restore, load
 from common.errors import Conflict, Invalid
-from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
+from vault import seen
 
 GOOD = """
 [components.files]
@@ -90,7 +90,7 @@ def test_what_is_no_longer_configured_is_restored_elsewhere_and_never_in_place(k
     assert (component.kind, component.name) == (kind, "gone")
     tree = FakeTree()
     tree.details = {"roots": ["/etc"]}
-    tree.add_file(Entry(b"file", EntryType.FILE), Path(__file__))
+    tree.add_found(seen(b"file", Path(__file__)))
     with pytest.raises(Conflict):
         component.restore(tree, Target(in_place=True))
 

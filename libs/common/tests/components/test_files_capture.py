@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from common.components.files import FilesComponent, FilesOptions, walk
-from common.components.files.metadata import describe
 from common.errors import CaptureFailed, Invalid
 from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
@@ -169,14 +168,16 @@ def test_a_folder_that_becomes_a_symlink_before_it_is_opened_is_not_followed(
     """Lost: the same, by a user who is quick."""
     fill(tmp_path, "mine/z/file", "secret/file")
 
-    def turn(path: bytes, where: bytes, status: os.stat_result) -> Entry | None:
-        entry = describe(path, where, status)
-        if path.endswith(b"/z"):
+    real = os.stat
+
+    def turn(name: Any, **options: Any) -> os.stat_result:
+        status = real(name, **options)
+        if name == b"z":
             (tmp_path / "mine/z").rename(tmp_path / "mine/old")
             (tmp_path / "mine/z").symlink_to(tmp_path / "secret")
-        return entry
+        return status
 
-    monkeypatch.setattr(walk, "describe", turn)
+    monkeypatch.setattr(walk.os, "stat", turn)
     tree = take(tmp_path / "mine")
     assert tree.data == {}
     assert "mine/z could not be read" in tree.warnings[0]

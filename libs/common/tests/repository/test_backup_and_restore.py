@@ -15,7 +15,7 @@ from common.repository.format.block import data_size
 from common.repository.format.codec import Compression
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder
-from vault import Vault, noise
+from vault import Vault, noise, seen
 
 
 def test_contents_of_all_sizes_come_back(vault: Vault) -> None:
@@ -64,7 +64,7 @@ def test_files_are_read_from_disk(vault: Vault, tmp_path: Path) -> None:
     """Else nothing real is backed up, or not as it is."""
     (tmp_path / "a").write_bytes(noise(100_000))
     found = (tmp_path / "a").stat()
-    info = vault.write(lambda sink: sink.add_file(Entry(b"a", EntryType.FILE), tmp_path / "a"))
+    info = vault.write(lambda sink: sink.add_found(seen(b"a", tmp_path / "a")))
     assert vault.restore(info.id) == {b"a": noise(100_000)}
     (entry,) = vault.reader().snapshot(info.id).source("files").entries()
     assert entry.mtime_ns == found.st_mtime_ns
@@ -78,7 +78,7 @@ def test_holes_stay_holes(vault: Vault, tmp_path: Path) -> None:
         for place in (0, 1_000_000, 30_000_000):
             file.seek(place)
             file.write(noise(20_000, place))
-    info = vault.write(lambda sink: sink.add_file(Entry(b"s", EntryType.FILE), path))
+    info = vault.write(lambda sink: sink.add_found(seen(b"s", path)))
     source = vault.reader().snapshot(info.id).source("files")
     (entry,) = source.entries()
     assert entry.size == 50_000_000
@@ -93,7 +93,7 @@ def test_a_file_that_is_all_hole(vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "hole"
     with path.open("wb") as file:
         file.truncate(10_000_000)
-    info = vault.write(lambda sink: sink.add_file(Entry(b"h", EntryType.FILE), path))
+    info = vault.write(lambda sink: sink.add_found(seen(b"h", path)))
     (entry,) = vault.reader().snapshot(info.id).source("files").entries()
     assert (entry.size, entry.extents) == (10_000_000, ())
 
@@ -104,6 +104,9 @@ def test_what_is_no_readable_file_is_left_out_with_a_warning(
 ) -> None:
     """Else a vanished file fails the backup, a fifo hangs it, a symlink leads it elsewhere."""
     path = tmp_path / "x"
+    path.touch()
+    found = seen(b"x", path)
+    path.unlink()
     (tmp_path / "secret").write_bytes(b"not to be read")
     if kind == "symlink":
         path.symlink_to(tmp_path / "secret")
@@ -114,7 +117,7 @@ def test_what_is_no_readable_file_is_left_out_with_a_warning(
     elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
-    info = vault.write(lambda sink: sink.add_file(Entry(b"x", EntryType.FILE), path))
+    info = vault.write(lambda sink: sink.add_found(found))
     assert vault.restore(info.id) == {}
     assert info.components[0].warnings == 1
     source = vault.reader().snapshot(info.id).source("files")
@@ -144,7 +147,7 @@ def test_a_file_that_changes_while_it_is_read_is_kept_with_a_warning(
         return preadv(descriptor, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", changing)
-    info = vault.write(lambda sink: sink.add_file(Entry(b"busy", EntryType.FILE), path))
+    info = vault.write(lambda sink: sink.add_found(seen(b"busy", path)))
     (content,) = vault.restore(info.id).values()
     assert content == noise(20_000_000)[: len(content)]
     assert len(content) == (9_000_000 if change == "shrink" else 20_000_000)

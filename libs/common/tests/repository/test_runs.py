@@ -221,8 +221,8 @@ def test_a_run_that_was_abandoned_and_wakes_up_cannot_go_on(vault: Vault, listed
         with run.component("files", "files") as sink:
             sink.add_stream(Entry(b"x", EntryType.FILE), BytesIO(content))
             if listed:
-                run._contents.finish()
-                run._segments.flush()
+                run._stores.contents.finish()
+                run._stores.segments.flush()
             vault.writer().abandon(run_id)
             sink.add_stream(Entry(b"y", EntryType.FILE), BytesIO(noise(300_000, 1)))
         with pytest.raises(Conflict, match="dead"):

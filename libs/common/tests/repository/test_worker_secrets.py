@@ -142,7 +142,7 @@ writer.snapshots()
 for line in Path("/proc/self/maps").read_text().splitlines():
     place, rights = line.split()[:2]
     start, end = (int(part, 16) for part in place.split("-"))
-    if rights.startswith("rw"):
+    if rights == "rw-p":  # what is shared is the table of chunk ids, as large as it may become
         with open("/proc/self/mem", "rb", 0) as file:
             file.seek(start)
             try:

@@ -16,6 +16,7 @@ from common.components.configured import load
 from common.errors import Error
 from common.messages import ComponentResult
 from common.repository.history import SnapshotInfo
+from common.repository.ingesting.crew import useful_size
 from common.repository.opening import create, open_writer
 from common.repository.prepared import Prepared as PreparedRun
 from common.repository.prepared import SnapshotMeta
@@ -79,6 +80,9 @@ def _capture(repository: Repository, spec: CaptureSpec, channel: Channel) -> Pre
         compression=spec.compression_type,
         level=spec.compression_level,
         on_progress=tell,
+        cache=spec.cache,
+        reread=spec.reread,
+        processes=useful_size() if spec.processes is None else spec.processes,
     ) as run:
         for name in spec.components:
             component = configured[name]

@@ -20,6 +20,11 @@ def chain_of(message: RunBackup) -> str:
     return f"{message.station}/{message.plan}"
 
 
+def is_incremental(message: RunBackup) -> bool:
+    """Whether files that are known to be unchanged need not be read again."""
+    return message.backup_type.endswith("incremental")
+
+
 def choose(message: RunBackup, kinds: Mapping[str, str]) -> list[str]:
     """The names of the components to back up, in the order configured.
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from backup_worker import store
 from backup_worker.commit import Commit
-from backup_worker.domain import chain_of, choose
+from backup_worker.domain import chain_of, choose, is_incremental
 from backup_worker.folder import Ask, missing_config
 from backup_worker.protocol import CaptureSpec, Prepared
 from backup_worker.settings import WorkerSettings
@@ -106,6 +106,9 @@ class BackupJobs:
             components_file=settings.backup_components_file.absolute(),
             components=tuple(names),
             run_id=run_id,
+            cache=settings.backup_cache_dir.absolute(),
+            reread=not is_incremental(message),
+            processes=settings.backup_processes,
             compression_type=settings.backup_compression_type,
             compression_level=settings.backup_compression_level,
             backup_id=message.backup_id,

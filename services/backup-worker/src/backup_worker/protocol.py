@@ -29,6 +29,11 @@ class CaptureSpec(BaseModel):
     """Of earlier attempts at this backup: a snapshot of one of them is adopted."""
     dead_runs: tuple[UUID, ...] = ()
     """Of backups that have ended: their litter is removed."""
+    cache: Path
+    """Where it is kept what is known of unchanged files."""
+    reread: bool
+    """Whether even those are read."""
+    processes: int | None
     compression_type: Literal["zstd", "gzip", "lz4", "none"]
     compression_level: int
     backup_id: str

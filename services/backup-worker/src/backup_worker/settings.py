@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from common.config import (
@@ -17,6 +19,10 @@ class WorkerSettings(
 
     backup_niceness: int = Field(default=5, ge=0, le=19)
     """How much a running backup steps back for the machine's other work, disk included."""
+    backup_processes: int | None = Field(default=None, ge=0, le=32)
+    """How many processes read files for a backup; by default one for each processor, up to four."""
+    backup_cache_dir: Path = Path("/app/cache")
+    """What incremental backups know of unchanged files. It may be deleted at any time."""
     backup_min_free_mb: int = Field(default=256, ge=0)
     """With less room than this beside the repository the worker says that it is not ready."""
 

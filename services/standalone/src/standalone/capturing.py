@@ -9,6 +9,7 @@ from pathlib import Path
 from common.components.files import FilesComponent, FilesOptions
 from common.messages import uuid7
 from common.repository.history import SnapshotInfo
+from common.repository.ingesting.crew import useful_size
 from common.repository.prepared import SnapshotMeta
 from common.repository.repository import Repository
 from standalone.console import Report
@@ -43,7 +44,9 @@ def back_up(
         plan="command",
         station=host,
     )
-    with repository.begin(run_id, level=level, on_progress=report, cache=cache) as run:
+    with repository.begin(
+        run_id, level=level, on_progress=report, cache=cache, processes=useful_size()
+    ) as run:
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)

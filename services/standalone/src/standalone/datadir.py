@@ -29,6 +29,7 @@ class DataDirectory:
         self.postgres = self.path / "postgres"
         self.repository = self.path / "repository"
         self.second_copy = self.path / "second-copy"
+        self.cache = self.path / "cache"
         self.restores = self.path / "restores"
         self.audit_log = self.path / "audit" / "audit.jsonl"
         self.log = self.path / "logs" / "strongroom.log"

@@ -124,6 +124,7 @@ class Wiring:
             BackupWorkerSettings,
             **self._common("backup_worker"),
             backup_local_dir=self._directory.repository,
+            backup_cache_dir=self._directory.cache,
             backup_components_file=self._directory.components,
             backup_writer_key=self._keys.writer,
         )

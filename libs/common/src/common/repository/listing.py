@@ -1,8 +1,10 @@
 """Writing chunk lists and trees as they grow, without ever holding a whole one."""
 
+from collections.abc import Iterable
+
 from common.errors import Invalid
-from common.repository.entry import Entry, check_entry
-from common.repository.format.block import BlockBuilder, pack_warnings
+from common.repository.entry import Entry, check_entry, check_path
+from common.repository.format.block import BlockBuilder, Owner, pack_warnings
 from common.repository.format.chunklist import (
     MAX_LEVEL,
     ROOT_ITEMS,
@@ -63,6 +65,7 @@ class TreeWriter:
         self._store = store
         self._list = ListWriter(store)
         self._block = BlockBuilder()
+        self._ended: list[Item] = []
         self.entries = 0
         self.size = 0
         self.warnings: list[str] = []
@@ -75,7 +78,36 @@ class TreeWriter:
         self.entries += 1
         self.size += content.size
         if ended:
-            self._close_block()
+            self.end_block()
+
+    def add_plain(
+        self, path: bytes, owner: Owner, mode: int, mtime_ns: int, size: int, chunk_id: bytes
+    ) -> None:
+        """Append a file that is one chunk or empty, and has no extended attributes.
+
+        Raises:
+            Invalid: its path could escape.
+        """
+        check_path(path)
+        ended = self._block.add_plain(path, owner, mode, mtime_ns, size, chunk_id)
+        self.entries += 1
+        self.size += size
+        if ended:
+            self.end_block()
+
+    def add_blocks(self, blocks: Iterable[Item], entries: int, size: int) -> None:
+        """Append blocks that are stored already, with so many entries, and bytes of content."""
+        for chunk_id, length in blocks:
+            self._list.add(chunk_id, length)
+        self.entries += entries
+        self.size += size
+
+    def take_blocks(self) -> list[Item]:
+        """End the block that has begun; all blocks that ended since this was asked last."""
+        if len(self._block):
+            self.end_block()
+        ended, self._ended = self._ended, []
+        return ended
 
     def warn(self, message: str) -> None:
         """Keep a warning; past the first thousand they are only counted."""
@@ -85,14 +117,16 @@ class TreeWriter:
 
     def finish(self) -> ChunkList:
         """The tree."""
-        if len(self._block):
-            self._close_block()
+        self.take_blocks()
         if self.warnings:
             self._put(pack_warnings(self.warnings))
         return self._list.finish()
 
-    def _close_block(self) -> None:
-        self._put(self._block.take())
+    def end_block(self) -> None:
+        """End the block, whatever the paths say."""
+        self._ended.append(self._put(self._block.take()))
 
-    def _put(self, block: bytes) -> None:
-        self._list.add(self._store.put(block), len(block))
+    def _put(self, block: bytes) -> Item:
+        item = (self._store.put(block), len(block))
+        self._list.add(*item)
+        return item

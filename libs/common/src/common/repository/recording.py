@@ -2,20 +2,19 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 from common.errors import Invalid
-from common.repository.entry import Entry, EntryType, show_path
+from common.repository.entry import Entry, EntryType, check_entry
 from common.repository.format.blockreader import StoredEntry
-from common.repository.format.chunklist import ChunkList
-from common.repository.ingest import Ingest, NotReadable, Read
+from common.repository.found import Found
+from common.repository.ingesting.assembling import Assembler
+from common.repository.ingesting.contents import ContentWriter
 from common.repository.listing import TreeWriter
 
 OnProgress = Callable[[str, int, int | None, int, str], None]
 """Told (phase, bytes done, bytes in all when known, entries, what is being read)."""
 
-_NOTHING = ChunkList()
 _EVERY_SECONDS = 0.2
 
 
@@ -58,43 +57,44 @@ class Progress:
 class Recorder:
     """The ``Sink`` of one component."""
 
-    def __init__(self, tree: TreeWriter, ingest: Ingest, progress: Progress) -> None:
+    def __init__(
+        self,
+        tree: TreeWriter,
+        contents: ContentWriter,
+        assembler: Assembler,
+        progress: Progress,
+    ) -> None:
         self._tree = tree
-        self._ingest = ingest
+        self._contents = contents
+        self._assembler = assembler
         self._progress = progress
 
     def add(self, entry: Entry) -> None:
         """Take an entry without content."""
         if entry.type is EntryType.FILE and entry.size and entry.extents != ():
-            raise Invalid(f"{entry.path[-200:]!r} is a file with content: add_file takes it.")
+            raise Invalid(f"{entry.path[-200:]!r} is a file with content: add_stream takes it.")
+        check_entry(entry)
         self._progress.entry(entry.path)
-        self._tree.add(entry, _NOTHING)
+        self._assembler.add_entry(entry)
 
-    def add_file(self, entry: Entry, path: bytes | Path) -> None:
-        """Take a regular file; one that cannot be read is left out with a warning."""
-        self._check_type(entry)
-        self._progress.entry(entry.path)
-        try:
-            read = self._ingest.file(entry, path)
-        except NotReadable as error:
-            self.warn(f"{show_path(entry.path)} is left out: {error}.")
-            return
-        self._keep(read)
+    def add_found(self, found: Found) -> None:
+        """Take what is in a file system; a file that cannot be read is left out with a warning."""
+        self._progress.entry(found.path)
+        self._assembler.add_found(found)
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
         """Take a file from a stream."""
-        self._check_type(entry)
-        self._progress.entry(entry.path)
-        self._keep(self._ingest.stream(entry, stream))
+        self._begin(entry)
+        self._tree.add(*self._contents.stream(entry, stream))
 
     def add_regions(self, entry: Entry, stream: BinaryIO) -> None:
         """Take a sparse file from a stream of the data in the regions that ``entry`` names."""
-        self._check_type(entry)
-        self._progress.entry(entry.path)
-        self._keep(self._ingest.regions(entry, stream))
+        self._begin(entry)
+        self._tree.add(entry, self._contents.regions(stream))
 
     def add_stored(self, entry: StoredEntry) -> None:
         """Take an entry from a backup of this very repository, with the content that it has."""
+        self._assembler.flush()
         self._progress.entry(entry.path)
         self._tree.add(entry, entry.content)
 
@@ -102,12 +102,14 @@ class Recorder:
         """Keep a warning."""
         self._tree.warn(message)
 
-    def _keep(self, read: Read) -> None:
-        self._tree.add(read.entry, read.content)
-        if read.oddity:
-            self.warn(f"{show_path(read.entry.path)} may not be consistent: {read.oddity}.")
+    def finish(self) -> None:
+        """Store all that was taken."""
+        self._assembler.finish()
 
-    @staticmethod
-    def _check_type(entry: Entry) -> None:
+    def _begin(self, entry: Entry) -> None:
+        """Begin a file whose content is read now: what was taken before it is stored first."""
         if entry.type is not EntryType.FILE:
             raise Invalid(f"{entry.path[-200:]!r} is a {entry.type}, not a file.")
+        check_entry(entry)
+        self._assembler.flush()
+        self._progress.entry(entry.path)

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from common.repository.abandon import abandon
 from common.repository.forget import forget
-from common.repository.format.codec import Compression, Compressor
+from common.repository.format.codec import Compression
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import Head, SnapshotInfo
 from common.repository.recording import OnProgress
-from common.repository.run import Run
+from common.repository.run import Run, RunSettings
 from common.repository.session import Session
 from common.storage.local import LocalDirectory
 
@@ -43,17 +43,20 @@ class Repository:
         level: int = 3,
         on_progress: OnProgress | None = None,
         cache: Path | None = None,
+        reread: bool = False,
+        processes: int = 0,
     ) -> Run:
         """Begin a backup. A run whose process died is abandoned first, then begun again.
 
-        ``cache`` is a folder for what is known of unchanged files: those are not read again.
-        Without it every file is read. It may be deleted at any time.
+        ``cache`` is a folder for what is known of unchanged files: those are not read again, unless
+        ``reread``. Without it every file is read. It may be deleted at any time. Where there is
+        much to read, ``processes`` read it in parallel; with 0 all is done in this one.
 
         Raises:
             Conflict: the run has made its backup already: ``find_run`` gives it.
         """
-        compressor = Compressor(compression, level)
-        return Run(self._session, run_id, compressor, on_progress, cache)
+        settings = RunSettings(compression, level, cache, reread, processes)
+        return Run(self._session, run_id, settings, on_progress)
 
     def head(self, chain: str) -> Head:
         """The newest place in a chain, from which the next backup goes on."""

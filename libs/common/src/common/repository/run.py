@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,21 +10,22 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+from common.crypto.keys import WRITER_PREFIX, write_key
 from common.errors import Conflict, Corrupt, Error, Invalid
 from common.repository.catalog import load_segments
-from common.repository.chunker import Chunker
-from common.repository.filecache import FileCache
-from common.repository.format.codec import Compressor
-from common.repository.format.names import key_name, pack_name
-from common.repository.format.pack import CONTENT, TREE
+from common.repository.format.codec import Compression, Compressor
+from common.repository.format.names import key_name
 from common.repository.format.snapshot import Snapshot, Statistics, StoredComponent
-from common.repository.ingest import Ingest
+from common.repository.ingesting.assembling import Assembler
+from common.repository.ingesting.crew import Crew, Results
+from common.repository.ingesting.filecache import FileCache
+from common.repository.ingesting.inline import InlineReaders
+from common.repository.ingesting.reading import FileReader
+from common.repository.ingesting.stores import Stores
 from common.repository.listing import TreeWriter
-from common.repository.packing import PackWriter, SegmentWriter
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.recording import OnProgress, Progress, Recorder
 from common.repository.session import Session
-from common.repository.storing import ChunkStore
 
 _THREADS = max(2, min(os.cpu_count() or 2, 4))
 
@@ -45,6 +45,19 @@ class ComponentRecorder(Recorder):
     details: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a run works: ``processes`` read files beside its own when there are many; ``cache`` is
+    the folder of what is known of unchanged files, which with ``reread`` are read all the same.
+    """
+
+    compression: Compression = "zstd"
+    level: int = 3
+    cache: Path | None = None
+    reread: bool = False
+    processes: int = 0
+
+
 class Run:
     """Writes one backup. As a context manager it leaves nothing listed unless it was finished."""
 
@@ -52,12 +65,12 @@ class Run:
         self,
         session: Session,
         run_id: UUID,
-        compressor: Compressor,
+        settings: RunSettings,
         on_progress: OnProgress | None = None,
-        cache: Path | None = None,
     ) -> None:
         self._session = session
         self._run_id = run_id
+        self._settings = settings
         self._created = datetime.now(UTC)
         self._progress = Progress(on_progress)
         self._results = _Results()
@@ -73,24 +86,27 @@ class Run:
         except BaseException:
             session.directory.delete(key_name(self._key.key_id))
             raise
-        self._pool = ThreadPoolExecutor(_THREADS, "compress")
-        self._helper = ThreadPoolExecutor(1, "make-durable")
-        self._segments = self._segment_writer()
-        self._contents, self._content_packs = self._store(CONTENT, compressor)
-        self._trees, self._tree_packs = self._store(TREE, compressor)
-        chunker = Chunker(session.config.chunker, session.keys.chunker_seed)
-        self._ingest = Ingest(
-            chunker, self._contents, self._trees, self._progress.advance, self._known.rely
-        )
-        self._cache = cache
+        compressor = Compressor(settings.compression, settings.level)
+        note = self._known.note
+        self._stores = Stores(session, run_id, self._key, compressor, note, threads=_THREADS)
+        advance = self._progress.advance
+        self._contents = self._stores.content_writer(advance)
+        inline = InlineReaders(FileReader(self._contents))
+        self._crew = Crew(settings.processes, inline, self._opening, self._known, advance)
         self._caches: list[FileCache] = []
 
-    def _segment_writer(self) -> SegmentWriter:
-        return SegmentWriter(
-            self._session.directory,
-            self._session.keys.index,
-            owner=self._run_id.hex,
-            is_alive=lambda: self._session.is_alive(self._key),
+    def _opening(self) -> tuple[Any, ...]:
+        """What a process is told that reads files for this run."""
+        return (
+            os.fsencode(self._session.directory.path.absolute()),
+            write_key(WRITER_PREFIX, self._session.keys.writer_key),
+            self._run_id.bytes,
+            self._key.key_id,
+            self._key.key,
+            self._settings.compression,
+            self._settings.level,
+            self._known.packs,
+            1 if self._settings.processes > 1 else _THREADS,
         )
 
     @contextmanager
@@ -102,15 +118,23 @@ class Run:
         if any(component.name == name for component in self._results.components):
             raise Invalid(f"The component {name!r} is in this backup already.")
         self._progress.begin(name)
-        tree = TreeWriter(self._trees)
-        self._ingest.cache = self._file_cache(name)
-        sink = ComponentRecorder(tree, self._ingest, self._progress)
+        tree = TreeWriter(self._stores.trees)
+        assembler = Assembler(
+            tree,
+            self._crew,
+            self._contents,
+            self._known.rely_all,
+            cache=self._file_cache(name),
+            advance=self._progress.advance,
+        )
+        sink = ComponentRecorder(tree, self._contents, assembler, self._progress)
         sink.details = {}
         for message in self._pending:
             sink.warn(message)
         self._pending.clear()
         try:
             yield sink
+            sink.finish()
         except BaseException:
             self._results.failed = True
             raise
@@ -129,10 +153,10 @@ class Run:
         if self._results.failed or self._finished:
             raise Conflict("This run has failed or is finished: it cannot be finished now.")
         self._progress.begin("finish")
-        self._contents.finish()
-        self._trees.finish()
+        read = self._crew.finish()
+        self._stores.finish()
         self._keep_relied()
-        self._segments.flush()
+        self._stores.segments.flush()
         for cache in self._caches:
             cache.commit()
         self._finished = True
@@ -150,16 +174,17 @@ class Run:
             station=meta.station,
             backup_type=meta.backup_type,
             components=components,
-            statistics=self._statistics(components),
+            statistics=self._statistics(components, read),
         )
         return Prepared(self._session, body, self._results.warnings)
 
     def _file_cache(self, component: str) -> FileCache | None:
         """The cache of a component; a backup that cannot have one reads every file."""
-        if self._cache is None:
+        settings = self._settings
+        if settings.cache is None:
             return None
         try:
-            cache = FileCache(self._cache, self._session.keys, component)
+            cache = FileCache(settings.cache, self._session.keys, component, forget=settings.reread)
         except OSError:
             return None
         self._caches.append(cache)
@@ -170,13 +195,12 @@ class Run:
         del name
         self._pending.append(f"{error.message} What it lists is stored anew. Check the repository.")
 
-    def _statistics(self, components: tuple[StoredComponent, ...]) -> Statistics:
-        packs = self._content_packs.stored + self._tree_packs.stored
+    def _statistics(self, components: tuple[StoredComponent, ...], read: Results) -> Statistics:
         return Statistics(
             entries=sum(component.entries for component in components),
             size=sum(component.size for component in components),
-            added=self._contents.added + self._trees.added,
-            stored=packs + self._segments.stored,
+            added=self._stores.added + read.added,
+            stored=self._stores.stored + read.stored,
         )
 
     def _keep_relied(self) -> None:
@@ -187,36 +211,15 @@ class Run:
             session = self._session
             segments = load_segments(session.source, session.keys.index, lambda _name, _error: None)
             for entry in self._known.endangered(segments, self._session.present()):
-                self._segments.add_live(entry)
+                self._stores.segments.add_live(entry)
         self._session.directory.settle("packs", "index")
-
-    def _store(self, kind: int, compressor: Compressor) -> tuple[ChunkStore, PackWriter]:
-        packs = PackWriter(
-            self._session.directory,
-            self._key,
-            kind=kind,
-            owner=self._run_id.hex,
-            segments=self._segments,
-            helper=self._helper,
-        )
-        store = ChunkStore(
-            packs,
-            chunk_id_key=self._session.keys.chunk_id,
-            known=self._known.note,
-            compressor=compressor,
-            pool=self._pool,
-        )
-        return store, packs
 
     def _abort(self) -> None:
         """Remove what no index segment lists; the next attempt uses what is listed."""
-        self._contents.abort()
-        self._trees.abort()
+        self._crew.abort()
+        nothing_listed = self._stores.abort()
         directory = self._session.directory
-        written = self._content_packs.written | self._tree_packs.written
-        for pack_id in written - self._segments.listed:
-            directory.delete(pack_name(pack_id))
-        if not self._segments.listed:
+        if nothing_listed and not self._crew.was_started:
             directory.delete(key_name(self._key.key_id))
         directory.discard(self._run_id.hex)
 
@@ -234,5 +237,4 @@ class Run:
                 cache.close()
             with suppress(Error):  # what led here is what matters; prune removes the rest
                 self._abort()
-        self._pool.shutdown(cancel_futures=True)
-        self._helper.shutdown()
+        self._stores.close()

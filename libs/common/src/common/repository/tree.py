@@ -3,11 +3,11 @@ Source. Both are used from one thread at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from common.errors import Corrupt
 from common.repository.entry import Entry
+from common.repository.found import Found
 
 
 class ContentDamaged(Corrupt):
@@ -28,13 +28,13 @@ class Sink(Protocol):
     def add(self, entry: Entry) -> None:
         """Take an entry without content: a folder, a link, a device, an empty file."""
 
-    def add_file(self, entry: Entry, path: bytes | Path) -> None:
-        """Take a regular file; the engine opens ``path`` (never through a symlink) and reads it.
+    def add_found(self, found: Found) -> None:
+        """Take what a component has seen in a file system, whatever it is but a socket.
 
-        Holes of a sparse file are found and kept; ``size`` and ``extents`` of the stored entry are
-        those of what was read. A file that changes while it is read is kept with a warning; one
-        that is gone or unreadable is left out with a warning. ``path`` is opened before this call
-        returns; what it led to may be read later.
+        It may be described and read at any time until the component's context ends, in parallel
+        with others, never through a symlink. Holes of a sparse file are found and kept; what is
+        stored is what was read. A file that changes while it is read is kept with a warning; one
+        that is gone or unreadable is left out with a warning.
         """
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:

@@ -5,11 +5,12 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from common.repository.attributes import UNSUPPORTED, group_name, read_xattrs, user_name
 from common.repository.entry import PERMISSIONS, Entry, EntryType
 
 TYPES = {
@@ -22,14 +23,11 @@ TYPES = {
 }
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
 _LABEL = "security.selinux"
-UNSUPPORTED = (errno.ENOTSUP, errno.ENODATA, errno.ENOSYS)
 
 
-def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry | None:
-    """The entry ``path`` for what is at ``where``, itself not followed; None for a socket."""
-    kind = TYPES.get(stat.S_IFMT(status.st_mode))
-    if kind is None:
-        return None
+def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry:
+    """The entry ``path`` for what is at ``where``, itself not followed. It is no socket."""
+    kind = TYPES[stat.S_IFMT(status.st_mode)]
     device = (0, 0)
     if kind in {EntryType.CHARACTER, EntryType.BLOCK}:
         device = (os.major(status.st_rdev), os.minor(status.st_rdev))
@@ -45,42 +43,8 @@ def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry | None:
         size=status.st_size if kind is EntryType.FILE else 0,
         target=os.readlink(where) if kind is EntryType.SYMLINK else b"",
         device=device,
-        xattrs=tuple(_read_xattrs(where)),
+        xattrs=read_xattrs(where),
     )
-
-
-def _read_xattrs(where: bytes) -> Iterator[tuple[bytes, bytes]]:
-    try:
-        names = sorted(os.listxattr(where, follow_symlinks=False))
-    except OSError as error:
-        if error.errno in UNSUPPORTED:
-            return
-        raise
-    for name in names:
-        try:
-            yield os.fsencode(name), os.getxattr(where, name, follow_symlinks=False)
-        except OSError as error:
-            # Removed since it was listed, or readable only by another.
-            if error.errno not in {*UNSUPPORTED, errno.EPERM, errno.EACCES}:
-                raise
-
-
-@lru_cache(maxsize=4096)
-def user_name(uid: int) -> str:
-    """The login of a user, empty when it has none here."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
-
-
-@lru_cache(maxsize=4096)
-def group_name(gid: int) -> str:
-    """The name of a group, empty when it has none here."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return ""
 
 
 @lru_cache(maxsize=4096)

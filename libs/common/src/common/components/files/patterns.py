@@ -19,6 +19,7 @@ class Patterns:
         self._exclude = _compile(exclude)
         self._include = _compile(include)
         self.everything = not include
+        self.chosen = bool(include or exclude)
 
     def excluded(self, path: bytes, *, folder: bool) -> bool:
         """Whether to leave this out, and not to look into it."""

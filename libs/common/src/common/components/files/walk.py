@@ -8,14 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from common.components.files.links import Links
-from common.components.files.metadata import describe
+from common.components.files.metadata import TYPES, describe
 from common.components.files.patterns import Patterns
 from common.components.names import show
 from common.errors import CaptureFailed
 from common.repository.entry import Entry, EntryType
+from common.repository.found import OpenFolder
 from common.repository.tree import Sink
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -23,28 +25,29 @@ OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 class Folder:
     """A folder that is being read. ``waiting`` until it is known whether it is wanted."""
 
-    file: int
+    open: OpenFolder
     path: bytes
     names: list[bytes]
-    waiting: Entry | None
+    waiting: "Seen | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Something on the disk, and its entry; a socket has none.
+class Seen:
+    """Something on the disk, by its name in the open folder that holds it."""
 
-    ``where`` leads through the open folder that holds it, so that nobody can turn it elsewhere.
-    """
+    __slots__ = ("folder", "name", "path", "status")
 
-    path: bytes
-    where: bytes
-    status: os.stat_result
-    entry: Entry | None
+    def __init__(
+        self, path: bytes, folder: OpenFolder, name: bytes, status: os.stat_result
+    ) -> None:
+        self.path = path
+        self.folder = folder
+        self.name = name
+        self.status = status
 
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder, itself and not by a symlink."""
-        return stat.S_ISDIR(self.status.st_mode)
+    def describe(self) -> Entry:
+        """The entry, through the open folder, so that nobody can turn it elsewhere."""
+        where = b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
+        return describe(self.path, where, self.status)
 
 
 class Walk:
@@ -68,127 +71,135 @@ class Walk:
         Raises:
             CaptureFailed: the root itself is gone or cannot be read.
         """
-        self._root, where = root, b"/" + root
+        self._root = root
         try:
-            status = os.lstat(where)
-            found = Found(root, where, status, describe(root, where, status))
-            if found.is_folder and found.entry:
-                self._push(os.open(where, OPEN_FOLDER), found.entry)
-            elif stat.S_ISREG(status.st_mode):
-                os.close(os.open(where, OPEN_FILE))
+            seen = self._see_root(root)
         except OSError as error:
             raise CaptureFailed(
-                f"{show(where)} cannot be read: {error.strerror}.",
+                f"{show(b'/' + root)} cannot be read: {error.strerror}.",
                 remedy="Correct the path, or the permissions of the account that backs up.",
             ) from error
         try:
-            self._start(found)
+            if not self._stack:
+                self._take(seen)
+            elif self._patterns.everything:
+                self._announce()
+            if stat.S_ISLNK(seen.status.st_mode):
+                path = show(b"/" + root)
+                self._sink.warn(f"{path} is a symlink: what it leads to is not backed up.")
             while self._stack:
                 self._step(self._stack[-1])
         finally:
-            while self._stack:
-                os.close(self._stack.pop().file)
+            self._stack.clear()
 
-    def _start(self, root: Found) -> None:
-        if not root.is_folder:
-            self._take(root)
-        elif self._patterns.everything:
-            self._announce()
-        if root.entry and root.entry.type is EntryType.SYMLINK:
-            self._sink.warn(f"{show(root.where)} is a symlink: what it leads to is not backed up.")
+    def _see_root(self, root: bytes) -> Seen:
+        """The root, of which it is certain that it can be read; entered if it is a folder."""
+        parent, _, name = root.rpartition(b"/")
+        folder = OpenFolder(os.open(b"/" + parent, OPEN_PARENT))
+        seen = Seen(root, folder, name or b".", _status(folder, name or b"."))
+        if stat.S_ISDIR(seen.status.st_mode):
+            self._push(seen)
+        elif stat.S_ISREG(seen.status.st_mode):
+            os.close(os.open(seen.name, OPEN_FILE, dir_fd=folder.descriptor))
+        return seen
 
-    def _push(self, file: int, entry: Entry) -> None:
-        try:
-            names = sorted((os.fsencode(name) for name in os.listdir(file)), reverse=True)
-        except OSError:
-            os.close(file)
-            raise
-        self._stack.append(Folder(file, entry.path, names, entry))
+    def _push(self, seen: Seen) -> None:
+        descriptor = os.open(seen.name, OPEN_FOLDER, dir_fd=seen.folder.descriptor)
+        folder = OpenFolder(descriptor)
+        names = sorted(map(os.fsencode, os.listdir(descriptor)), reverse=True)
+        self._stack.append(Folder(folder, seen.path, names, seen))
 
     def _step(self, folder: Folder) -> None:
         """Look at the next name in a folder."""
         if not folder.names:
-            os.close(self._stack.pop().file)
+            self._stack.pop()
             return
         name = folder.names.pop()
         path = folder.path + b"/" + name if folder.path else name
-        where = b"/proc/self/fd/%d/%s" % (folder.file, name)
         try:
-            status = os.lstat(where)
-            relative, is_folder = self._relative(path), stat.S_ISDIR(status.st_mode)
+            seen = Seen(path, folder.open, name, _status(folder.open, name))
+        except OSError as error:
+            self._unreadable(path, error)
+            return
+        is_folder = stat.S_ISDIR(seen.status.st_mode)
+        wanted = True
+        if self._patterns.chosen:
+            relative = self._relative(path)
             if self._patterns.excluded(relative, folder=is_folder):
                 self.counts["excluded"] += 1
                 return
             wanted = self._patterns.included(relative, folder=is_folder)
-            if not wanted and not is_folder:
-                return
-            found = Found(path, where, status, describe(path, where, status))
-        except OSError as error:
-            self._unreadable(path, error)
-            return
-        if is_folder and found.entry:
-            self._enter(found, found.entry, wanted=wanted)
-        else:
+        if is_folder:
+            self._enter(seen, wanted=wanted)
+        elif wanted:
             self._announce()
-            self._take(found)
+            self._take(seen)
 
     def _relative(self, path: bytes) -> bytes:
         return path[len(self._root) :].lstrip(b"/")
 
-    def _enter(self, found: Found, entry: Entry, *, wanted: bool) -> None:
-        if self._devices is not None and found.status.st_dev not in self._devices:
+    def _enter(self, seen: Seen, *, wanted: bool) -> None:
+        if self._devices is not None and seen.status.st_dev not in self._devices:
             self._announce()
-            self._add(entry)  # a mount point, without what is mounted on it
+            self._add(seen)  # a mount point, without what is mounted on it
             return
         try:
-            self._push(os.open(found.where, OPEN_FOLDER), entry)
+            self._push(seen)
         except OSError as error:
             self._announce()
-            self._add(entry)
-            self._unreadable(entry.path, error)
+            self._add(seen)
+            self._unreadable(seen.path, error)
             return
         if wanted:
             self._announce()
 
     def _announce(self) -> None:
         """Store the folders that lead here."""
+        if self._stack and not self._stack[-1].waiting:
+            return  # nor do those above it wait
         for folder in self._stack:
             if folder.waiting:
                 self._add(folder.waiting)
                 folder.waiting = None
 
-    def _take(self, found: Found) -> None:
+    def _take(self, seen: Seen) -> None:
         """Store what is no folder."""
-        if found.entry is None:
-            self._sink.warn(f"{show(found.path)} is a socket and was left out.")
+        mode = seen.status.st_mode
+        if stat.S_ISSOCK(mode):
+            self._sink.warn(f"{show(seen.path)} is a socket and was left out.")
             return
-        if found.status.st_nlink > 1:
-            first = self._links.first(found.path, found.status)
+        if seen.status.st_nlink > 1:
+            first = self._links.first(seen.path, seen.status)
             if first is not None:
-                kind = EntryType.HARDLINK
-                self._add(replace(found.entry, type=kind, target=first, xattrs=(), size=0))
+                self._add_link(seen, first)
                 return
-            if not self._readable(found):
+            if not self._readable(seen):
                 return
-            self._links.remember(found.path, found.status)
-        self._add(found.entry, found.where)
+            self._links.remember(seen.path, seen.status)
+        self._add(seen)
 
-    def _readable(self, found: Found) -> bool:
+    def _add_link(self, seen: Seen, first: bytes) -> None:
+        try:
+            entry = seen.describe()
+        except OSError as error:
+            self._unreadable(seen.path, error)
+            return
+        self.counts[EntryType.HARDLINK.value] += 1
+        self._sink.add(replace(entry, type=EntryType.HARDLINK, target=first, xattrs=(), size=0))
+
+    def _readable(self, seen: Seen) -> bool:
         """Whether other names can lean on this one: the writer leaves out what it cannot open."""
-        if stat.S_ISREG(found.status.st_mode):
+        if stat.S_ISREG(seen.status.st_mode):
             try:
-                os.close(os.open(found.where, OPEN_FILE))
+                os.close(os.open(seen.name, OPEN_FILE, dir_fd=seen.folder.descriptor))
             except OSError as error:
-                self._unreadable(found.path, error)
+                self._unreadable(seen.path, error)
                 return False
         return True
 
-    def _add(self, entry: Entry, where: bytes = b"") -> None:
-        self.counts[entry.type.value] += 1
-        if entry.type is EntryType.FILE:
-            self._sink.add_file(entry, where)
-        else:
-            self._sink.add(entry)
+    def _add(self, seen: Seen) -> None:
+        self.counts[TYPES[stat.S_IFMT(seen.status.st_mode)].value] += 1
+        self._sink.add_found(seen)
 
     def _unreadable(self, path: bytes, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):
@@ -206,6 +217,10 @@ def ancestors(root: bytes) -> list[Entry]:
         real = os.path.realpath(b"/" + path)
         with suppress(OSError):
             entry = describe(path, real, os.stat(real))
-            if entry and entry.type is EntryType.DIRECTORY:
+            if entry.type is EntryType.DIRECTORY:
                 found.append(entry)
     return found
+
+
+def _status(folder: OpenFolder, name: bytes) -> os.stat_result:
+    return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)

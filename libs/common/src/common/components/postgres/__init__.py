@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from common.components.component import RestoreOutcome, Select, Target
 from common.components.files import FilesComponent
-from common.components.files.metadata import group_name, user_name
 from common.components.postgres.address import Address, check_name, read_password
 from common.components.postgres.facts import Facts, look
 from common.components.postgres.making import Making
@@ -19,6 +18,7 @@ from common.components.postgres.program import feed, reading
 from common.components.postgres.session import ask
 from common.components.postgres.tools import Tools, newest
 from common.errors import CaptureFailed, Conflict, Corrupt, NotFound, RestoreFailed
+from common.repository.attributes import group_name, user_name
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import Sink, Source
 

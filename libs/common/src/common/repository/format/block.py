@@ -70,8 +70,26 @@ class BlockBuilder:
         self._previous = entry.path
         self._rows.append(row)
         self.size += len(row)
-        full = self.size >= BLOCK_SIZE or len(self._owners) >= _MOST_OWNERS
-        return full or not zlib.crc32(entry.path) & _BLOCK_MASK
+        return self._is_full() or ends_block(entry.path)
+
+    def add_plain(
+        self, path: bytes, owner: Owner, mode: int, mtime_ns: int, size: int, chunk_id: bytes
+    ) -> bool:
+        """The same for a file that is one chunk or empty, without anything else to tell."""
+        number = self._owners.setdefault(owner, len(self._owners))
+        shared = _shared(self._previous, path)
+        rest = path[shared:]
+        seconds, rest_ns = divmod(mtime_ns, SECOND)
+        row = ENTRY.pack(
+            0, ONE_CHUNK if size else 0, shared, len(rest), mode, number, seconds, rest_ns, size
+        )  # fmt: skip
+        self._previous = path
+        self._rows.append(row + rest + chunk_id)
+        self.size += len(row) + len(rest) + len(chunk_id)
+        return self._is_full() or ends_block(path)
+
+    def _is_full(self) -> bool:
+        return self.size >= BLOCK_SIZE or len(self._owners) >= _MOST_OWNERS
 
     def take(self) -> bytes:
         """The block; the next one begins."""
@@ -105,6 +123,11 @@ class BlockBuilder:
         if flags == ONE_CHUNK:
             return head + rest + content.root[0][0]
         return b"".join([head, rest, *_pack_rest(entry, content, flags)])
+
+
+def ends_block(path: bytes) -> bool:
+    """Whether a block ends after this path, because of it alone."""
+    return not zlib.crc32(path) & _BLOCK_MASK
 
 
 def _shared(before: bytes, path: bytes) -> int:

@@ -1,0 +1,65 @@
+"""What a component has seen in a file system, for the engine to describe and read later."""
+
+import os
+import struct
+from typing import Protocol
+
+from common.repository.entry import Entry
+
+STATE = struct.Struct("<IIIQqqQQ")
+"""Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
+
+
+class OpenFolder:
+    """An open folder, closed with the last one that refers to it."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def close(self) -> None:
+        """Close it now. Repeatable."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Found(Protocol):
+    """Something in a file system: ``name`` in the open ``folder``, to be stored as ``path``.
+
+    ``status`` is that of the thing itself, no symlink followed. Whoever reads it goes through the
+    open folder, so that nobody can turn the path elsewhere meanwhile.
+    """
+
+    @property
+    def path(self) -> bytes: ...
+
+    @property
+    def folder(self) -> OpenFolder: ...
+
+    @property
+    def name(self) -> bytes: ...
+
+    @property
+    def status(self) -> os.stat_result: ...
+
+    def describe(self) -> Entry:
+        """Its entry as it is now, with what takes calls to find out. Raises ``OSError``."""
+
+
+def pack_state(status: os.stat_result) -> bytes:
+    """The state of a file in a fixed form: two that are equal are of the same, unchanged file."""
+    return STATE.pack(
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+    )

@@ -1,0 +1,176 @@
+"""Puts a tree together, in order, from what is remembered and what readers give as they can."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from common.repository.entry import Entry
+from common.repository.format.chunklist import ITEM
+from common.repository.found import Found
+from common.repository.ingesting.contents import ContentWriter
+from common.repository.ingesting.filecache import Facts, FileCache, KnownFile, Remembered
+from common.repository.ingesting.stretch import Stretch
+from common.repository.ingesting.tasks import Readers, tasks
+from common.repository.ingesting.writing import StretchWriter, is_file
+from common.repository.listing import TreeWriter
+
+_AHEAD = 32
+"""How many stretches may wait to be stored for the one before them."""
+
+_SETTLED_NS = 2_000_000_000
+"""A file touched later than this before it was read may change again with the same times."""
+
+Relied = Callable[[bytes, int], bool]
+"""Whether all chunks are stored whose ids begin at every so many bytes; then this run relies on
+them.
+"""
+
+
+class _Waiting:
+    """A stretch on its way: when it was read at the earliest, and what need not be read.
+
+    ``apart`` says that it has blocks of its own.
+    """
+
+    __slots__ = ("apart", "files", "read_at", "same", "stretch")
+
+    def __init__(self, stretch: Stretch, *, apart: bool) -> None:
+        self.stretch = stretch
+        self.apart = apart
+        self.read_at = time.time_ns()
+        self.same: Remembered | None = None
+        self.files: dict[int, KnownFile] = {}
+
+
+class Assembler:
+    """Takes entries and what was seen, in order, and stores the tree in that order."""
+
+    def __init__(
+        self,
+        tree: TreeWriter,
+        readers: Readers,
+        contents: ContentWriter,
+        relied: Relied,
+        *,
+        cache: FileCache | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        self._tree = tree
+        self._readers = readers
+        self._contents = contents
+        self._relied = relied
+        self._cache = cache
+        self._advance = advance
+        self._stretch = Stretch()
+        self._waiting: deque[_Waiting] = deque()
+
+    def add_entry(self, entry: Entry) -> None:
+        """Append an entry without content."""
+        if self._stretch.add_entry(entry):
+            self._close(ended=True)
+
+    def add_found(self, found: Found) -> None:
+        """Append what a component has seen in a file system."""
+        if self._stretch.add_found(found):
+            self._close(ended=True)
+
+    def finish(self) -> None:
+        """Store everything: this is the end of the tree."""
+        self._stretch.end_tree()
+        if len(self._stretch):
+            self._close(ended=True)
+        self.flush()
+
+    def flush(self) -> None:
+        """Store everything appended so far."""
+        if len(self._stretch):
+            self._close(ended=False)
+        while self._waiting:
+            self._store_next()
+
+    def _close(self, *, ended: bool) -> None:
+        stretch, self._stretch = self._stretch, Stretch()
+        waiting = _Waiting(stretch, apart=ended and stretch.folders > 0)
+        if self._cache is not None and waiting.apart:
+            self._remember(waiting, self._cache)
+        if waiting.same is None:
+            wanted = (
+                (number, found)
+                for number, found in stretch.found()
+                if number not in waiting.files and is_file(found)
+            )
+            for task in list(tasks(stretch, wanted)):
+                stretch.waiting += 1
+                self._readers.submit(task)
+        self._waiting.append(waiting)
+        while self._waiting and self._is_due():
+            self._store_next()
+
+    def _is_due(self) -> bool:
+        return not self._waiting[0].stretch.waiting or len(self._waiting) > _AHEAD
+
+    def _remember(self, waiting: _Waiting, cache: FileCache) -> None:
+        """Find out what need not be read."""
+        stretch = waiting.stretch
+        remembered = cache.find(stretch)
+        if remembered is None:
+            return
+        same = cache.is_same(stretch, remembered)
+        if (
+            same
+            and self._relied(remembered.blocks, ITEM.size)
+            and self._relied(remembered.items(), ITEM.size)
+        ):
+            waiting.same = remembered
+            return
+        files = remembered.files()
+        for number, found in stretch.found():
+            known = files.get(cache.fingerprint(found.path, stretch.states[number]))
+            if known is not None and is_file(found) and self._relied(known.items, ITEM.size):
+                waiting.files[number] = known
+
+    def _store_next(self) -> None:
+        waiting = self._waiting.popleft()
+        while waiting.stretch.waiting:
+            self._readers.wait()
+        if not waiting.apart:
+            self._store(waiting)
+            return
+        self._tree.take_blocks()
+        if waiting.same is not None:
+            self._keep(waiting.stretch, waiting.same)
+            return
+        entries, size = self._tree.entries, self._tree.size
+        writer = self._store(waiting)
+        blocks = self._tree.take_blocks()
+        entries, size = self._tree.entries - entries, self._tree.size - size
+        if self._cache is not None:
+            stretch, cache = waiting.stretch, self._cache
+            files = [
+                (cache.fingerprint(stretch.paths[number], stretch.states[number]), known)
+                for number, known in writer.known.items()
+            ]
+            cache.put(stretch, Facts(writer.whole, blocks, entries, size, files))
+
+    def _keep(self, stretch: Stretch, same: Remembered) -> None:
+        self._tree.add_blocks(ITEM.iter_unpack(same.blocks), same.entries, same.size)
+        self._advance(same.size)
+        if self._cache is not None:
+            self._cache.keep(stretch, same)
+
+    def _store(self, waiting: _Waiting) -> StretchWriter:
+        stretch = waiting.stretch
+        settled = waiting.read_at - _SETTLED_NS
+        writer = StretchWriter(stretch, self._tree, self._contents, settled)
+        for number, seen in enumerate(stretch.seen):
+            if isinstance(seen, Entry):
+                writer.entry(seen)
+            elif number in waiting.files:
+                known = waiting.files[number]
+                writer.known_file(number, seen, known)
+                self._advance(sum(length for _, length in ITEM.iter_unpack(known.items)))
+            elif is_file(seen):
+                writer.read_file(number, seen, *stretch.outcomes[number])
+            else:
+                writer.described(seen)
+        return writer

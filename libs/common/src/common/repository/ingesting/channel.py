@@ -1,0 +1,81 @@
+"""Messages between the process of a run and its readers, with open files beside them."""
+
+import marshal
+import socket
+import struct
+from typing import Any
+
+_HEAD = struct.Struct("<IH")
+_MOST_FILES = 200
+_MOST_BYTES = 1024**3
+
+
+class Gone(Exception):
+    """The other side has ended."""
+
+
+class Channel:
+    """One end of a connection between two processes of one program on one machine.
+
+    What is sent are tuples and lists of bytes, texts and numbers. The other side is trusted: it is
+    this program, and nobody else has the socket.
+    """
+
+    def __init__(self, connection: socket.socket, timeout: float | None) -> None:
+        connection.settimeout(timeout)
+        self._socket = connection
+
+    def fileno(self) -> int:
+        """For ``select``."""
+        return self._socket.fileno()
+
+    def send(self, message: tuple[Any, ...], files: list[int] | None = None) -> None:
+        """Send a message; the other side gets these open files too.
+
+        Raises:
+            Gone: nobody takes it.
+        """
+        body = marshal.dumps(message)
+        head = _HEAD.pack(len(body), len(files or ()))
+        try:
+            if files:
+                socket.send_fds(self._socket, [head], files)
+                self._socket.sendall(body)
+            else:
+                self._socket.sendall(head + body)
+        except OSError as error:
+            raise Gone from error
+
+    def receive(self) -> tuple[tuple[Any, ...], list[int]]:
+        """The next message, and the open files that came with it.
+
+        Raises:
+            Gone: there is none to come.
+        """
+        try:
+            head, files, _, _ = socket.recv_fds(
+                self._socket, _HEAD.size, _MOST_FILES, socket.MSG_CMSG_CLOEXEC
+            )
+            if len(head) < _HEAD.size:
+                head += self._exactly(_HEAD.size - len(head))
+            length, count = _HEAD.unpack(head)
+            if count != len(files) or length > _MOST_BYTES:
+                raise Gone
+            message = marshal.loads(self._exactly(length))  # noqa: S302 - from this very program
+        except OSError as error:
+            raise Gone from error
+        return message, files
+
+    def close(self) -> None:
+        """Let the other side know that nothing more comes."""
+        self._socket.close()
+
+    def _exactly(self, length: int) -> bytes:
+        found = bytearray(length)
+        view = memoryview(found)
+        while view:
+            count = self._socket.recv_into(view)
+            if not count:
+                raise Gone
+            view = view[count:]
+        return bytes(found)

@@ -1,0 +1,222 @@
+"""Reading files in several processes."""
+
+import os
+import selectors
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import Error, of_code
+from common.repository.ingesting.channel import Channel, Gone
+from common.repository.ingesting.inline import InlineReaders
+from common.repository.ingesting.reading import FileRead, Outcome
+from common.repository.ingesting.tasks import Task
+from common.repository.known import KnownPacks
+
+_WORTHWHILE_BYTES = 32 * 1024**2
+_WORTHWHILE_FILES = 2000
+"""More than this is worth the start of processes."""
+
+_AT_ONCE = 4
+_SILENCE_SECONDS = 900.0
+_END_SECONDS = 30.0
+_INHERITED = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+"""Of the environment: none of the keys that may be in it."""
+
+_PROGRAM = "common.repository.ingesting.reader_process"
+
+
+class ReaderLost(Error):
+    """A process that read files for this backup has ended or no longer answers."""
+
+    code = "reader_lost"
+
+
+@dataclass(slots=True)
+class _Reader:
+    """A process, and the tasks that it has not done yet."""
+
+    process: subprocess.Popen[bytes]
+    channel: Channel
+    tasks: deque[Task] = field(default_factory=deque)
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the processes came to: bytes that were not stored before, and bytes written."""
+
+    added: int = 0
+    stored: int = 0
+
+
+class Crew:
+    """Does small amounts of work itself, and starts processes for more.
+
+    ``opening`` is what a process is told first. ``advance`` is told the number of bytes read.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        inline: InlineReaders,
+        opening: Callable[[], tuple[Any, ...]],
+        known: KnownPacks,
+        advance: Callable[[int], None],
+    ) -> None:
+        self._size = size
+        self._inline = inline
+        self._opening = opening
+        self._known = known
+        self._advance = advance
+        self._readers: list[_Reader] = []
+        self._ready = selectors.DefaultSelector()
+        self._bytes = self._files = 0
+        self.was_started = False
+
+    def submit(self, task: Task) -> None:
+        """Have a task done; waits while every process has enough to do."""
+        self._bytes += task.size
+        self._files += len(task.files)
+        worthwhile = self._bytes > _WORTHWHILE_BYTES or self._files > _WORTHWHILE_FILES
+        if not self._readers and not (self._size and worthwhile):
+            self._inline.submit(task)
+            return
+        if not self._readers:
+            self._start()
+        while True:
+            reader = min(self._readers, key=lambda each: each.bytes)
+            if len(reader.tasks) < _AT_ONCE:
+                break
+            free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
+            if free:
+                reader = free[0]
+                break
+            self.wait()
+        self._hand_over(reader, task)
+        self._collect(0)
+
+    def wait(self) -> None:
+        """Wait until a process has done something.
+
+        Raises:
+            ReaderLost: one has ended, or none has said a word for a long time.
+            Error: one has failed.
+        """
+        if not self._collect(_SILENCE_SECONDS):
+            raise ReaderLost(remedy="Look for a disk or network share that hangs, and try again.")
+
+    def finish(self) -> Results:
+        """Have everything made durable and listed."""
+        added = stored = 0
+        for reader in self._readers:
+            self._send(reader, ("finish",))
+        for reader in self._readers:
+            while True:
+                message = self._receive(reader)
+                if message[0] == "finished":
+                    break
+                self._take(reader, message)
+            added, stored = added + message[1], stored + message[2]
+            self._known.merge(message[3])
+        self._end()
+        return Results(added, stored)
+
+    def abort(self) -> None:
+        """End the processes; each removes what it has not listed."""
+        self._end()
+
+    def _start(self) -> None:
+        self.was_started = True
+        opening = self._opening()
+        for _ in range(self._size):
+            ours, theirs = socket.socketpair()
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", _PROGRAM],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name in _INHERITED},
+            )
+            theirs.close()
+            reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
+            self._readers.append(reader)
+            self._ready.register(reader.channel, selectors.EVENT_READ, reader)
+            table = self._known.table.descriptor
+            self._send(reader, opening, [table])
+
+    def _hand_over(self, reader: _Reader, task: Task) -> None:
+        folders: dict[int, int] = {}
+        files = [
+            (folders.setdefault(found.folder.descriptor, len(folders)), found.name)
+            for found in task.files
+        ]
+        self._send(reader, ("task", *files), list(folders))
+        reader.tasks.append(task)
+        reader.bytes += task.size
+
+    def _collect(self, within: float) -> bool:
+        """Take what the processes have to say; whether that was anything."""
+        ready = self._ready.select(within)
+        for key, _ in ready:
+            self._take(key.data, self._receive(key.data))
+        return bool(ready)
+
+    def _take(self, reader: _Reader, message: tuple[Any, ...]) -> None:
+        self._advance(message[1])
+        if message[0] == "done":
+            task = reader.tasks.popleft()
+            reader.bytes -= task.size
+            task.done((state, _revived(outcome)) for state, outcome in message[2])
+
+    def _send(
+        self, reader: _Reader, message: tuple[Any, ...], files: list[int] | None = None
+    ) -> None:
+        try:
+            reader.channel.send(message, files)
+        except Gone as error:
+            raise ReaderLost from error
+
+    def _receive(self, reader: _Reader) -> tuple[Any, ...]:
+        try:
+            message, _ = reader.channel.receive()
+        except Gone as error:
+            status = _status(reader.process)
+            raise ReaderLost(f"{ReaderLost().message} {status}".rstrip()) from error
+        if message[0] == "failed":
+            raise of_code(*message[1:])
+        return message
+
+    def _end(self) -> None:
+        for reader in self._readers:
+            self._ready.unregister(reader.channel)
+            reader.channel.close()
+        for reader in self._readers:
+            try:
+                reader.process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                reader.process.kill()
+                reader.process.wait()
+        self._readers.clear()
+        self._ready.close()
+
+
+def _revived(outcome: Any) -> Outcome:
+    return FileRead(*outcome) if isinstance(outcome, tuple) else outcome
+
+
+def _status(process: subprocess.Popen[bytes]) -> str:
+    with suppress(subprocess.TimeoutExpired):
+        status = process.wait(1)
+        if status < 0:
+            return f"It was ended by signal {-status}."
+    return ""
+
+
+def useful_size() -> int:
+    """How many processes make a backup fast on this machine."""
+    return min(len(os.sched_getaffinity(0)), 4)

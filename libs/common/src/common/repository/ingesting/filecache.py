@@ -1,0 +1,233 @@
+"""What the last backup knew of each stretch of a tree, so that unchanged files are not read again.
+
+Two files for each component: a table from stretches to places, and records at those places. A
+record holds keyed fingerprints of the stretch and of each file in it (path, owner, mode, size,
+times, inode and device), the chunks of their contents, the blocks that the stretch is stored in,
+and a MAC. There are no names in it, and whoever has no writer key cannot make it lie.
+"""
+
+import hmac
+import os
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from blake3 import blake3
+
+from common.crypto.kdf import derive
+from common.repository.attributes import group_name, user_name
+from common.repository.format.chunklist import ITEM, Item, pack_items
+from common.repository.format.writerkeys import WriterKeys
+from common.repository.ingesting.regions import Extents
+from common.repository.ingesting.stretch import Stretch
+from common.repository.table import ChunkTable
+
+_PRINT = 16
+_HEAD = struct.Struct(f"<{_PRINT}s?HIIQQ")
+_OWNER = struct.Struct("<II")
+_FILE = struct.Struct(f"<{_PRINT}sIi?")
+_EXTENT = struct.Struct("<QQ")
+_TRAILER = struct.Struct("<Q16s")
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_DENSE = -1
+_BUFFER = 1024**2
+
+
+class KnownFile(NamedTuple):
+    """An unchanged file: its packed items, its regions of data, whether it has attributes."""
+
+    items: bytes
+    extents: Extents | None
+    has_xattrs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is to be remembered of a stretch.
+
+    ``files`` are those that did not change while they were read, each with its fingerprint. With
+    ``whole`` the ``blocks`` stand for the stretch as long as it is the same.
+    """
+
+    whole: bool
+    blocks: Sequence[Item]
+    entries: int
+    size: int
+    files: Sequence[tuple[bytes, KnownFile]]
+
+
+class Remembered:
+    """A record of the last backup, about a stretch that ends with the same path."""
+
+    def __init__(self, record: bytes) -> None:
+        self.record = record
+        self.fingerprint, self.whole, *counts, self.entries, self.size = _HEAD.unpack_from(record)
+        owners, blocks, files = counts
+        begin = _HEAD.size
+        end = begin + owners * _OWNER.size
+        self.owners = record[begin:end]
+        begin, end = end, end + blocks * ITEM.size
+        self.blocks = record[begin:end]
+        self._heads = slice(end, end + files * _FILE.size)
+
+    def items(self) -> bytes:
+        """The chunks of all files, packed; with ``whole`` there are no others."""
+        chunks = sum(count for _, count, _, _ in _FILE.iter_unpack(self.record[self._heads]))
+        return self.record[self._heads.stop : self._heads.stop + chunks * ITEM.size]
+
+    def files(self) -> dict[bytes, KnownFile]:
+        """Each file by its fingerprint."""
+        found = {}
+        place = self._heads.stop
+        extent = place + len(self.items())
+        for mark, count, extents, has_xattrs in _FILE.iter_unpack(self.record[self._heads]):
+            regions = None
+            if extents != _DENSE:
+                last = extent + extents * _EXTENT.size
+                regions = tuple(_EXTENT.iter_unpack(self.record[extent:last]))
+                extent = last
+            end = place + count * ITEM.size
+            found[mark] = KnownFile(self.record[place:end], regions, has_xattrs)
+            place = end
+        return found
+
+
+class FileCache:
+    """The cache of one component: reads what the last run wrote, unless it is to ``forget`` that,
+    and writes what this run sees.
+    """
+
+    def __init__(
+        self, folder: Path, keys: WriterKeys, component: str, *, forget: bool = False
+    ) -> None:
+        self._key = derive(keys.writer_key, "strongroom/v1/file-cache", keys.repository)
+        digest = blake3(component.encode("utf-8", "surrogateescape"), key=self._key)
+        self._place = folder / f"{keys.repository.hex()}-{digest.hexdigest(length=_PRINT)}"
+        nothing = ChunkTable(), None
+        self._table, self._records = nothing if forget else self._load()
+        self._new = ChunkTable(len(self._table))
+        folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+        self._temporary = folder / f"{self._place.name}.{os.getpid()}.new"
+        self._file = _create(self._temporary)
+        self._end = 0
+
+    def find(self, stretch: Stretch) -> Remembered | None:
+        """What is known of the stretch that ended here last time; it may have changed since."""
+        if self._records is None:
+            return None
+        place = self._place_of(stretch)
+        try:
+            end = self._table.get(place)
+        except ValueError:
+            return None
+        if end is None or not _TRAILER.size <= end <= len(self._records):
+            return None
+        length, mac = _TRAILER.unpack_from(self._records, end - _TRAILER.size)
+        start = end - _TRAILER.size - length
+        if start < 0:
+            return None
+        body = self._records[start : end - _TRAILER.size]
+        if not hmac.compare_digest(self._mac(place, body), mac):
+            return None
+        return Remembered(body)
+
+    def is_same(self, stretch: Stretch, found: Remembered) -> bool:
+        """Whether nothing in the stretch has changed, so that its blocks stand for it."""
+        return found.whole and hmac.compare_digest(
+            stretch.fingerprint(self._key, _names(found.owners)), found.fingerprint
+        )
+
+    def fingerprint(self, path: bytes, state: bytes) -> bytes:
+        """What is equal for a file that is unchanged."""
+        return bytes(blake3(state + path, key=self._key).digest(length=_PRINT))
+
+    def keep(self, stretch: Stretch, found: Remembered) -> None:
+        """Remember an unchanged stretch once more."""
+        self._append(stretch, found.record)
+
+    def put(self, stretch: Stretch, facts: Facts) -> None:
+        """Remember a stretch."""
+        self._append(stretch, self._pack(stretch, facts))
+
+    def commit(self) -> None:
+        """Let the next run use what this one saw. What cannot be written is not remembered."""
+        with suppress(OSError):
+            self._file.flush()
+            with _create(self._temporary.with_suffix(".table")) as file:
+                self._new.save(file)
+            # The table first: an old table with new records, or the reverse, fails the MAC.
+            self._temporary.with_suffix(".table").replace(self._place.with_suffix(".table"))
+            self._temporary.replace(self._place.with_suffix(".records"))
+        self.close()
+
+    def close(self) -> None:
+        """Forget what this run saw."""
+        with suppress(OSError):
+            self._file.close()
+        for leftover in (self._temporary, self._temporary.with_suffix(".table")):
+            leftover.unlink(missing_ok=True)
+
+    def _pack(self, stretch: Stretch, facts: Facts) -> bytes:
+        owners = stretch.owners()
+        fingerprint = bytes(_PRINT)
+        if facts.whole:
+            fingerprint = stretch.fingerprint(self._key, _names(owners))
+        head = _HEAD.pack(
+            fingerprint,
+            facts.whole,
+            len(owners) // _OWNER.size,
+            len(facts.blocks),
+            len(facts.files),
+            facts.entries,
+            facts.size,
+        )
+        parts = [head, owners, pack_items(list(facts.blocks))]
+        for mark, known in facts.files:
+            count = _DENSE if known.extents is None else len(known.extents)
+            parts.append(_FILE.pack(mark, len(known.items) // ITEM.size, count, known.has_xattrs))
+        parts += [known.items for _, known in facts.files]
+        for _, known in facts.files:
+            parts += [_EXTENT.pack(*extent) for extent in known.extents or ()]
+        return b"".join(parts)
+
+    def _append(self, stretch: Stretch, body: bytes) -> None:
+        place = self._place_of(stretch)
+        with suppress(OSError):  # a full disk costs the next run some time
+            self._file.write(body)
+            self._file.write(_TRAILER.pack(len(body), self._mac(place, body)))
+            self._end += len(body) + _TRAILER.size
+            self._new.add(place, self._end)
+
+    def _load(self) -> tuple[ChunkTable, mmap | None]:
+        try:
+            table = ChunkTable.load(self._place.with_suffix(".table"))
+            with self._place.with_suffix(".records").open("rb") as file:
+                return table, mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError):
+            return ChunkTable(), None  # there is none, or it is no use
+
+    def _place_of(self, stretch: Stretch) -> bytes:
+        return bytes(blake3(stretch.place, key=self._key).digest(length=_PRINT))
+
+    def _mac(self, place: bytes, body: bytes) -> bytes:
+        mac = blake3(b"record" + place, key=self._key)
+        mac.update(body)
+        return bytes(mac.digest(length=16))
+
+
+def _names(owners: bytes) -> bytes:
+    """The names of these owners, and who reads: with others the entries are others too."""
+    names = [str(os.geteuid())]
+    for uid, gid in _OWNER.iter_unpack(owners):
+        names += [user_name(uid), group_name(gid)]
+    return "\0".join(names).encode("utf-8", "surrogateescape")
+
+
+def _create(path: Path) -> BinaryIO:
+    """A new file that only its owner can read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, _FILE_MODE), "wb", _BUFFER)

@@ -1,0 +1,138 @@
+"""A process that reads files for a run: ``python -m common.repository.ingesting.reader_process``.
+
+It is given its work by the socket that is its standard input, and ends when that ends.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from common.errors import Error
+from common.repository.format.codec import Compressor
+from common.repository.format.runkey import RunKey
+from common.repository.ingesting.channel import Channel, Gone
+from common.repository.ingesting.reading import FileReader, Outcome
+from common.repository.ingesting.stores import Stores
+from common.repository.known import KnownChunks
+from common.repository.opening import open_writer
+
+_PR_SET_PDEATHSIG = 1
+_TELL_SECONDS = 0.2
+
+
+class Progress:
+    """Tells the run how many bytes were read, now and then."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._told = time.monotonic()
+        self.untold = 0
+
+    def __call__(self, count: int) -> None:
+        self.untold += count
+        now = time.monotonic()
+        if now - self._told > _TELL_SECONDS:
+            self._told = now
+            self._channel.send(("read", self.take()))
+
+    def take(self) -> int:
+        """What was read since this was told last."""
+        count, self.untold = self.untold, 0
+        return count
+
+
+class ReaderProcess:
+    """Does one task after another."""
+
+    def __init__(self, channel: Channel) -> None:
+        (opening, (table,)) = channel.receive()
+        place, writer_key, run, key_id, key, compression, level, packs, threads = opening
+        self._channel = channel
+        session = open_writer(Path(os.fsdecode(place)), SecretStr(writer_key)).session
+        self._known = KnownChunks.attach(table, packs)
+        os.close(table)
+        self._stores = Stores(
+            session,
+            UUID(bytes=run),
+            RunKey(key_id, key),
+            Compressor(compression, level),
+            self._known.note,
+            threads=threads,
+        )
+        self._progress = Progress(channel)
+        self._read = FileReader(self._stores.content_writer(self._progress)).read
+
+    def work(self) -> None:
+        """Do what the run asks for until it has all that it wants."""
+        ended = False
+        try:
+            while not ended:
+                (kind, *rest), folders = self._channel.receive()
+                ended = kind == "finish"
+                self._finish() if ended else self._task(rest, folders)
+        except BaseException:
+            with suppress(Error):
+                self._stores.abort()
+            raise
+        finally:
+            self._stores.close()
+
+    def _task(self, files: list[tuple[int, bytes]], folders: list[int]) -> None:
+        outcomes: list[tuple[bytes, Outcome]] = []
+        try:
+            for folder, name in files:
+                state, outcome = self._read(folders[folder], name)
+                outcomes.append((state, plain(outcome)))
+        finally:
+            for folder in folders:
+                os.close(folder)
+        self._channel.send(("done", self._progress.take(), outcomes))
+
+    def _finish(self) -> None:
+        self._stores.finish()
+        self._stores.segments.flush()
+        marks = bytes(self._known.marks)
+        self._channel.send(("finished", self._stores.added, self._stores.stored, marks))
+
+
+def plain(outcome: Outcome) -> Any:
+    """The same as a plain tuple: what crosses a channel has no classes."""
+    return tuple(outcome) if isinstance(outcome, tuple) else outcome
+
+
+def main() -> int:
+    """Work, and tell the run of an error."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run ends this process
+    channel = Channel(socket.socket(fileno=os.dup(0)), timeout=None)
+    try:
+        ReaderProcess(channel).work()
+    except Gone:
+        return 1
+    except Exception as error:
+        with suppress(Gone):
+            channel.send(("failed", *_story(error)))
+        if not isinstance(error, Error):
+            raise
+        return 1
+    return 0
+
+
+def _story(error: Exception) -> tuple[str, str, str]:
+    """What the run is told: of an unforeseen error no more than its class."""
+    if isinstance(error, Error):
+        return error.code, error.message, error.remedy
+    return Error.code, f"{Error().message} ({type(error).__name__})", ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Reading files of a file system, by their names in open folders."""
+
+import errno
+import os
+import stat
+from typing import NamedTuple
+
+from common.repository.attributes import Xattrs, read_xattrs
+from common.repository.format.chunklist import ITEM, pack_items
+from common.repository.found import STATE, pack_state
+from common.repository.ingesting.contents import ContentWriter
+from common.repository.ingesting.regions import (
+    Extents,
+    RegionReader,
+    Regions,
+    cut_regions,
+    data_regions,
+)
+
+_BLOCK = 512
+_PAGE = 4096
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+UNKNOWN_STATE = bytes(STATE.size)
+
+
+class FileRead(NamedTuple):
+    """What reading a file came to, where it takes more than the id of its only chunk.
+
+    ``root`` and ``flat`` are packed items: those of the root of its chunk list, which has this
+    ``level``, and all of them. ``size`` is that of the file, holes included.
+    """
+
+    size: int
+    level: int
+    content: int
+    root: bytes
+    flat: bytes
+    extents: Extents | None
+    changed: bool
+    xattrs: Xattrs
+
+
+Outcome = bytes | str | FileRead
+"""The id of the only chunk of a plain file, nothing for an empty one; why a file is left out; or
+the whole story."""
+
+
+class FileReader:
+    """Reads files into a store."""
+
+    def __init__(self, contents: ContentWriter) -> None:
+        self._contents = contents
+        self._whole = contents.whole
+
+    def read(self, folder: int, name: bytes) -> tuple[bytes, Outcome]:
+        """Read ``name`` in the open ``folder``: its state before that, and what came of it."""
+        try:
+            file = os.open(name, _FLAGS, dir_fd=folder)
+        except OSError as error:
+            return UNKNOWN_STATE, why(error)
+        try:
+            before = os.fstat(file)
+            if not stat.S_ISREG(before.st_mode):
+                return UNKNOWN_STATE, "it is not a regular file any more"
+            return pack_state(before), self._read(file, before)
+        finally:
+            os.close(file)
+
+    def _read(self, file: int, before: os.stat_result) -> Outcome:
+        size = before.st_size
+        whole = size <= self._whole and (size <= _PAGE or before.st_blocks * _BLOCK >= size)
+        try:
+            xattrs = read_xattrs(file)
+            data = _read_all(file, size) if whole else b""
+            changed = whole and (len(data) < size or _changed(file, before))
+            regions = [(0, size)] if whole else _regions(file, before)
+        except OSError as error:
+            return why(error)
+        if not whole:
+            return self._cut(file, before, regions, xattrs)
+        chunk_id = self._contents.one(data) if data else b""
+        if changed or xattrs:
+            items = ITEM.pack(chunk_id, len(data)) if data else b""
+            return FileRead(len(data), 0, len(data), items, items, None, changed, xattrs)
+        return chunk_id
+
+    def _cut(
+        self, file: int, before: os.stat_result, regions: Regions, xattrs: Xattrs
+    ) -> FileRead | str:
+        reader = _Reading(file, regions)
+        flat = bytearray()
+        try:
+            content = self._contents.cut(reader.fill, before.st_size, flat)
+        except _Unreadable as error:
+            return error.reason
+        dense = regions == [(0, before.st_size)]
+        return FileRead(
+            size=reader.end if reader.short else before.st_size,
+            level=content.level,
+            content=content.size,
+            root=pack_items(content.root),
+            flat=bytes(flat),
+            extents=None if dense else cut_regions(regions, content.size),
+            changed=reader.short or _changed(file, before),
+            xattrs=xattrs,
+        )
+
+
+class _Unreadable(Exception):
+    """The file cannot be read on. Errors of the repository and of listeners are others."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Reading(RegionReader):
+    def fill(self, view: memoryview) -> int:
+        try:
+            return super().fill(view)
+        except OSError as error:
+            raise _Unreadable(why(error)) from error
+
+
+def _read_all(file: int, size: int) -> bytes:
+    data = os.pread(file, size, 0)
+    while 0 < len(data) < size and (piece := os.pread(file, size - len(data), len(data))):
+        data += piece
+    return data
+
+
+def _regions(file: int, before: os.stat_result) -> Regions:
+    if before.st_blocks * _BLOCK >= before.st_size:
+        return [(0, before.st_size)]
+    return data_regions(file, before.st_size)
+
+
+def _changed(file: int, before: os.stat_result) -> bool:
+    after = os.fstat(file)
+    return (
+        after.st_ctime_ns != before.st_ctime_ns
+        or after.st_mtime_ns != before.st_mtime_ns
+        or after.st_size != before.st_size
+    )
+
+
+def why(error: OSError) -> str:
+    """Why a file is left out."""
+    if error.errno == errno.ENOENT:
+        return "it is gone"
+    if error.errno == errno.ELOOP:
+        return "it is not a regular file any more"
+    return (error.strerror or str(error)).lower()

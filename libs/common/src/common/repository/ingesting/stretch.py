@@ -1,0 +1,93 @@
+"""A stretch of a tree: what is stored between two borders that the paths decide."""
+
+from collections.abc import Iterator
+
+from blake3 import blake3
+
+from common.repository.entry import Entry
+from common.repository.format.block import ends_block
+from common.repository.found import STATE, Found, OpenFolder, pack_state
+from common.repository.ingesting.reading import Outcome
+
+MOST_ENTRIES = 4096
+MOST_FOLDERS = 200
+
+_OWNER = slice(4, 12)
+"""Where the numbers of the owners stand in a state."""
+
+
+class Stretch:
+    """Entries one after another, and what became of reading the files among them.
+
+    Whoever makes backups of the same tree again meets the same stretches: their borders are those
+    of the blocks that they are stored in.
+    """
+
+    __slots__ = (
+        "_at_end",
+        "_last_folder",
+        "folders",
+        "outcomes",
+        "paths",
+        "seen",
+        "states",
+        "waiting",
+    )
+
+    def __init__(self) -> None:
+        self.paths: list[bytes] = []
+        self.states: list[bytes] = []
+        self.seen: list[Found | Entry] = []
+        self.folders = 0
+        self.waiting = 0
+        self.outcomes: dict[int, tuple[bytes, Outcome]] = {}
+        self._at_end = False
+        self._last_folder: OpenFolder | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def add_found(self, found: Found) -> bool:
+        """Append what was seen; true when the stretch ends after it."""
+        path, folder = found.path, found.folder
+        self.paths.append(path)
+        self.states.append(pack_state(found.status))
+        self.seen.append(found)
+        if folder is not self._last_folder:
+            self._last_folder = folder
+            self.folders += 1
+        return ends_block(path) or len(self.paths) >= MOST_ENTRIES or self.folders >= MOST_FOLDERS
+
+    def add_entry(self, entry: Entry) -> bool:
+        """Append an entry without content; true when the stretch ends after it."""
+        self.paths.append(entry.path)
+        self.states.append(blake3(repr(entry).encode()).digest(length=STATE.size))
+        self.seen.append(entry)
+        return ends_block(entry.path) or len(self.paths) >= MOST_ENTRIES
+
+    def end_tree(self) -> None:
+        """Note that nothing comes after this stretch: it is found again by that."""
+        self._at_end = True
+
+    @property
+    def place(self) -> bytes:
+        """What the stretch is found by that is here next time: the path that ends it."""
+        return b"\0" if self._at_end else self.paths[-1]
+
+    def fingerprint(self, key: bytes, owners: bytes) -> bytes:
+        """What two stretches have in common that are the same, entry by entry; 16 bytes."""
+        digest = blake3(owners, key=key)
+        digest.update(len(self.paths).to_bytes(8, "little"))
+        digest.update(b"".join(self.states))
+        digest.update(b"\0".join(self.paths))
+        return bytes(digest.digest(length=16))
+
+    def owners(self) -> bytes:
+        """Each user and group that owns something here: two numbers of 32 bits."""
+        return b"".join(sorted({self.states[number][_OWNER] for number, _ in self.found()}))
+
+    def found(self) -> Iterator[tuple[int, Found]]:
+        """What was seen in a file system, by its number in the stretch."""
+        for number, seen in enumerate(self.seen):
+            if not isinstance(seen, Entry):
+                yield number, seen

@@ -1,0 +1,55 @@
+"""Files of a stretch that one reader reads in one go."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.repository.found import Found
+from common.repository.ingesting.reading import Outcome
+from common.repository.ingesting.stretch import Stretch
+
+MOST_FILES = 128
+MOST_BYTES = 8 * 1024**2
+MOST_NAMES = 16 * 1024
+
+
+@dataclass(slots=True)
+class Task:
+    """Files by their numbers in a stretch. ``size`` is how many bytes they seem to have."""
+
+    stretch: Stretch
+    numbers: list[int]
+    files: list[Found]
+    size: int
+
+    def done(self, outcomes: Iterable[tuple[bytes, Outcome]]) -> None:
+        """Note what came of each file."""
+        self.stretch.outcomes.update(zip(self.numbers, outcomes, strict=True))
+        self.stretch.waiting -= 1
+
+
+class Readers(Protocol):
+    """Whoever reads the files of tasks."""
+
+    def submit(self, task: Task) -> None:
+        """Have a task done, now or later; waits while too many are being done."""
+
+    def wait(self) -> None:
+        """Wait until some more of what was submitted is done."""
+
+
+def tasks(stretch: Stretch, wanted: Iterable[tuple[int, Found]]) -> Iterator[Task]:
+    """These files of a stretch, so that no task takes much longer than others if it can be."""
+    task, names = Task(stretch, [], [], 0), 0
+    for number, found in wanted:
+        size = found.status.st_size
+        full = task.size + size > MOST_BYTES or names > MOST_NAMES
+        if task.files and (full or len(task.files) >= MOST_FILES):
+            yield task
+            task, names = Task(stretch, [], [], 0), 0
+        task.numbers.append(number)
+        task.files.append(found)
+        task.size += size
+        names += len(found.name)
+    if task.files:
+        yield task

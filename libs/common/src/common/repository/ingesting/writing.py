@@ -1,0 +1,175 @@
+"""Storing the entries of one stretch whose files have been read."""
+
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from common.repository.attributes import group_name, user_name
+from common.repository.entry import PERMISSIONS, Entry, EntryType, show_path
+from common.repository.format.block import Owner
+from common.repository.format.chunklist import ITEM, ROOT_ITEMS, ChunkList
+from common.repository.format.pack import CHUNK_ID_SIZE
+from common.repository.found import STATE, Found
+from common.repository.ingesting.contents import ContentWriter
+from common.repository.ingesting.filecache import KnownFile
+from common.repository.ingesting.reading import FileRead, Outcome, why
+from common.repository.ingesting.stretch import Stretch
+from common.repository.listing import TreeWriter
+
+_ALL_OF_IT = ROOT_ITEMS * ITEM.size
+_NOTHING = ChunkList()
+
+
+class _Status(NamedTuple):
+    """A state, unpacked."""
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+class StretchWriter:
+    """Stores the entries of one stretch in order.
+
+    ``whole`` stays true as long as the stored blocks stand for just what was seen; ``plain`` are
+    the files that may be remembered, by number: what was seen is what was read, and no file was
+    touched after ``settled`` (nanoseconds since 1970).
+    """
+
+    def __init__(
+        self, stretch: Stretch, tree: TreeWriter, contents: ContentWriter, settled: int
+    ) -> None:
+        self._stretch = stretch
+        self._tree = tree
+        self._contents = contents
+        self._settled = settled
+        self.whole = True
+        self.known: dict[int, KnownFile] = {}
+        self._owners: dict[tuple[int, int], Owner] = {}
+
+    def entry(self, entry: Entry) -> None:
+        """Store an entry that was given as such."""
+        self._tree.add(entry, _NOTHING)
+
+    def described(self, found: Found) -> None:
+        """Store what is no regular file."""
+        try:
+            entry = found.describe()
+        except OSError as error:
+            self._leave_out(found, why(error))
+            return
+        status = found.status
+        self.whole = self.whole and max(status.st_mtime_ns, status.st_ctime_ns) <= self._settled
+        self._tree.add(entry, _NOTHING)
+
+    def known_file(self, number: int, found: Found, known: KnownFile) -> None:
+        """Store a file that is as it was remembered."""
+        state = self._stretch.states[number]
+        try:
+            xattrs = found.describe().xattrs if known.has_xattrs else ()
+        except OSError as error:
+            self._leave_out(found, why(error))
+            return
+        status = _Status(*STATE.unpack(state))
+        self.known[number] = known
+        if not xattrs and known.extents is None and len(known.items) <= ITEM.size:
+            self._plain(found.path, status, known.items[:CHUNK_ID_SIZE])
+            return
+        items = ITEM.iter_unpack(known.items)
+        if len(known.items) <= _ALL_OF_IT:
+            content = _root(items)
+        else:
+            content, self.whole = self._contents.listed(items), False
+        entry = self._entry(found.path, status, status.size, known.extents, xattrs)
+        self._tree.add(entry, content)
+
+    def read_file(self, number: int, found: Found, state: bytes, outcome: Outcome) -> None:
+        """Store a file that was read."""
+        if isinstance(outcome, str):
+            self._leave_out(found, outcome)
+            return
+        status = _Status(*STATE.unpack(state))
+        same = state == self._stretch.states[number]
+        if max(status.mtime_ns, status.ctime_ns) > self._settled:
+            same = False
+        if isinstance(outcome, FileRead):
+            self._read(number, found, status, outcome, same=same and not outcome.changed)
+            return
+        self._plain(found.path, status, outcome)
+        self.whole = self.whole and same
+        if same:
+            items = ITEM.pack(outcome, status.size) if outcome else b""
+            self.known[number] = KnownFile(items, None, False)
+
+    def _read(
+        self, number: int, found: Found, status: _Status, outcome: FileRead, *, same: bool
+    ) -> None:
+        root = tuple(ITEM.iter_unpack(outcome.root))
+        content = ChunkList(outcome.level, outcome.content, root)
+        entry = self._entry(found.path, status, outcome.size, outcome.extents, outcome.xattrs)
+        self._tree.add(entry, content)
+        if outcome.changed:
+            path = show_path(found.path)
+            self._tree.warn(f"{path} may not be consistent: it changed while it was read.")
+        self.whole = self.whole and same and not outcome.level
+        if same:
+            self.known[number] = KnownFile(outcome.flat, outcome.extents, bool(outcome.xattrs))
+
+    def _plain(self, path: bytes, status: _Status, chunk_id: bytes) -> None:
+        self._tree.add_plain(
+            path,
+            self._owner(status),
+            status.mode & PERMISSIONS,
+            status.mtime_ns,
+            status.size,
+            chunk_id,
+        )
+
+    def _entry(
+        self,
+        path: bytes,
+        status: _Status,
+        size: int,
+        extents: tuple[tuple[int, int], ...] | None,
+        xattrs: tuple[tuple[bytes, bytes], ...],
+    ) -> Entry:
+        uid, gid, user, group = self._owner(status)
+        return Entry(
+            path=path,
+            type=EntryType.FILE,
+            mode=status.mode & PERMISSIONS,
+            uid=uid,
+            gid=gid,
+            user=user,
+            group=group,
+            mtime_ns=status.mtime_ns,
+            size=size,
+            xattrs=xattrs,
+            extents=extents,
+        )
+
+    def _owner(self, status: _Status) -> Owner:
+        pair = status.uid, status.gid
+        owner = self._owners.get(pair)
+        if owner is None:
+            owner = self._owners[pair] = (*pair, user_name(pair[0]), group_name(pair[1]))
+        return owner
+
+    def _leave_out(self, found: Found, reason: str) -> None:
+        self.whole = False
+        self._tree.warn(f"{show_path(found.path)} is left out: {reason}.")
+
+
+def is_file(found: Found) -> bool:
+    """Whether it is a regular file."""
+    return stat.S_ISREG(found.status.st_mode)
+
+
+def _root(items: Iterable[tuple[bytes, int]]) -> ChunkList:
+    root = tuple(items)
+    return ChunkList(0, sum(length for _, length in root), root)

@@ -1,0 +1,153 @@
+"""Files are read by processes of their own, and it makes no difference but time."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from common.components.component import Target
+from common.components.files import FilesComponent
+from common.repository.format.chunklist import Item
+from common.repository.history import SnapshotInfo
+from common.repository.ingesting import assembling, crew
+from common.repository.ingesting.tasks import Task
+from common.repository.prepared import SnapshotMeta
+from nasty_tree import make_nasty_tree
+from trees import compare
+from vault import Vault, noise
+
+MANY = 600
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every kind of file, and some hundreds more; processes are worth their while for them."""
+    monkeypatch.setattr(crew, "_WORTHWHILE_FILES", 0)
+    monkeypatch.setattr(assembling, "_SETTLED_NS", 0)
+    root = tmp_path / "tree"
+    make_nasty_tree(root)
+    (root / "many").mkdir()
+    for number in range(MANY):
+        (root / "many" / f"{number:03}").write_bytes(noise(number * 30, number % 500))
+    (root / "large").write_bytes(noise(9_000_000, 1))
+    (root / "again").write_bytes(noise(9_000_000, 1))
+    return root
+
+
+def back_up(
+    vault: Vault, tree: Path, processes: int = 2, cache: Path | None = None
+) -> SnapshotInfo:
+    with vault.writer().begin(uuid4(), cache=cache, processes=processes) as run:
+        with run.component("files", "files") as sink:
+            sink.details = FilesComponent.of("files", [tree]).capture(sink)
+        return run.finish(SnapshotMeta("b", "b", "c")).commit_next()
+
+
+def blocks(info: SnapshotInfo) -> tuple[Item, ...]:
+    """The blocks of the tree but the first: folders above it change while others test there."""
+    return info.components[0].tree.root[1:]
+
+
+def restored(vault: Vault, info: SnapshotInfo, tree: Path, target: Path) -> list[str]:
+    """How what comes back differs from the tree."""
+    source = vault.reader().snapshot(info.id).source("files")
+    FilesComponent.of("files", []).restore(source, Target(directory=target))
+    return compare(tree, target / tree.relative_to("/"))
+
+
+def test_processes_write_what_one_would_write(vault: Vault, tree: Path, tmp_path: Path) -> None:
+    """Else what a backup holds depends on the machine that made it."""
+    first = back_up(vault, tree)
+    assert vault.reader().check(read_data=True).ok
+    assert restored(vault, first, tree, tmp_path / "target") == []
+    alone = back_up(vault, tree, processes=0)
+    assert blocks(alone) == blocks(first)
+    assert alone.statistics.added < 100_000
+
+
+def test_what_a_cache_vouches_for_is_what_was_read(
+    vault: Vault, tree: Path, tmp_path: Path
+) -> None:
+    """Else an unchanged tree comes back as another one."""
+    cache = tmp_path / "cache"
+    first, same = (back_up(vault, tree, cache=cache) for _ in range(2))
+    assert blocks(same) == blocks(first)
+    assert same.components[0].size == first.components[0].size
+    (tree / "many" / "007").write_bytes(b"another")
+    (tree / "many" / "008").unlink()
+    (tree / "many" / "new").write_bytes(b"new")
+    (tree / "large").chmod(0o400)
+    os.setxattr(tree / "again", "user.mark", b"set")
+    changed = back_up(vault, tree, cache=cache)
+    assert restored(vault, changed, tree, tmp_path / "target") == []
+    assert changed.statistics.added < 1_000_000
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``handed_over(signal)`` is sent to one of the processes when it gets its third task."""
+    sent: list[int] = []
+    seen: list[Task] = []
+    real = crew.Crew._hand_over
+
+    def hand_over(self: crew.Crew, reader: crew._Reader, task: Task) -> None:
+        real(self, reader, task)
+        seen.append(task)
+        if len(seen) == 3:
+            os.kill(reader.process.pid, sent[0])
+
+    monkeypatch.setattr(crew.Crew, "_hand_over", hand_over)
+    return sent.append
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_dies_or_hangs_fails_the_backup_and_nothing_else(
+    vault: Vault,
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    handed_over: Callable[[int], None],
+    number: int,
+) -> None:
+    """Else a backup lacks files and says nothing, or waits for ever."""
+    monkeypatch.setattr(crew, "_SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(crew, "_END_SECONDS", 0.5)
+    handed_over(number)
+    with pytest.raises(crew.ReaderLost):
+        back_up(vault, tree)
+    assert vault.reader().snapshots() == []
+    assert vault.names("snapshots/") == []
+    monkeypatch.undo()
+    assert not _readers()
+    back_up(vault, tree)
+    assert vault.reader().check(read_data=True).ok
+
+
+def test_a_backup_that_fails_ends_its_processes(vault: Vault, tree: Path) -> None:
+    """Else each failed night leaves processes behind that hold files open."""
+
+    def fail() -> None:
+        with vault.writer().begin(uuid4(), processes=2) as run, run.component("f", "files") as sink:
+            FilesComponent.of("files", [tree]).capture(sink)
+            sink.finish()
+            assert _readers()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not _readers()
+    assert vault.names("tmp/") == vault.names("packs/") == vault.names("index/") == []
+
+
+def _readers() -> list[str]:
+    """The processes that read for this one."""
+    found = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "args="],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    return [line for line in found.stdout.splitlines() if crew._PROGRAM in line]
