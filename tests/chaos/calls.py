@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +48,7 @@ class _Interposer:
         self._lock = threading.Lock()
         self._files: dict[int, tuple[str, int]] = {}
         self._folders: dict[int, str] = {}
+        self._read: dict[int, str] = {}
         self._serial = 0
         self._real = {name: getattr(os, name) for name in _PATCHED + _UNKNOWN}
 
@@ -69,7 +69,9 @@ class _Interposer:
     def open(self, path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
         place, real = self.inside(path), self._real["open"]
         if place is None:
-            return int(real(path, flags, mode, **options))
+            descriptor = int(real(path, flags, mode, **options))
+            self._read.pop(descriptor, None)  # a file object does not tell that it is closed
+            return descriptor
         if flags & os.O_CREAT:
             assert flags & os.O_EXCL, (
                 "a file is opened for writing in a way the model does not know"
@@ -78,12 +80,15 @@ class _Interposer:
             call = Call("create", place, file=self._serial)
             descriptor = int(self._made(call, lambda: real(path, flags, mode, **options)))
             self._files[descriptor] = (place, call.file)
+            self._read.pop(descriptor, None)
             return descriptor
         assert not flags & (os.O_WRONLY | os.O_RDWR), "a file is written in a way unknown here"
         call = Call("open", place)
         descriptor = int(self._made(call, lambda: real(path, flags, mode, **options)))
         if flags & os.O_DIRECTORY:
             self._folders[descriptor] = place
+        else:
+            self._read[descriptor] = place
         return descriptor
 
     def close(self, descriptor: int) -> None:
@@ -146,28 +151,17 @@ class _Interposer:
 
         return call
 
-    def reading(self) -> type[FileIO]:
-        """A file that tells when it is read."""
-        interposer = self
-
-        class Reading(FileIO):
-            def read(self, size: int | None = -1, /) -> Any:
-                place = interposer.inside(self.name) or ""
-                read = super().read
-                return interposer._made(
-                    Call("read", place), lambda: read(-1 if size is None else size)
-                )
-
-            def readall(self) -> Any:
-                place = interposer.inside(self.name) or ""
-                return interposer._made(Call("read", place), super().readall)
-
-        return Reading
+    def pread(self, descriptor: int, *arguments: Any) -> bytes:
+        real = self._real["pread"]
+        if descriptor not in self._read:
+            return bytes(real(descriptor, *arguments))
+        call = Call("read", self._read[descriptor])
+        return bytes(self._made(call, lambda: real(descriptor, *arguments)))
 
     def replacements(self) -> dict[str, Callable[..., Any]]:
         """By the name in ``os``."""
         found = {name: self._refused(name) for name in _UNKNOWN}
-        found |= {name: getattr(self, name) for name in ("open", "close", "write", "fsync", "link")}
+        found |= {name: getattr(self, name) for name in _OWN}
         found |= {"replace": self.replace, "rename": self.replace}
         found |= {name: self._by_path(kind, name) for name, kind in _BY_PATH.items()}
         return found
@@ -180,7 +174,8 @@ _BY_PATH = {
     "scandir": "list",
     "stat": "stat",
 }
-_PATCHED = ["open", "close", "write", "fsync", "replace", "rename", "link", *_BY_PATH]
+_OWN = ["open", "close", "write", "fsync", "link", "pread"]
+_PATCHED = [*_OWN, "replace", "rename", *_BY_PATH]
 _UNKNOWN = ["symlink", "truncate", "ftruncate", "pwrite", "writev", "pwritev", "sendfile"]
 _UNKNOWN += ["copy_file_range", "posix_fallocate", "rmdir", "fdatasync", "mkfifo"]
 
@@ -192,5 +187,4 @@ def watched(root: Path, watcher: Watcher) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, function in interposer.replacements().items():
             patch.setattr(os, name, function)
-        patch.setattr("common.storage.local.FileIO", interposer.reading())
         yield

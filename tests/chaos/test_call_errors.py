@@ -6,21 +6,33 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from chaos.calls import CHANGES, Call, watched
+from chaos.calls import CHANGES, READS, Call, watched
 from chaos.disk import Contents, read_tree, shape, write_tree
 from chaos.orderly import ORDER, small_and_orderly
-from chaos.scenarios import PRUNE, ROTATE, A, B, forget
-from chaos.settings import FACTOR
-from chaos.world import Promise, create_at, fresh, open_at, restore, tidy
+from chaos.scenarios import (
+    FETCH,
+    PRUNE,
+    REINDEX,
+    ROTATE,
+    SALVAGE,
+    A,
+    B,
+    copy,
+    damage,
+    elsewhere,
+    forget,
+)
+from chaos.settings import FACTOR, FIRST_SEED
+from chaos.world import MENDS, Promise, create_at, fresh, open_at, restore, tidy
 from common.errors import Error, NoSpace
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-GROWS = {"create", "write", "fsync", "rename", "mkdir"}
+GROWS = {"create", "write", "fsync", "rename", "mkdir", "link"}
 HANDLES = {"create", "open", "list"}
 
 
@@ -69,11 +81,30 @@ WORK: dict[str, Callable[[Path], object]] = {
     "forget": forget("a").do,
     "prune": PRUNE.do,
     "rotate": ROTATE.do,
+    "reindex": REINDEX.do,
+    "copy": copy(A, B).do,
+    "fetch": FETCH.do,
+    "salvage": SALVAGE.do,
     "restore": restore_all,
     "check": lambda path: open_at(path).check(read_data=True),
 }
 READING = {"restore", "check"}
-BEFORE = {"prune": (A, B, forget("a"))}
+BEFORE = {
+    "prune": (A, B, forget("a")),
+    "reindex": (A, B),
+    "copy": (A, elsewhere(B, ROTATE)),
+    "fetch": (A, B, elsewhere(), damage("a")),
+    "salvage": (A, B, damage("a")),
+}
+KEPT = {
+    "backup": {"a"},
+    "prune": {"b"},
+    "rotate": {"a"},
+    "reindex": {"a", "b"},
+    "copy": {"a"},
+    "fetch": {"a", "b"},
+    "salvage": {"a", "b"},
+}
 
 
 @pytest.fixture
@@ -82,10 +113,15 @@ def place(memory: Path) -> Iterator[Path]:
         yield memory / "place"
 
 
-def attempts(kinds: list[str]) -> Iterator[Failing]:
-    """For each call one error that it may have, and in turn each of them; once or lasting."""
+def attempts(kinds: list[str], work: str) -> Iterator[Failing]:
+    """For each call one error that it may have, and in turn each of them; once or lasting.
+
+    Repairs read everything several times: of those calls every fourth.
+    """
     for shift in range(max(1, round(FACTOR))):
         for at, kind in enumerate(kinds):
+            if work in MENDS and kind in READS and (at + FIRST_SEED) % 4 > shift:
+                continue
             errors = possible(kind)
             turn = at + shift
             yield Failing(at, errors[turn % len(errors)], lasts=(turn // len(errors)) % 2 == 1)
@@ -100,7 +136,7 @@ def test_every_call_may_fail(place: Path, config: bytes, work: str) -> None:
     origin = read_tree(place)
     counting, states = Failing(), set()
     assert fails(place, WORK[work], counting) is None
-    for failing in attempts(counting.seen):
+    for failing in attempts(counting.seen, work):
         write_tree(fresh(place), origin)
         told = fails(place, WORK[work], failing)
         try:
@@ -120,12 +156,11 @@ def goes_on(place: Path, work: str, origin: Contents) -> None:
         assert read_tree(place) == origin
         return
     ORDER.begin(2)
-    contents = {"a": A.files, "b": B.files}
-    kept = {"backup": {"a"}, "prune": {"b"}, "rotate": {"a"}}.get(work, set())
-    Promise(contents, frozenset(kept)).holds(place)
+    promise = Promise({"a": A.files, "b": B.files}, frozenset(KEPT.get(work, ())))
+    replace(promise, sound=work not in MENDS).holds(place)
     WORK[work](place)
     tidy(place)
-    Promise(contents, frozenset(kept)).holds(place)
+    promise.holds(place)
 
 
 def fails(path: Path, work: Callable[[Path], object], failing: Failing) -> Error | None:

@@ -22,7 +22,7 @@ def explain(error: OSError, root: Path, name: str = "") -> Error:
     """The error of ours that tells what ``error`` means for ``name`` below ``root``."""
     place = root / name if name else root
     missing = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
-    if missing and not root.is_dir():
+    if missing and not _is_folder(root):
         return Unavailable(
             f"The folder {root} is not there.", remedy="Mount its disk, or create it."
         )
@@ -32,6 +32,14 @@ def explain(error: OSError, root: Path, name: str = "") -> Error:
         f"{place} cannot be used: {error.strerror or error}.",
         remedy="Check the disk and the system's log.",
     )
+
+
+def _is_folder(root: Path) -> bool:
+    """Whether it is there; a disk that cannot say so is not."""
+    try:
+        return root.is_dir()
+    except OSError:
+        return False
 
 
 def _refused(error: OSError, root: Path, place: Path) -> Error | None:

@@ -174,6 +174,7 @@ class LocalDirectory:
             with os.scandir(self.path / folder) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            if folder and isinstance(error, FileNotFoundError) and self.path.is_dir():
+            explained_error = explain(error, self.path, folder)
+            if folder and isinstance(explained_error, NotFound):
                 return []
-            raise explain(error, self.path) from error
+            raise explained_error from error
