@@ -13,6 +13,7 @@ from common.crypto.strength import listed
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create, open_reader
+from http_double import Double
 from standalone import machinekeys
 from standalone.datadir import DataDirectory
 from standalone.machinekeys import FORMER, KEY, NEXT
@@ -127,6 +128,26 @@ def test_status_shows_no_key(
     assert "the environment" in plain.out
     assert found["fingerprint"] in plain.out
     assert key not in plain.out
+
+
+def test_a_server_says_how_far_sealing_anew_has_come(strongroom: Run, gateway: Double) -> None:
+    """Lost: what is sealed under a former key, taken away too early."""
+    done = {
+        "setting": "ENCRYPTION_KEY", "key_id": "5f2c9a1b7d3e4860", "former_keys": 1,
+        "secrets": 12, "under_former_keys": 0, "unreadable": 0, "resealed": 12,
+        "finished_at": "2026-11-22T02:00:00Z", "droppable": True,
+    }  # fmt: skip
+    rest = {**done, "under_former_keys": 4, "droppable": False, "finished_at": None}
+    lost = {**rest, "unreadable": 1}
+    path = "GET /api/v2/security/keys"
+    gateway.answers[path] = [
+        (200, {"data": {"keys": [each], "unanswered": []}}) for each in (done, rest, lost)
+    ]
+    finished, going_on, unreadable = (strongroom("keys", "status") for _ in range(3))
+    assert (finished.code, "can be taken away" in finished.out) == (0, True)
+    assert (going_on.code, "8 of 12" in going_on.out) == (0, True)
+    assert (unreadable.code, "put the former key back" in unreadable.err) == (1, True)
+    assert json.loads(strongroom("keys", "status", "--json").out)["keys"] == [lost]
 
 
 def test_rotate_says_what_it_did_and_what_it_needs(

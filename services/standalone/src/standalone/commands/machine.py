@@ -1,4 +1,4 @@
-"""``strongroom keys status``, and ``keys rotate --data``: the keys of one machine's Strongroom."""
+"""``strongroom keys status``, and ``keys rotate --data``: the keys of a Strongroom."""
 
 import os
 import time
@@ -15,7 +15,8 @@ from common.crypto.strength import listed, weakness
 from common.errors import Invalid
 from common.repository.opening import open_reader
 from standalone import console, machinekeys, text
-from standalone.commands import new_app
+from standalone.client.server import DEFAULT, Server
+from standalone.commands import new_app, sealing
 from standalone.datadir import MARKER, DataDirectory
 from standalone.keysource import given_key
 
@@ -59,10 +60,25 @@ def rotate(data: Path, *, as_json: bool) -> None:
 
 @app.command()
 def status(
-    data: Annotated[Path, typer.Option(help="The data directory of `strongroom up`.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The data directory of `strongroom up`; else a server is asked.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: console.AsJson = False,
+    server: Server = DEFAULT,
 ) -> None:
-    """Show the keys of a machine: where each is kept, its age and fingerprint, what is under it."""
+    """Show which keys are in use; never a key itself.
+
+    Of a machine (--data): where each is kept, its age and fingerprint, what is under it. Of a
+    server: how much of what it stores is sealed under the newest keys, and which former ones can
+    be taken away.
+    """
+    if data is None:
+        sealing.show(server, as_json=as_json)
+        return
     directory = _directory(data)
     keys = [*_given(), *_kept(directory)]
     repository = _repository(directory)
