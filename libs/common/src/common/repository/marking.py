@@ -1,5 +1,6 @@
 """Marking: which stored chunks do the backups need?"""
 
+from collections import deque
 from collections.abc import Iterable
 
 from common.errors import Corrupt
@@ -19,6 +20,7 @@ class Marks:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
         self._catalog = fetcher.catalog
+        self._number = fetcher.catalog.number
         self._needed = [bytearray(len(pack.directory)) for pack in self._catalog.packs]
         self._followed: set[bytes] = set()
         self._lists: set[tuple[bytes, int]] = set()
@@ -44,8 +46,11 @@ class Marks:
             self._followed.add(chunk_id)
             block = parse_block(self._fetcher.chunk(chunk_id, length), f"chunk {chunk_id.hex()}")
             for entry in block.entries:
-                for _ in self._follow(entry.content):
-                    pass
+                if entry.content.level:
+                    deque(self._follow(entry.content), 0)
+                    continue
+                for item in entry.content.root:  # as _follow does, for many small files
+                    self._mark(*item)
 
     def _follow(self, chunks: ChunkList) -> Iterable[tuple[bytes, int]]:
         for item in items(self._fetcher, chunks, self._mark, self._skip):
@@ -61,7 +66,7 @@ class Marks:
         return known
 
     def _mark(self, chunk_id: bytes, length: int) -> None:
-        number = self._catalog.table.get(chunk_id)
+        number = self._number(chunk_id)
         if number is None:
             self._fetcher.place(chunk_id, length)  # raises, and names what is missing
             raise Corrupt(f"chunk {chunk_id.hex()} is missing.")

@@ -89,7 +89,9 @@ class ChunkTable:
             if found == low and ids[at + 1] == high:
                 return numbers[at >> 1]
             at += 2
-        level, at = self._find(low, high, at)
+        if not self._header[LEVEL_AT]:
+            return None
+        level, at = self._find(low, high)
         return level.numbers[at >> 1] if level.ids[at] else None
 
     def add(self, chunk_id: bytes, number: int) -> int | None:
@@ -103,15 +105,18 @@ class ChunkTable:
             if found == low and ids[at + 1] == high:
                 return numbers[at >> 1]
             at += 2
-        level, at = self._find(low, high, at)
-        if level.ids[at]:
-            return level.numbers[at >> 1]
-        if level.is_end(at):
+        if self._header[LEVEL_AT]:
+            level, at = self._find(low, high)
+            ids, numbers, _ = level
+            if ids[at]:
+                return numbers[at >> 1]
+        if at >= len(ids) - 2:
             level, at = self._next(low)
+            ids, numbers, _ = level
         if number:
-            level.numbers[at >> 1] = number
-        level.ids[at + 1] = high
-        level.ids[at] = low
+            numbers[at >> 1] = number
+        ids[at + 1] = high
+        ids[at] = low
         self._uncounted += 1
         if self._uncounted == _BATCH:
             self._count()
@@ -134,15 +139,14 @@ class ChunkTable:
                 seen[number] = 1
         return True
 
-    def _find(self, low: int, high: int, at: int) -> tuple[Level, int]:
-        """Where an id is that is not in the first level; ``at`` is its free slot there."""
-        level = self._first
-        if self._header[LEVEL_AT]:
-            self.levels.refresh()
-            for level in self.levels.all[1:]:
-                at = level.find(low, high)
-                if level.ids[at]:
-                    break
+    def _find(self, low: int, high: int) -> tuple[Level, int]:
+        """Where an id is that is not in the first level, or a free slot of the last."""
+        self.levels.refresh()
+        level, at = self._first, 0
+        for level in self.levels.all[1:]:
+            at = level.find(low, high)
+            if level.ids[at]:
+                break
         return level, at
 
     def _next(self, low: int) -> tuple[Level, int]:
