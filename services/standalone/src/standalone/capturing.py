@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.components.files import FilesComponent, FilesOptions
-from common.messages import uuid7
+from common.components.names import show
+from common.identifiers import uuid7
 from common.repository.history import SnapshotInfo
 from common.repository.ingesting.crew import useful_size
 from common.repository.prepared import SnapshotMeta
@@ -44,13 +45,35 @@ def back_up(
         plan="command",
         station=host,
     )
+    tell = _expecting(_last_size(repository, meta.chain, component), report)
     with repository.begin(
-        run_id, level=level, on_progress=report, cache=cache, processes=useful_size()
+        run_id, level=level, on_progress=tell, cache=cache, processes=useful_size()
     ) as run:
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)
     return prepared.commit_next()
+
+
+def _last_size(repository: Repository, chain: str, component: FilesComponent) -> int | None:
+    """How many bytes the last backup of the same paths had."""
+    roots = [show(b"/" + root) for root in component.roots]
+    for info in reversed(repository.snapshots()):
+        for stored in info.components:
+            if info.chain == chain and stored.details.get("roots") == roots:
+                return stored.size
+    return None
+
+
+def _expecting(expected: int | None, report: Report) -> Report:
+    """The report, with this total for as long as it can be right."""
+
+    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+        if total is None and expected and done <= expected:
+            total = expected
+        report(phase, done, total, entries, current)
+
+    return tell
 
 
 def cache_folder() -> Path:
