@@ -1,5 +1,6 @@
 """Rate limits and lockout over HTTP, and what is believed of proxies and hosts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -121,6 +122,16 @@ async def test_strangers_cannot_lock_a_user_out(tight: Site) -> None:
     assert "x-device-token" not in again.headers
     # Its success lets nobody else guess again.
     assert await fail(tight, name, "198.51.100.9", 1) == [423]
+
+
+@pytest.mark.parametrize("addresses", [1, 8])
+async def test_right_passwords_sent_at_once_all_get_in(tight: Site, addresses: int) -> None:
+    """Otherwise programs that log in together lock their user out, or each other's rows."""
+    name = await tight.add_user(["viewer"])
+    body = {"username": name, "password": PASSWORD}
+    clients = [behind(tight.anonymous(), f"192.0.2.{n % addresses}") for n in range(8)]
+    tries = [client.post("/api/auth/login", json=body) for client in clients]
+    assert {answer.status_code for answer in await asyncio.gather(*tries)} == {200}
 
 
 async def test_a_known_device_cannot_guess_without_end(tight: Site) -> None:

@@ -1,8 +1,5 @@
 """Logging in and out, and giving factors."""
 
-import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +10,7 @@ from common.messages import Actor, uuid7
 from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import caller_store, session_store, store
-from gateway.identity.admission import Admission
+from gateway.identity.attempts import Attempts
 from gateway.identity.domain import (
     Caller,
     Client,
@@ -23,7 +20,6 @@ from gateway.identity.domain import (
 )
 from gateway.identity.refusals import audit
 from gateway.limits import store as limits
-from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt, account_of
 from gateway.passwords import Hashing, NewPasswords
 from gateway.passwords.domain import USED_BEFORE, Assessment
@@ -44,7 +40,7 @@ class NewSession:
     device: str = ""
 
 
-class Identity(Admission):
+class Identity(Attempts):
     """Users and their sessions."""
 
     def __init__(self, runtime: Runtime[Any], settings: IdentitySettings) -> None:
@@ -75,38 +71,19 @@ class Identity(Admission):
             AccountLocked: too many failed logins to this account, by strangers or by this device.
             WrongCredentials: an unknown name or a wrong password; which of them stays unsaid.
         """
-        attempt = await self._claim_attempt(account_of(name_key(name)), client, device)
+        attempt = await self.claim_attempt(account_of(name_key(name)), client, device)
         async with borrowed(self._runtime.pool) as connection:
             user = await store.find_user(connection, name_key(name))
         stored = user.password_hash if user else None
         right = await self._hashing.verify(password, stored)
         if user is None or stored is None or user.disabled or not right:
-            await self._record_failure(user, client)
+            await self.record_failure(user, client, attempt)
             raise WrongCredentials
         if self._hashing.outdated(stored):
             former, stored = stored, await self.hash(password)
             async with transaction(self._runtime.pool) as connection:
                 await store.replace_hash(connection, user.id, former, stored)
         return await self._begin_session(user.id, password, stored, attempt, client)
-
-    async def _claim_attempt(self, account: bytes, client: Client, device: str = "") -> Attempt:
-        async with transaction(self._runtime.pool) as connection:
-            attempt, refused = await self.lockout.claim(connection, account, client.address, device)
-        if isinstance(refused, AccountLocked):
-            self.tally.note("account_lockouts")
-            await self._refusals.record("account_locked", client)
-        elif refused:
-            await self._refusals.record("rate_limited", client)
-        if refused:
-            raise refused
-        return attempt
-
-    async def _record_failure(self, user: store.User | None, client: Client) -> None:
-        self.tally.note("failed_login_attempts")
-        # Not the name that was given: people type their password there.
-        actor = Actor(user=user.id if user else "", address=client.address)
-        async with self._runtime.transaction(actor) as context:
-            await audit(context, "login_attempt", client, success=False, risk_level="medium")
 
     async def _begin_session(
         self, user_id: str, password: str, stored: str, attempt: Attempt, client: Client
@@ -138,6 +115,7 @@ class Identity(Admission):
         """
         token = new_token()
         connection = context.conn
+        await session_store.lock_user(connection, user_id)
         await session_store.add_session(
             connection,
             str(uuid7()),
@@ -164,6 +142,7 @@ class Identity(Admission):
         """
         token = new_token()
         async with self._runtime.transaction(caller.actor()) as context:
+            await session_store.lock_user(context.conn, caller.user_id)
             await self._prove(context, caller, method, digest(token), second_factor=True)
             keep = self._settings.security_max_sessions
             await session_store.end_oldest_sessions(context.conn, caller.user_id, self.times, keep)
@@ -233,37 +212,6 @@ class Identity(Admission):
                 stored = await store.password_of(connection, caller.user_id)
             if not await self._hashing.verify(password, stored):
                 raise WrongFactor
-
-    @asynccontextmanager
-    async def attempt(self, caller: Caller, factor: str) -> AsyncIterator[None]:
-        """Count what the block tries as failed unless it ends well, before it is tried.
-
-        It is counted for each user and apart from logins: a thief of a session cannot guess
-        without end, and cannot keep the user from logging in.
-
-        Raises:
-            AccountLocked: too many attempts have failed.
-        """
-        account = hashlib.sha256(f"{factor} of {caller.user_id}".encode()).digest()
-        attempt = await self._claim_attempt(account, caller.client)
-        try:
-            yield
-        except WrongFactor:
-            await self._record_wrong_factor(caller, factor)
-            raise
-        async with transaction(self._runtime.pool) as connection:
-            await self.lockout.forget(connection, attempt)
-
-    async def _record_wrong_factor(self, caller: Caller, factor: str) -> None:
-        async with self._runtime.transaction(caller.actor()) as context:
-            await audit(
-                context,
-                "factor_given",
-                caller.client,
-                success=False,
-                risk_level="medium",
-                data={"method": factor},
-            )
 
     async def log_out(self, caller: Caller) -> None:
         """End the session of this request."""

@@ -21,6 +21,14 @@ class Shown:
     second_factor: bool
 
 
+async def lock_user(connection: Connection, user_id: str) -> None:
+    """Let what changes the sessions of a user happen one after another.
+
+    It comes before anything that locks a session: two logins would wait for each other for ever.
+    """
+    await connection.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
+
+
 async def add_session(
     connection: Connection,
     session_id: str,
@@ -54,10 +62,9 @@ async def end_oldest_sessions(
 ) -> None:
     """End what has idled out, and the oldest sessions beyond the number that a user may have.
 
-    Those with a second factor and those without are counted apart: whoever has the password alone
-    cannot push out the user who has both.
+    The user is locked by the caller. Those with a second factor and those without are counted
+    apart: whoever has the password alone cannot push out the user who has both.
     """
-    await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
     await connection.execute(
         """
         DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (

@@ -28,14 +28,18 @@ MINUTE, HOUR = 60, 3600
 
 
 class AccountLocked(Permanent):
-    """Too many failed logins: the account is locked for a while."""
+    """Too many failed logins: the account is locked for a while.
+
+    ``pending``: unless one of those that are being tried just now succeeds.
+    """
 
     code = "account_locked"
     status = 423
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, pending: bool = False) -> None:
         super().__init__()
         self.retry_after = seconds
+        self.pending = pending
 
 
 class RateLimited(Permanent):

@@ -5,7 +5,7 @@ before goes on, within tries of its own. So nobody can lock an administrator out
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -41,6 +41,7 @@ class Attempt:
     account: bytes
     address: str
     device: bytes | None
+    number: int = 0
 
 
 class Lockout:
@@ -62,20 +63,18 @@ class Lockout:
         await store.take_turn(connection, account)
         device = await self._device(connection, account, device_token)
         attempt = Attempt(account, address, device)
-        failures, now = await store.recent_failures(
-            connection, account, device, self.duration, self.limit
-        )
-        wait = locked_for(failures, now, limit=self.limit, duration=self.duration)
+        recent = await store.recent_failures(connection, account, device, self.duration, self.limit)
+        wait = locked_for(recent.at, recent.now, limit=self.limit, duration=self.duration)
         if wait:
-            return attempt, AccountLocked(wait)
+            return attempt, AccountLocked(wait, pending=recent.pending)
         if device is None:
             most = self.limit * ADDRESS_FACTOR
             others = await store.failures_from(connection, address, self.duration, most)
-            wait = locked_for(others, now, limit=most, duration=self.duration)
+            wait = locked_for(others, recent.now, limit=most, duration=self.duration)
             if wait:
                 return attempt, RateLimited(wait)
-        await store.add_failure(connection, account, address, device)
-        return attempt, None
+        number = await store.add_failure(connection, account, address, device)
+        return replace(attempt, number=number), None
 
     async def _device(self, connection: Connection, account: bytes, token: str) -> bytes | None:
         if not token:
@@ -83,6 +82,10 @@ class Lockout:
         found = digest(token)
         known = await store.knows_device(connection, account, found, DEVICE_LIFE)
         return found if known else None
+
+    async def settle(self, connection: Connection, attempt: Attempt) -> None:
+        """What was tried has failed: nobody waits for it any more."""
+        await store.settle(connection, attempt.number)
 
     async def forget(self, connection: Connection, attempt: Attempt) -> None:
         """What was tried has succeeded: forget its failures."""

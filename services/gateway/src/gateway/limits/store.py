@@ -1,12 +1,16 @@
 """SQL about counted requests, failed logins and known devices."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from common.db import Connection
 from gateway.limits.domain import Count
+
+LONGEST_TRY = timedelta(seconds=10)
+"""What is pending for longer was given up: its process died, or the database was away."""
 
 
 def count_of(row: asyncpg.Record) -> Count:
@@ -33,13 +37,22 @@ async def take_turn(connection: Connection, account: bytes) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The newest failures, whether one of them is still being tried, and the time now."""
+
+    at: list[datetime]
+    pending: bool
+    now: datetime
+
+
 async def recent_failures(
     connection: Connection, account: bytes, device: bytes | None, within: timedelta, limit: int
-) -> tuple[list[datetime], datetime]:
-    """The newest failures of a known device, or of strangers (None), and the time now."""
+) -> Failures:
+    """The newest failures of a known device, or of strangers (None)."""
     rows = await connection.fetch(
         """
-        SELECT failed_at FROM login_failures
+        SELECT failed_at, pending FROM login_failures
         WHERE account = $1 AND device IS NOT DISTINCT FROM $2
         AND failed_at > clock_timestamp() - $3::interval
         ORDER BY failed_at DESC LIMIT $4
@@ -50,7 +63,8 @@ async def recent_failures(
         limit,
     )
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return [row["failed_at"] for row in rows], now
+    pending = any(row["pending"] and now - row["failed_at"] < LONGEST_TRY for row in rows)
+    return Failures([row["failed_at"] for row in rows], pending, now)
 
 
 async def failures_from(
@@ -71,17 +85,26 @@ async def failures_from(
 
 async def add_failure(
     connection: Connection, account: bytes, address: str, device: bytes | None
-) -> None:
-    """Count a login as failed; ``forgive`` takes it back when it succeeds."""
-    await connection.execute(
+) -> int:
+    """Count a login that is going to be tried as failed, and say under which number.
+
+    ``settle`` says later that it has failed; ``forgive`` takes it back when it succeeds.
+    """
+    number: int = await connection.fetchval(
         """
-        INSERT INTO login_failures (account, address, device, failed_at)
-        VALUES ($1, $2, $3, clock_timestamp())
+        INSERT INTO login_failures (account, address, device, failed_at, pending)
+        VALUES ($1, $2, $3, clock_timestamp(), true) RETURNING id
         """,
         account,
         address,
         device,
     )
+    return number
+
+
+async def settle(connection: Connection, number: int) -> None:
+    """Record that a login that was counted as failed has failed."""
+    await connection.execute("UPDATE login_failures SET pending = false WHERE id = $1", number)
 
 
 async def forgive(
