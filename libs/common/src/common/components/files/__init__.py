@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from common.components.component import RestoreOutcome, Select, Target
 from common.components.files.folders import Folders
+from common.components.files.leftovers import claim
 from common.components.files.linux import allow_open_files
 from common.components.files.metadata import Applier
 from common.components.files.patterns import Patterns
@@ -93,7 +94,8 @@ class FilesComponent:
     ) -> RestoreOutcome:
         """Place the entries below the folder ``target.directory``, or over this component's paths.
 
-        What the target has and the backup has not stays.
+        What the target has and the backup has not stays. A restore that was killed may be repeated
+        at the same target: what is whole there is not written again.
         """
         recorded = [parse(text).strip(b"/") for text in source.details.get("roots", [])]
         within = self.roots if target.in_place else None
@@ -106,8 +108,9 @@ class FilesComponent:
             raise NotFound("Nothing in the backup has that name.")
         folders, notes = self._folders(target), Notes()
         try:
+            alone = not target.in_place and claim(folders.file(b""), str(target.directory))
             applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
-            outcome = Placing(source, selection, folders, applier, notes).run()
+            outcome = Placing(source, selection, folders, applier, notes, alone=alone).run()
         finally:
             folders.close()
         return RestoreOutcome(outcome.entries, outcome.size_bytes, notes.lines())

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from common.components.files.folders import Folders
+from common.components.files.leftovers import PREFIX
 from common.components.files.linux import fallocate, syncfs
 from common.components.files.metadata import Applier, Born
 from common.components.notes import raise_if_full
 from common.errors import RestoreFailed
 from common.repository.entry import Entry
 
-PREFIX = b".strongroom-restore-"
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 PREALLOCATED = 1 << 20
@@ -71,7 +71,9 @@ class Arriving:
         self._folders = folders
         self._applier = applier
         self._failed = failed
-        self._token = temporary_name()
+        self.own = temporary_name()
+        """How the temporary names of this restore begin."""
+
         self._begun = 0
         self._whole: list[Item] = []
         self.items: dict[bytes, Item] = {}
@@ -82,7 +84,7 @@ class Arriving:
         """Expect the content of ``entry`` for ``path``; whether it has data that must come."""
         left = entry.size if entry.extents is None else sum(size for _, size in entry.extents)
         self._begun += 1
-        item = Item(entry, path, b"%s-%x" % (self._token, self._begun), left)
+        item = Item(entry, path, b"%s-%x" % (self.own, self._begun), left)
         self.items[entry.path] = item
         if left == 0:
             try:

@@ -10,7 +10,9 @@ from common.components.component import RestoreOutcome
 from common.components.files.arriving import Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
+from common.components.files.leftovers import sweep
 from common.components.files.metadata import Applier
+from common.components.files.present import Present
 from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
 from common.components.notes import Notes, raise_if_full
@@ -27,7 +29,9 @@ DEVICES = {EntryType.CHARACTER: stat.S_IFCHR, EntryType.BLOCK: stat.S_IFBLK}
 class Placing:
     """One restore. Folders come first and get their metadata last, so that time and mode hold.
 
-    What cannot be brought back does not stop the rest; it is told at the end.
+    What cannot be brought back does not stop the rest; it is told at the end. Files that are there
+    already, with this very content, stay. Where this restore is ``alone``, what others left behind
+    without a name is removed.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Placing:
         folders: Folders,
         applier: Applier,
         notes: Notes,
+        *,
+        alone: bool,
     ) -> None:
         self._source = source
         self._selection = selection
@@ -47,6 +53,8 @@ class Placing:
         self._damaged: dict[bytes, None] = {}
         self._links: list[Wanted] = []
         self._made: set[bytes] = set()
+        self._alone = alone
+        self._present_bytes = 0
         self._directories: list[Wanted] = []
         self._kept: set[bytes] = set()
         self._placed = 0
@@ -63,6 +71,8 @@ class Placing:
             RestoreFailed: something is not there now; all the rest is.
             ContentDamaged: the same, because the repository has lost it.
         """
+        if self._alone:
+            sweep(self._folders.file(b""), self._arriving.own)
         try:
             self._contents()
             for link in self._links:
@@ -74,7 +84,8 @@ class Placing:
             self._arriving.close()
         self._tell()
         entries = self._placed + self._arriving.entries
-        return RestoreOutcome(entries=entries, size_bytes=self._arriving.bytes)
+        size = self._present_bytes + self._arriving.bytes
+        return RestoreOutcome(entries=entries, size_bytes=size)
 
     def _contents(self) -> None:
         try:
@@ -105,18 +116,28 @@ class Placing:
                 self._attempt(self._special, wanted)
 
     def _begin(self, wanted: Wanted) -> bool:
+        """Expect the content of a file; false when nothing has to come."""
         if wanted.path != wanted.entry.path:  # it comes before the folders that lead to it
             parts = wanted.path.split(b"/")
             for depth in range(1, len(parts)):
                 folder = b"/".join(parts[:depth])
                 if self._folders.make(folder):
                     self._made.add(folder)
+        around, name = self._folders.parent(wanted.path)
+        if not self._folders.is_new(wanted.path.rpartition(b"/")[0]):
+            present = Present(self._source, self._applier)
+            if present.accept(wanted.entry, around, name):
+                self._placed += 1
+                self._present_bytes += wanted.entry.size
+                return False
         return self._arriving.begin(wanted.entry, wanted.path)
 
     def _folder(self, wanted: Wanted) -> None:
         if len(self._directories) <= REMEMBERED:
             self._directories.append(wanted)
         made = self._folders.make(wanted.path) or wanted.path in self._made
+        if self._alone and not made:
+            sweep(self._folders.file(wanted.path), self._arriving.own)
         if wanted.lead and not made:
             self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
         else:

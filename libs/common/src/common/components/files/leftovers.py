@@ -1,0 +1,55 @@
+"""What a restore that was killed leaves at its target: files without their names."""
+
+import errno
+import fcntl
+import os
+import time
+from contextlib import suppress
+
+from common.components.files.folders import READ
+from common.errors import Conflict
+
+PREFIX = b".strongroom-restore-"
+PATIENCE = 2.0
+"""Seconds that the processes of a killed restore may take to end with it."""
+
+_PAUSE = 0.05
+_UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+
+
+def claim(folder: int, name: str) -> bool:
+    """Be the only restore into a folder until it is closed. False where folders have no locks.
+
+    Raises:
+        Conflict: another one is at work there.
+    """
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > give_up:
+                raise Conflict(
+                    f"Another restore into {name} is going on.", remedy="Let it end, or end it."
+                ) from error
+            time.sleep(_PAUSE)
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                return False
+            raise
+        else:
+            return True
+
+
+def sweep(folder: int, own: bytes) -> None:
+    """Remove from a folder what others left; ``own`` is how our own names begin."""
+    with suppress(PermissionError):  # a folder of another that cannot be listed
+        file = os.open(".", READ, dir_fd=folder)
+        try:
+            with os.scandir(file) as found:
+                names = [os.fsencode(each.name) for each in found]
+            for name in names:
+                if name.startswith(PREFIX) and not name.startswith(own):
+                    os.unlink(name, dir_fd=file)
+        finally:
+            os.close(file)
