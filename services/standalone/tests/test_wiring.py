@@ -124,7 +124,7 @@ def test_the_address_is_one_that_can_be_opened(
     address = Address(host, 80)
     assert (address.url, address.console_url, address.in_clear) == (url, console_url, in_clear)
     safe = Address(host, 80, Path("certificate.pem"))
-    assert (safe.url, safe.in_clear) == (url.replace("http", "https"), False)
+    assert (safe.url, safe.in_clear) == (console_url.replace("http", "https"), False)
 
 
 def test_browsers_find_the_console_where_it_listens(

@@ -21,7 +21,11 @@ class Address:
     @property
     def url(self) -> str:
         """The address of the API, as this machine reaches it."""
-        return self._url(LOCAL if self._is(lambda found: found.is_unspecified) else self.host)
+        # Certificates have names, rarely numbers.
+        named = self.certificate is not None and self.reach == HERE
+        if named or self._is(lambda found: found.is_unspecified):
+            return self._url(LOCAL)
+        return self._url(self.host)
 
     @property
     def console_url(self) -> str:

@@ -28,6 +28,7 @@ LOG_IN = "Run: strongroom login"
 REMEDIES = {
     STEP_UP: f"{LOG_IN}, and then this again.",
     "second_factor_required": LOG_IN,
+    "session_required": f"Unset STRONGROOM_TOKEN. {LOG_IN}",
     "password_change_required": "Run: strongroom password",
     "mfa_enrolment_required": "Run: strongroom factors add-totp",
 }

@@ -50,4 +50,4 @@ def _row(key: dict[str, Any]) -> list[object]:
 def _advice(key: dict[str, Any]) -> str:
     if key["under_former_keys"]:
         return "keep the former keys: the rest is being sealed anew"
-    return "the former keys can be taken away" if key["droppable"] else ""
+    return "nothing stored here needs the former keys" if key["droppable"] else ""
