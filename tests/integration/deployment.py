@@ -149,10 +149,12 @@ class Deployment:
         }
 
     def _await_ready(self, module: str, port: int) -> None:
+        address = f"http://127.0.0.1:{port}/readyz"
+
         def ready() -> bool:
             assert self.processes[module].process.poll() is None, self.words()
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).is_success
+                return httpx.get(address, timeout=5, verify=False).is_success
             except httpx.TransportError:
                 return False
 

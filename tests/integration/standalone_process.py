@@ -105,7 +105,7 @@ class Running:
             assert self.process.poll() is None, self.printed
             assert time.monotonic() < begin + START_SECONDS, self.printed
             try:
-                if httpx.get(f"{self._url}/readyz", timeout=5).status_code == 200:
+                if httpx.get(f"{self._url}/readyz", timeout=5, verify=False).status_code == 200:
                     break
             except httpx.TransportError:
                 pass
