@@ -2,15 +2,13 @@
 
 import os
 import sys
-from importlib import import_module
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from common.errors import Error
 from standalone import console
+from standalone.commands import called
 
 HELP = """Encrypted, deduplicated backups that prove they come back.
 
@@ -27,25 +25,8 @@ COMMANDS = (
 )  # fmt: skip
 
 
-class Commands(TyperGroup):
-    """Commands that are imported when they are called: each needs other, heavy packages."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"standalone.commands.{cmd_name.replace('-', '_')}")
-        command = get_command(module.app)
-        command.name = cmd_name
-        return command
-
-
 app = typer.Typer(
-    cls=Commands,
+    cls=called({name: name.replace("-", "_") for name in COMMANDS}),
     help=HELP,
     no_args_is_help=True,
     add_completion=False,

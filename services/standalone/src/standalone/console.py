@@ -1,41 +1,40 @@
 """What a command says: results on standard output, the way there on standard error.
 
 A terminal gets tables and progress bars; a pipe plain lines, or JSON where ``--json`` is given.
+Rich is imported only where it draws something: it takes longer than many a command.
 """
 
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TextIO
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.table import Table
 
 from common.errors import Cancelled, Error, Invalid
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def _console(stream: TextIO, *, stderr: bool) -> Console:
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def _console(stream: TextIO) -> "Console":
     """A pipe gets lines as long as they are: whatever reads it wants whole ones."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+
     if stream.isatty():
-        return Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=4096, height=100)
+        return Console(file=stream, highlight=False, soft_wrap=True)
+    return Console(file=stream, highlight=False, soft_wrap=True, width=4096, height=100)
 
 
-out = _console(sys.stdout, stderr=False)
-err = _console(sys.stderr, stderr=True)
+def _line(stream: TextIO, text: str, style: str = "") -> None:
+    if stream.isatty():
+        _console(stream).print(text, style=style, markup=False)
+    else:
+        stream.write(f"{text}\n")
 
 
 class Report(Protocol):
@@ -46,19 +45,24 @@ class Report(Protocol):
     ) -> None: ...
 
 
+def line(text: str = "") -> None:
+    """A line of the result, as it is."""
+    _line(sys.stdout, text)
+
+
 def note(text: str) -> None:
     """A line about what is being done."""
-    err.print(text, markup=False)
+    _line(sys.stderr, text)
 
 
 def warn(text: str) -> None:
     """A line about what the user should know, although the work goes on."""
-    err.print(f"warning: {text}", style="yellow", markup=False)
+    _line(sys.stderr, f"warning: {text}", "yellow")
 
 
 def fail(error: Error) -> None:
     """What went wrong and what to do, without a traceback."""
-    err.print(f"strongroom: {error}", style="red", markup=False)
+    _line(sys.stderr, f"strongroom: {error}", "red")
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -91,6 +95,8 @@ def each(rows: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A result for people. Columns whose name begins with '>' stand to the right."""
+    from rich.table import Table  # noqa: PLC0415 - see above
+
     drawn = Table(
         title=title or None,
         show_header=any(columns),
@@ -103,7 +109,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
         drawn.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
     for row in rows:
         drawn.add_row(*(_plain(cell) for cell in row))
-    out.print(drawn)
+    _console(sys.stdout).print(drawn)
 
 
 def _plain(cell: object) -> str:
@@ -117,13 +123,23 @@ def _plain(cell: object) -> str:
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
     """A progress bar on a terminal; silence elsewhere."""
-    if not err.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda *_: None
         return
+    from rich.progress import (  # noqa: PLC0415 - see above
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     with Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(),
         DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-        console=err, transient=True,
+        console=_console(sys.stderr), transient=True,
     ) as bar:  # fmt: skip
         task = bar.add_task(title, total=None)
 

@@ -5,6 +5,7 @@ listeners; questions are answered on the same bus. Fields are only ever added, w
 anything else is a new type. ``libs/common/tests/golden`` holds one JSON file for each type.
 """
 
+from common.identifiers import uuid7
 from common.messages.audit import AuditPage, AuditRecorded, QueryAudit
 from common.messages.backups import (
     BackupCancelled,
@@ -26,7 +27,7 @@ from common.messages.base import (
     Record,
     operation_id,
 )
-from common.messages.envelope import SYSTEM, Actor, Envelope, seal, uuid7
+from common.messages.envelope import SYSTEM, Actor, Envelope, seal
 from common.messages.jobs import JobProgressed
 from common.messages.keyring import (
     GetRepositoryConfig,

@@ -3,23 +3,13 @@
 The actor stands in extension attributes, which CloudEvents limits to lower-case letters and digits.
 """
 
-import os
-import time
 from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
+from common.identifiers import uuid7
 from common.messages.base import Message
-
-
-def uuid7() -> UUID:
-    """A UUID of version 7 (RFC 9562): sorts by creation time, 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return UUID(int=value)
 
 
 class Actor(BaseModel):

@@ -1,13 +1,43 @@
 """The commands, a module for each; every one has its ``app``."""
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 
-def new_app(description: str | None = None) -> typer.Typer:
+def new_app(description: str | None = None, group: type[TyperGroup] | None = None) -> typer.Typer:
     """An application for one command, or with a description for a group of them."""
     return typer.Typer(
+        cls=group,
         help=description,
         no_args_is_help=description is not None,
         add_completion=False,
         rich_markup_mode="markdown",
     )
+
+
+def called(modules: Mapping[str, str]) -> type[TyperGroup]:
+    """A group with further commands, each imported when it is called: from which module.
+
+    Each needs other, heavy packages, and a short command shall not wait for those of others.
+    """
+
+    class Group(TyperGroup):
+        def list_commands(self, ctx: Any) -> list[str]:
+            return [*super().list_commands(ctx), *modules]
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name not in modules:
+                return super().get_command(ctx, cmd_name)
+            module = import_module(f"standalone.commands.{modules[cmd_name]}")
+            command: Any = get_command(module.app)
+            if isinstance(command, TyperGroup):
+                command = command.commands.get(cmd_name, command)
+            command.name = cmd_name
+            return command
+
+    return Group

@@ -51,7 +51,7 @@ def _show(operation: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.emit(operation)
     elif result is None:
-        console.out.print(operation["id"], markup=False)
+        console.line(operation["id"])
     else:
         console.table(
             ["component", "kind", ">entries", ">read"],

@@ -59,7 +59,7 @@ def add_totp(out: Out = None, server: Server = DEFAULT) -> None:
         enrolment = api.post("/api/auth/mfa/totp")
         console.note("Put this into the authenticator: the secret, or the address as a QR code.")
         for line in (enrolment["secret"], enrolment["uri"]):
-            console.out.print(line, markup=False)
+            console.line(line)
         codes = _confirmed(api)
     console.note("The authenticator is set up.")
     _give(codes, out)

@@ -102,7 +102,7 @@ def snapshots(
         if as_json:
             lost.append(_loss(info, loss))
         else:
-            console.out.print(f"{info.backup_name or info.id[:12]}, {loss}", markup=False)
+            console.line(f"{info.backup_name or info.id[:12]}, {loss}")
 
     with console.progress("repair") as report:
         if write:
@@ -142,7 +142,7 @@ def _end(remaining: Iterable[Finding], *, as_json: bool) -> None:
         return
     if not as_json:
         for finding in left:
-            console.out.print(str(finding), markup=False)
+            console.line(str(finding))
     raise Corrupt(
         f"{text.count(len(left), 'finding')} left.",
         remedy="docs/how-to/repair.md says what can be done next.",

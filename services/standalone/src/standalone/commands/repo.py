@@ -12,7 +12,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from standalone import console, text
 from standalone.capturing import back_up, cache_folder
-from standalone.commands import browsing, copying, measuring, new_app, repairing
+from standalone.commands import called, new_app
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import (
     Place,
@@ -26,8 +26,14 @@ from standalone.restoring import restore as restore_backup
 
 app = new_app(
     "Work on a repository in a folder, without any service.\n\n"
-    "The key comes from BACKUP_ENCRYPTION_KEY or --key-file."
-)
+    "The key comes from BACKUP_ENCRYPTION_KEY or --key-file.",
+    called(
+        {
+            "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
+            "stats": "measuring", "copy": "copying", "repair": "repairing",
+        }
+    ),
+)  # fmt: skip
 
 
 @app.command()
@@ -88,7 +94,7 @@ def _show(info: SnapshotInfo, *, as_json: bool, warnings: list[str]) -> None:
         console.emit({**_document(info), "warnings": warnings})
         return
     numbers = info.statistics
-    console.out.print(info.id, markup=False)
+    console.line(info.id)
     console.note(
         f"{text.count(numbers.entries, 'entry')}, {text.size(numbers.size)} read,"
         f" {text.size(numbers.added)} new, {text.size(numbers.stored)} stored."
@@ -195,7 +201,7 @@ def check(
         )
     else:
         for finding in found.findings:
-            console.out.print(str(finding), markup=False)
+            console.line(str(finding))
     looked = f"{text.count(found.objects, 'object')}, {text.size(found.read_bytes)} read"
     if not found.ok:
         raise Corrupt(
@@ -239,8 +245,3 @@ def prune(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False
         f" {text.count(done.retired_packs, 'pack')} retired ({text.size(done.retired_bytes)}),"
         " to be removed after a day."
     )
-
-
-for part in (browsing, measuring, copying):
-    app.add_typer(part.app)
-app.add_typer(repairing.app, name="repair")

@@ -74,6 +74,6 @@ def _show(operation: dict[str, Any], *, as_json: bool) -> None:
         f"Restored {text.count(result['entries'], 'entry')}, {text.size(result['size_bytes'])},"
         f" in {text.duration(result['duration_seconds'])}, to:"
     )
-    console.out.print(result["target"], markup=False)
+    console.line(result["target"])
     for warning in result["warnings"]:
         console.warn(warning)

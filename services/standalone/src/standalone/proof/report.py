@@ -23,9 +23,9 @@ def show(proof: Proof) -> None:
             for part in result["components"]
         ],
     )
-    console.out.print()
+    console.line()
     console.table(["step", ">time", "outcome"], _steps(proof, result))
-    console.out.print()
+    console.line()
     for warning in result["warnings"]:
         console.warn(warning)
 
