@@ -191,6 +191,23 @@ async def test_statistics_count_what_was_refused(fresh: Site) -> None:
     assert data["config"]["max_login_attempts"] == 2
 
 
+@pytest.mark.usefixtures("quiet")
+async def test_what_looks_like_an_attack_is_in_the_audit_log(
+    site: Site, admin: httpx.AsyncClient
+) -> None:
+    """Otherwise nobody can be warned of it; or the log repeats the attack."""
+    attack = "<script>alert(1)</script>"
+    await admin.post(f"{V2}/validate/input", json={"input_data": attack})
+    await upload(admin, "a.exe", b"x")
+    await admin.post(f"{V2}/decrypt", json={"encrypted_data": "x", "purpose": "till"})
+    entries = await site.audited()
+    told = {entry.event_type: entry.data for entry in entries}
+    assert told["suspicious_input"] == {"threats": "xss"}
+    assert "File type not allowed" in told["file_rejected"]["errors"]
+    assert told["decryption_failed"] == {"purpose": "till"}
+    assert not any(attack in entry.model_dump_json() for entry in entries)
+
+
 async def test_what_is_kept_for_others_to_read_is_looked_at(
     site: Site, admin: httpx.AsyncClient
 ) -> None:
@@ -200,5 +217,12 @@ async def test_what_is_kept_for_others_to_read_is_looked_at(
     refused = await admin.delete(f"/api/backups/{backup_id}", params=attack)
     assert refused.status_code == 422
     assert "Suspicious content detected" in refused.json()["error"]["details"]["reason"]
+    names = {
+        "/api/users": {"username": attack["reason"], "password": "Wrong-lamp-battery-31"},
+        "/api/roles": {"name": "x", "permissions": [], "description": attack["reason"]},
+        "/api/api-keys": {"name": attack["reason"], "scopes": ["backups:read"]},
+    }
+    for path, body in names.items():
+        assert (await admin.post(path, json=body)).status_code == 422
     prose = {"reason": "O'Brien asked; select another"}
     assert (await admin.delete(f"/api/backups/{backup_id}", params=prose)).status_code == 202

@@ -16,6 +16,7 @@ from gateway.identity.access import TheCaller, guarded_router, needs, session
 from gateway.identity.domain import Permission
 from gateway.platform import ThePlatform
 from gateway.text import PRINTABLE
+from gateway.validation.fields import harmless
 
 router = guarded_router(tags=["api-keys"])
 
@@ -37,7 +38,9 @@ class NewKey(BaseModel):
         },
     )
 
-    name: str = Field(min_length=1, max_length=100, pattern=PRINTABLE)
+    name: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=PRINTABLE), AfterValidator(harmless)
+    ]
     scopes: Annotated[
         list[Permission], Field(min_length=1, max_length=64), AfterValidator(_distinct)
     ]

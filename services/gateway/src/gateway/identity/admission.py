@@ -13,7 +13,7 @@ from common.errors import Forbidden, Unauthorized
 from common.service import Runtime
 from gateway.identity import caller_store, session_store
 from gateway.identity.admitting import Access, CsrfFailed, StepUpRequired, check_admitted
-from gateway.identity.domain import Caller, Client, Permission, Times
+from gateway.identity.domain import Caller, Client, Permission, Refusal, Times
 from gateway.identity.refusals import Refusals
 from gateway.limits import store as limits
 from gateway.limits.domain import RateLimited, Verdict
@@ -108,6 +108,10 @@ class Admission:
         if access.fresh:
             await self.require_fresh(caller)
         return caller
+
+    async def report(self, refusal: Refusal, caller: Caller, **data: str) -> None:
+        """Record in the audit log what a caller has sent, in words of our own."""
+        await self._refusals.record(refusal, caller.client, caller, **data)
 
     async def refuse_forged(self, client: Client) -> NoReturn:
         """Refuse a request that another site may have made a browser send.

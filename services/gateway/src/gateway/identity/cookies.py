@@ -26,24 +26,25 @@ def csrf_holds(request: Request, token: str) -> bool:
     return hmac.compare_digest(shown, csrf_token(token).encode())
 
 
-def _secure(request: Request) -> bool:
+def secure(request: Request) -> bool:
+    """Whether the browser is to send cookies by https alone."""
     public: str = request.app.state.runtime.settings.gateway_public_url
     return request.url.scheme == "https" or public.startswith("https:")
 
 
 def token_of(request: Request) -> str:
     """The token in the cookie, or an empty string."""
-    return request.cookies.get(_HOST if _secure(request) else _PLAIN, "")
+    return request.cookies.get(_HOST if secure(request) else _PLAIN, "")
 
 
 def keep(request: Request, response: Response, token: str) -> None:
     """Put the session's token into the browser, until it is closed or the session ends."""
-    secure = _secure(request)
+    https = secure(request)
     response.set_cookie(
-        _HOST if secure else _PLAIN,
+        _HOST if https else _PLAIN,
         token,
         httponly=True,
-        secure=secure,
+        secure=https,
         samesite="strict",
         path="/",
     )
@@ -51,9 +52,9 @@ def keep(request: Request, response: Response, token: str) -> None:
 
 def forget(request: Request, response: Response) -> None:
     """Take the token out of the browser."""
-    secure = _secure(request)
+    https = secure(request)
     response.delete_cookie(
-        _HOST if secure else _PLAIN, httponly=True, secure=secure, samesite="strict", path="/"
+        _HOST if https else _PLAIN, httponly=True, secure=https, samesite="strict", path="/"
     )
 
 
@@ -76,7 +77,7 @@ def foreign(request: Request) -> bool:
 
 
 def _journey(request: Request) -> str:
-    return "__Host-strongroom_oidc" if _secure(request) else "strongroom_oidc"
+    return "__Host-strongroom_oidc" if secure(request) else "strongroom_oidc"
 
 
 def begin_journey(request: Request, response: Response, token: str) -> None:
@@ -89,7 +90,7 @@ def begin_journey(request: Request, response: Response, token: str) -> None:
         token,
         max_age=300,
         httponly=True,
-        secure=_secure(request),
+        secure=secure(request),
         samesite="lax",
         path="/",
     )
@@ -103,5 +104,5 @@ def journey_of(request: Request) -> str:
 def end_journey(request: Request, response: Response) -> None:
     """Forget the journey."""
     response.delete_cookie(
-        _journey(request), httponly=True, secure=_secure(request), samesite="lax", path="/"
+        _journey(request), httponly=True, secure=secure(request), samesite="lax", path="/"
     )

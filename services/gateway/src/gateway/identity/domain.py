@@ -123,7 +123,15 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-Refusal = Literal["authentication_failed", "permission_denied", "account_locked", "rate_limited"]
+Refusal = Literal[
+    "authentication_failed",
+    "permission_denied",
+    "account_locked",
+    "rate_limited",
+    "suspicious_input",
+    "file_rejected",
+    "decryption_failed",
+]
 
 
 class RefusalQuota:

@@ -62,7 +62,7 @@ async def log_in(
         body.username, body.password.get_secret_value(), client, devices.token_of(request)
     )
     if begun.device:
-        devices.remember(request, response, begun.device)
+        devices.remember(response, begun.device, secure=cookies.secure(request))
     return begun_answer(request, response, begun, cookie=body.cookie)
 
 

@@ -16,7 +16,7 @@ def token_of(request: Request) -> str:
     return (request.headers.get(HEADER) or request.cookies.get(COOKIE, ""))[:LONGEST]
 
 
-def remember(request: Request, response: Response, token: str) -> None:
+def remember(response: Response, token: str, *, secure: bool) -> None:
     """Give a new token to the device, in either form."""
     response.headers[HEADER] = token
     response.set_cookie(
@@ -24,7 +24,7 @@ def remember(request: Request, response: Response, token: str) -> None:
         token,
         max_age=int(DEVICE_LIFE.total_seconds()),
         path=PATH,
-        secure=request.url.scheme == "https",
+        secure=secure,
         httponly=True,
         samesite="strict",
     )

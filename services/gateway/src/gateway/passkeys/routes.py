@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from common.db import borrowed
@@ -29,6 +29,7 @@ from gateway.passkeys.handlers import Passkeys
 from gateway.passkeys.store import Passkey
 from gateway.platform import ThePlatform
 from gateway.text import PRINTABLE
+from gateway.validation.fields import harmless
 
 router = guarded_router(prefix="/api/auth/passkeys", tags=["auth"])
 
@@ -66,9 +67,11 @@ class Answer(BaseModel):
 class NewPasskey(Answer):
     """The answer, and what to call the device."""
 
-    name: str = Field(
-        default="passkey", min_length=1, max_length=100, pattern=PRINTABLE, examples=["laptop"]
-    )
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=100, pattern=PRINTABLE, examples=["laptop"]),
+        AfterValidator(harmless),
+    ] = "passkey"
 
 
 class LoginAnswer(Answer):

@@ -14,6 +14,7 @@ from gateway.platform import ThePlatform
 from gateway.roles import handlers, store
 from gateway.roles.store import Role
 from gateway.text import PRINTABLE
+from gateway.validation.fields import harmless
 
 router = guarded_router(prefix="/api/roles", tags=["users"])
 
@@ -26,7 +27,7 @@ def _distinct(permissions: list[Permission]) -> list[Permission]:
 
 
 Permissions = Annotated[list[Permission], Field(max_length=64), AfterValidator(_distinct)]
-Description = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
+Description = Annotated[str, Field(max_length=200, pattern=PRINTABLE), AfterValidator(harmless)]
 
 
 class NewRole(BaseModel):

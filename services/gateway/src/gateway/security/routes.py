@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Request, UploadFile
 
+from common.crypto.purposes import NotOpened
 from common.crypto.tokens import new_token
 from common.errors import Invalid
 from common.web import error_answers
@@ -90,7 +91,7 @@ async def validate_password(
 @router.post("/validate/input")
 @session(keys=True)
 async def validate_input(
-    body: InputRequest, platform: ThePlatform, identity: TheIdentity
+    body: InputRequest, platform: ThePlatform, identity: TheIdentity, caller: TheCaller
 ) -> Enveloped[InputReport]:
     """Look for what attacks are made of. Nothing is changed."""
     most = platform.settings.security_max_input_length
@@ -98,6 +99,8 @@ async def validate_input(
     found = await asyncio.to_thread(inspect, body.input_data, most)
     if not found.valid:
         identity.tally.note("input_validation_failures")
+    if found.threats:
+        await identity.report("suspicious_input", caller, threats=", ".join(found.threats))
     report = InputReport(
         valid=found.valid,
         errors=found.errors,
@@ -129,6 +132,7 @@ async def validate_file(
     file: UploadFile,
     platform: ThePlatform,
     identity: TheIdentity,
+    caller: TheCaller,
     content_type: Annotated[str, Form(max_length=200)] = "",
 ) -> Enveloped[FileReport]:
     """Look at a file: its name, its size, and whether its content is what they promise."""
@@ -138,6 +142,7 @@ async def validate_file(
     found = await asyncio.to_thread(inspect_file, name, declared, file.file, file.size or 0, most)
     if not found.valid:
         identity.tally.note("file_upload_rejections")
+        await identity.report("file_rejected", caller, errors=", ".join(found.errors))
     report = FileReport(
         valid=found.valid,
         errors=found.errors,
@@ -190,10 +195,16 @@ async def encrypt(body: EncryptRequest, secrets: TheSecrets) -> Enveloped[Encryp
 @router.post("/decrypt")
 @limited(Kind.TOKEN)
 @needs(Permission.MANAGE_SETTINGS)
-async def decrypt(body: DecryptRequest, secrets: TheSecrets) -> Enveloped[Decrypted]:
+async def decrypt(
+    body: DecryptRequest, secrets: TheSecrets, identity: TheIdentity, caller: TheCaller
+) -> Enveloped[Decrypted]:
     """Decrypt a token of ``encrypt``, made under the present key or a former one."""
     keys = await secrets.keys()
-    opened = await asyncio.to_thread(keys.open, _OUTSIDE + body.purpose, body.encrypted_data)
+    try:
+        opened = await asyncio.to_thread(keys.open, _OUTSIDE + body.purpose, body.encrypted_data)
+    except NotOpened:
+        await identity.report("decryption_failed", caller, purpose=body.purpose)
+        raise
     found = Decrypted(
         data=opened.text,
         purpose=body.purpose,

@@ -10,6 +10,7 @@ from common.crypto.passwords import LONGEST
 from gateway.identity.domain import name_key
 from gateway.text import PRINTABLE
 from gateway.users.store import Account, Use
+from gateway.validation.fields import harmless
 
 EXAMPLE_ID = "019ab0c4-7d1e-7c3a-9b57-6a1f0f3c2d11"
 
@@ -24,6 +25,7 @@ UserName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=PRINTABLE),
     AfterValidator(_named),
+    AfterValidator(harmless),
 ]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]

@@ -9,12 +9,17 @@ from gateway.validation.text import inspect
 LONGEST = 500
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """The same text, if it holds nothing that attacks are made of.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
     found = inspect(text, LONGEST)
     if not found.valid:
         raise ValueError(found.errors[0])
     return text
 
 
-PlainText = Annotated[str, StringConstraints(max_length=LONGEST), AfterValidator(_harmless)]
+PlainText = Annotated[str, StringConstraints(max_length=LONGEST), AfterValidator(harmless)]
 """Prose in any language, without control characters and without what attacks are made of."""
