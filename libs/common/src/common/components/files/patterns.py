@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Sequence
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from common.errors import Invalid
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 class Patterns:
@@ -23,20 +25,25 @@ class Patterns:
 
     def excluded(self, path: bytes, *, folder: bool) -> bool:
         """Whether to leave this out, and not to look into it."""
-        return self._exclude.match_file(_text(path, folder=folder))
+        return self._exclude is not None and _matches(self._exclude, path, folder=folder)
 
     def included(self, path: bytes, *, folder: bool) -> bool:
         """Whether to take this; a folder that is not may still hold what is."""
-        return self.everything or self._include.match_file(_text(path, folder=folder))
+        return self._include is None or _matches(self._include, path, folder=folder)
 
 
-def _compile(patterns: Sequence[str]) -> GitIgnoreSpec:
+def _compile(patterns: Sequence[str]) -> "GitIgnoreSpec | None":
+    if not patterns:
+        return None
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - it takes long, and most have no patterns
+
     try:
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
         raise Invalid(f"A pattern cannot be understood: {error}.") from error
 
 
-def _text(path: bytes, *, folder: bool) -> str:
+def _matches(patterns: "GitIgnoreSpec", path: bytes, *, folder: bool) -> bool:
     # A name cannot hold NUL; in its place a newline no longer ends the name for the matcher.
-    return os.fsdecode(path).replace("\n", "\0") + ("/" if folder else "")
+    text = os.fsdecode(path).replace("\n", "\0") + ("/" if folder else "")
+    return patterns.match_file(text)
