@@ -2,7 +2,11 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-PYTHON_SOURCES := libs services tests .ci
+PYTHON_SOURCES := libs services tests .ci conftest.py
+WORKERS ?= 3
+
+# Without its cache every one of the processes that the tests start would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCE ?=
 PORT ?= 8000
 DATA ?= .run
@@ -36,7 +40,7 @@ lint: setup ## ruff: all rules, and the format
 
 .PHONY: types
 types: setup ## mypy, strict
-	$(BIN)/mypy libs/common/src services/*/src .ci
+	$(BIN)/mypy libs/common/src services/*/src tests .ci conftest.py
 
 .PHONY: imports
 imports: setup ## the layers: who may import whom
@@ -51,8 +55,10 @@ unit: setup ## the tests beside the code
 	$(BIN)/python -m pytest -q libs services
 
 .PHONY: test
-test: setup rabbitmq lint types imports lengths ## set everything up and run all tests, on real servers
-	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered --durations=15
+test: setup ## set everything up and run all tests, on real servers (WORKERS=3 side by side)
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync rabbitmq lint types imports lengths
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
+	  --cov --cov-branch --cov-report=term:skip-covered --durations=15
 
 .PHONY: bench
 bench: setup ## measure beside restic and borg, in turn, into docs/performance.md (25 minutes; ARGS="--data tiny-1m --rounds 1")

@@ -12,6 +12,8 @@ from common.errors import Unavailable
 from common.messages import BackupCancelled, Envelope, RunBackup, seal
 from integration.buses import Bus
 
+pytestmark = pytest.mark.slow
+
 SECRET = "content-that-no-log-may-show"
 
 

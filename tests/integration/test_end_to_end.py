@@ -25,6 +25,8 @@ from nasty_tree import make_nasty_tree
 from standalone.postgres import BACKUP_ROLE, Cluster
 from trees import compare
 
+pytestmark = pytest.mark.slow
+
 Url = Callable[[str], str]
 SHOP = "e2e_shop"
 NOTE = "the text that somebody gave to be encrypted"

@@ -19,6 +19,8 @@ from common.bus.postgres import PostgresTransport
 from common.messages import RunBackup, seal, uuid7
 from integration.workers import until
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).with_name("example_service.py")
 QUEUE = "backup-worker.commands.main"
 

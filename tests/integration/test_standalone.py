@@ -11,6 +11,8 @@ import pytest
 
 from integration.standalone_process import Machine, machine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fresh() -> Iterator[Machine]:

@@ -22,6 +22,8 @@ from integration.uploads import Station, completed, eventually, folder_destinati
 from repositories import SealedRepository
 from storage_uploader import main, schedule
 
+pytestmark = pytest.mark.slow
+
 Url = Callable[[str], str]
 
 

@@ -12,12 +12,13 @@ from integration.rabbitmq_node import Broker
 from integration.station import Station, fill
 from standalone.postgres import Cluster
 
+pytestmark = pytest.mark.slow
+
 GIGABYTE = 1024
 PATIENT = "20"
 """A lease that outlives a restart on a busy machine: the job must not change hands."""
 
 
-@pytest.mark.slow
 async def test_a_killed_worker_is_succeeded(station: Station) -> None:
     """Power fails, memory runs out: the other worker must end the backup, and end it cleanly."""
     station.begin_repository()

@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from common.messages import (
     AuditRecorded,
     BackupCompleted,
@@ -25,6 +27,8 @@ from integration.mishaps import running
 from integration.station import Station, fill
 from nasty_tree import make_nasty_tree
 from trees import compare
+
+pytestmark = pytest.mark.slow
 
 REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"target": "../outside"}, "validation_error"),

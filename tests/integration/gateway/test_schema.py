@@ -21,6 +21,8 @@ from common.messages import AuditPage, Envelope, seal
 from gateway.identity.local import begin_local_session
 from integration.gateway.site import Site
 
+pytestmark = pytest.mark.slow
+
 ROLES = ["", "administrator", "operator", "auditor", "viewer"]
 SECONDS = 60
 ENDLESS = "/api/events/stream"  # its answer has no end
