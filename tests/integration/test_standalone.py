@@ -103,8 +103,24 @@ def test_the_commands_of_the_client(fresh: Machine, source: Path) -> None:
         assert fresh.run("verify", "before").returncode == 5
         assert fresh.run("backup", "nothing-of-that-name").returncode != 0
         assert fresh.run("dead-letters", "list", "--data", fresh.data).returncode == 0
+        _manage_access(fresh)
         assert fresh.run("logout").returncode == 0
         assert fresh.run("status").returncode == 4
+
+
+def _manage_access(fresh: Machine) -> None:
+    """A user, and the key of a program, which is worth nothing once it is revoked."""
+    fresh.environment["STRONGROOM_NEW_PASSWORD"] = "Corridor-lantern-42-plum"
+    assert fresh.run("users", "create", "ada", "--role", "viewer").returncode == 0
+    known = json.loads(fresh.run("audit", "permissions", "--user", "Ada", "--json").stdout)
+    assert [use["permission"] for use in known["permissions"]] == ["backups:read"]
+    made = fresh.run("apikeys", "create", "nightly", "--scope", "backups:read")
+    fresh.environment["STRONGROOM_TOKEN"] = made.stdout.strip()
+    assert fresh.run("backups").returncode == 0
+    del fresh.environment["STRONGROOM_TOKEN"]
+    assert fresh.run("apikeys", "revoke", "nightly").returncode == 0
+    keys = json.loads(fresh.run("keys", "status", "--json").stdout)
+    assert {each["unreadable"] for each in keys["keys"]} == {0}
 
 
 def test_what_stands_in_the_way_is_named(fresh: Machine, source: Path) -> None:

@@ -128,6 +128,26 @@ def reset_factors(user: UserName, yes: Yes = False, server: Server = DEFAULT) ->
 
 
 @app.command()
+def link(
+    user: UserName,
+    subject: Annotated[str, typer.Argument(help="Who that is at the provider (claim 'sub').")],
+    server: Server = DEFAULT,
+) -> None:
+    """Let a user log in at the provider of OpenID Connect too; the roles given here stay."""
+    with connect(server) as api:
+        _send(api, "PUT", user, "/oidc", json={"subject": subject})
+    console.note(f"{user} is linked.")
+
+
+@app.command()
+def unlink(user: UserName, server: Server = DEFAULT) -> None:
+    """Part a user from the provider again."""
+    with connect(server) as api:
+        _send(api, "DELETE", user, "/oidc")
+    console.note(f"{user} is not linked any more.")
+
+
+@app.command()
 def delete(user: UserName, yes: Yes = False, server: Server = DEFAULT) -> None:
     """Remove a user. What the user did stays in the audit log."""
     with connect(server) as api:
