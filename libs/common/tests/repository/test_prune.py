@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -190,7 +191,7 @@ def test_prune_killed_anywhere_loses_nothing(
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(LocalDirectory, "delete", dying(LocalDirectory.delete))
+        patch.setattr(Path, "unlink", dying(Path.unlink))
         patch.setattr(LocalDirectory, "write", dying(LocalDirectory.write))
         try:
             vault.reader().prune(NOW)

@@ -35,13 +35,13 @@ def _remove(session: Session, mine: dict[bytes, str]) -> None:
         for entry in segment.entries:
             listed.add(entry.pack_id)
             used.add(entry.key_id)
+    packs = []
     for pack_id in session.present() - listed:
         with suppress(Corrupt, NotFound):  # what is no pack of this run is not ours to remove
             if pack_key(session, pack_id) in mine:
-                directory.delete(pack_name(pack_id))
-    for key_id, name in mine.items():
-        if key_id not in used:
-            directory.delete(name)
+                packs.append(pack_name(pack_id))
+    directory.delete_all(packs)
+    directory.delete_all(name for key_id, name in mine.items() if key_id not in used)
 
 
 def _mark(session: Session, run_id: UUID) -> dict[bytes, str]:

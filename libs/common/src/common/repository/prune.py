@@ -1,6 +1,7 @@
 """Giving back the space of what no backup needs. The steps are those of docs/format.md."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -185,10 +186,12 @@ class Pruner:
             lambda entry: None if entry.pack_id in doomed else entry,
             self._run.hex,
         )
-        for pack_id, size in doomed.items():
-            self._session.directory.delete(pack_name(pack_id))
-            self._report.removed_packs += 1
-            self._report.removed_bytes += size
+        self._delete_packs(doomed)
+
+    def _delete_packs(self, sizes: Mapping[bytes, int]) -> None:
+        self._session.directory.delete_all(pack_name(pack_id) for pack_id in sizes)
+        self._report.removed_packs += len(sizes)
+        self._report.removed_bytes += sum(sizes.values())
 
     def _is_due(self, pack: PackEntry, running: list[WrappedKey]) -> bool:
         retired = datetime.fromtimestamp(pack.retired, UTC)
@@ -217,19 +220,15 @@ class Pruner:
         keys = session.wrapped_keys()
         alive = {key.key_id for key in self._alive(keys)}
         listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
-        used = {entry.key_id for entry in listed.values()}
-        for pack_id in present - listed.keys():
-            key_id = pack_key(session, pack_id)
-            if key_id in alive:
-                used.add(key_id)
-                continue
-            self._report.removed_bytes += session.directory.stat(pack_name(pack_id)).size
-            session.directory.delete(pack_name(pack_id))
-            self._report.removed_packs += 1
-        for key in keys:  # none that was written since: it belongs to a run that has just begun
-            if key.key_id not in used | alive:
-                session.directory.delete(key.name)
-                self._report.removed_keys += 1
+        used = {entry.key_id for entry in listed.values()} | alive
+        left = present - listed.keys()
+        dead = {pack_id for pack_id in left if pack_key(session, pack_id) not in alive}
+        directory = session.directory
+        self._delete_packs({each: directory.stat(pack_name(each)).size for each in dead})
+        # Of the keys none that was written since: it belongs to a run that has just begun.
+        unused = [key.name for key in keys if key.key_id not in used]
+        directory.delete_all(unused)
+        self._report.removed_keys += len(unused)
         oldest = datetime.now(UTC) - self._settings.dead_after
         self._report.removed_files = session.directory.discard(before=oldest)
 

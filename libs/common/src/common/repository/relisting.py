@@ -27,8 +27,7 @@ def relist(session: Session, segments: Iterable[Segment], change: Change, owner:
         replaced.append(segment.name)
         kept.update((new.pack_id, new) for _, new in changed if new is not None)
     write_segments(session, kept.values(), owner)
-    for name in replaced:
-        session.directory.delete(name)
+    session.directory.delete_all(replaced)
 
 
 def write_segments(session: Session, entries: Iterable[PackEntry], owner: str) -> None:

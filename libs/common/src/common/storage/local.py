@@ -97,11 +97,18 @@ class LocalDirectory:
 
     def delete(self, name: str) -> None:
         """Remove the object, durably. Nothing happens when there is none."""
-        path = self.path / check_name(name)
-        with suppress(NotFound), explained(self.path, name):
-            path.unlink()
-        # Also when it was gone: whoever removed it may have died before that was durable.
-        self.settle(name.rpartition("/")[0])
+        self.delete_all([name])
+
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Remove these objects, in any order, durably when this returns."""
+        folders = set()
+        for name in names:
+            path = self.path / check_name(name)
+            # Also when it is gone: whoever removed it may have died before that was durable.
+            folders.add(name.rpartition("/")[0])
+            with suppress(NotFound), explained(self.path, name):
+                path.unlink()
+        self.settle(*sorted(folders))
 
     def settle(self, *folders: str) -> None:
         """Make durable what is seen in these folders; "" is the outermost.
