@@ -30,7 +30,7 @@ app = new_app(
     called(
         {
             "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
-            "stats": "measuring", "copy": "copying", "repair": "repairing",
+            "mount": "mounting", "stats": "measuring", "copy": "copying", "repair": "repairing",
         }
     ),
 )  # fmt: skip
