@@ -3,7 +3,6 @@
 import os
 import pickle
 import shutil
-import subprocess
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -54,17 +53,3 @@ def as_nobody() -> Callable[[Callable[[], Any]], Any]:
         return result
 
     return run
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False, capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("mounting needs root")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)

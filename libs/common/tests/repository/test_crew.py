@@ -11,6 +11,7 @@ import pytest
 
 from common.components.component import Target
 from common.components.files import FilesComponent
+from common.errors import NoSpace
 from common.repository.format.chunklist import Item
 from common.repository.history import SnapshotInfo
 from common.repository.ingesting import assembling, crew
@@ -18,7 +19,7 @@ from common.repository.ingesting.tasks import Task
 from common.repository.prepared import SnapshotMeta
 from nasty_tree import make_nasty_tree
 from trees import compare
-from vault import Vault, noise
+from vault import Keys, Vault, noise
 
 MANY = 600
 
@@ -124,6 +125,14 @@ def test_a_process_that_dies_or_hangs_fails_the_backup_and_nothing_else(
     assert not _readers()
     back_up(vault, tree)
     assert vault.reader().check(read_data=True).ok
+
+
+def test_a_full_disk_is_told_as_such(keys: Keys, tree: Path, small_disk: Path) -> None:
+    """Else somebody looks for a crash where there is no room."""
+    vault = Vault(small_disk / "repository", *keys)
+    with pytest.raises(NoSpace):
+        back_up(vault, tree)
+    assert vault.reader().snapshots() == []
 
 
 def test_a_backup_that_fails_ends_its_processes(vault: Vault, tree: Path) -> None:

@@ -89,15 +89,9 @@ class Crew:
             return
         if not self._readers:
             self._start()
-        while True:
-            reader = min(self._readers, key=lambda each: each.bytes)
-            if len(reader.tasks) < _AT_ONCE:
-                break
-            free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
-            if free:
-                reader = free[0]
-                break
+        while not (free := [each for each in self._readers if len(each.tasks) < _AT_ONCE]):
             self.wait()
+        reader = min(free, key=lambda each: each.bytes)
         self._hand_over(reader, task)
         self._collect(0)
 
@@ -178,8 +172,9 @@ class Crew:
     ) -> None:
         try:
             reader.channel.send(message, files)
-        except Gone as error:
-            raise ReaderLost from error
+        except Gone:
+            while True:  # until what it said last, or that it is gone, is raised
+                self._take(reader, self._receive(reader))
 
     def _receive(self, reader: _Reader) -> tuple[Any, ...]:
         try:
