@@ -33,6 +33,7 @@ from gateway.settings import GatewaySettings
 
 PASSWORD = "right-horse-battery"
 SECRET = "Rk3vQ8sT1xZ6bN4mJ7pL2wY9cF5hD0gA"
+PATIENCE = 30
 ROUNDS = 5
 """Less than the settings allow: here people log in a thousand times."""
 STORED = Passwords(ROUNDS).hash(PASSWORD)
@@ -56,7 +57,8 @@ def settings(database_url: str, **changes: Any) -> GatewaySettings:
         "shutdown_grace_seconds": 2,
     }
     made = GatewaySettings(**{**values, **changes})
-    return made.model_copy(update={"security_bcrypt_rounds": ROUNDS})
+    rounds = changes.get("security_bcrypt_rounds", ROUNDS)
+    return made.model_copy(update={"security_bcrypt_rounds": rounds})
 
 
 @dataclass
@@ -118,27 +120,36 @@ class Site:
         """
         last = str(uuid7())
         await self.tell(BackupStarted(backup_id=last, backup_name="", station="", worker="w"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await self.state(last):
                 await asyncio.sleep(0.01)
 
     async def commanded(self, queue: str) -> Message:
         """The next command that the gateway has sent to this queue."""
-        delivery = await self.workers.take(queue, 5)
+        delivery = await self.workers.take(queue, PATIENCE)
         assert delivery is not None, f"nothing came to {queue}"
         await delivery.ack()
         return delivery.envelope.data
 
     async def quiet(self) -> None:
         """Forget commands and audit entries that nobody has asked for."""
+        await self.sent()
         for queue in (*QUEUES, "audit-sink.events"):
             while delivery := await self.workers.take(queue, 0.05):
                 await delivery.ack()
 
+    async def sent(self) -> None:
+        """Wait until all that the gateway has recorded is on the bus."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.runtime.pool.fetchval("SELECT count(*) FROM outbox"):
+                await asyncio.sleep(0.02)
+
     async def audited(self) -> list[AuditRecorded]:
         """What has come to the audit log since the last time."""
         found = []
-        while delivery := await self.workers.take("audit-sink.events", 0.5):
+        await asyncio.sleep(0.3)  # some are recorded after the answer
+        await self.sent()
+        while delivery := await self.workers.take("audit-sink.events", 0.2):
             await delivery.ack()
             assert isinstance(delivery.envelope.data, AuditRecorded)
             found.append(delivery.envelope.data)
@@ -148,7 +159,7 @@ class Site:
         """The id of a completed backup, which no request had asked for."""
         backup_id = str(uuid7())
         await self.tell(completed(backup_id, name or f"backup-{backup_id[-6:]}"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (await self.state(backup_id)) != "completed":
                 await asyncio.sleep(0.02)
         return backup_id
