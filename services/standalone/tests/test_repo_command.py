@@ -107,6 +107,33 @@ def test_damage_is_found_and_named(strongroom: Run, backed_up: Path) -> None:
     assert json.loads(outcome.out)["findings"][0]["object"].endswith(pack.name)
 
 
+def test_a_restore_tells_programs_what_came_of_it(
+    strongroom: Run, backed_up: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: the proof of a restore that a script made."""
+    size = (source / "deep" / "letter.txt").stat().st_size
+    for group in ("repo", "rescue"):
+        for _ in range(2):  # and once more over what is there
+            arguments = (backed_up, "first", tmp_path / group)
+            told = json.loads(strongroom(group, "restore", *arguments, "--json").out)
+            (component,) = told["components"]
+            assert (told["name"], told["size_bytes"]) == ("first", size)
+            assert component["entries"] == told["entries"] >= 4
+            assert Path(component["folder"], source.relative_to("/"), "link").is_symlink()
+
+
+def test_the_parts_of_a_check_are_named_n_of_m(strongroom: Run, backed_up: Path) -> None:
+    """Lost: a check of all data that a night is too short for."""
+    outcomes = [
+        strongroom("repo", "check", backed_up, "--json", "--read-data-subset", f"{part}/2")
+        for part in (1, 2)
+    ]
+    packs = [path.stat().st_size for path in (backed_up / "packs").rglob("*") if path.is_file()]
+    assert sum(json.loads(outcome.out)["read_bytes"] for outcome in outcomes) >= sum(packs)
+    for wrong in ("3/2", "half", "1/"):
+        assert strongroom("repo", "check", backed_up, "--read-data-subset", wrong).code == 2
+
+
 def test_something_left_out_is_exit_code_1(strongroom: Run, repo: Path, source: Path) -> None:
     """Lost: the difference between a whole backup and one with a gap."""
     with socket.socket(socket.AF_UNIX) as left_out:

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TextIO
 
 import typer
 
@@ -94,7 +94,10 @@ def each(rows: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A result for people. Columns whose name begins with '>' stand to the right."""
+    """A result for people. Columns whose name begins with '>' stand to the right.
+
+    A narrow terminal breaks lines and loses nothing; an ``id``, which is copied, stays in one piece.
+    """
     from rich.table import Table  # noqa: PLC0415 - see above
 
     drawn = Table(
@@ -106,7 +109,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
         padding=(0, 2, 0, 0),
     )
     for column in columns:
-        drawn.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        name = column.lstrip(">")
+        drawn.add_column(name, justify=justify, overflow="fold", no_wrap=name == "id")
     for row in rows:
         drawn.add_row(*(_plain(cell) for cell in row))
     _console(sys.stdout).print(drawn)
@@ -141,10 +146,14 @@ def progress(title: str) -> Iterator[Report]:
         DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
         console=_console(sys.stderr), transient=True,
     ) as bar:  # fmt: skip
-        task = bar.add_task(title, total=None)
+        task, before = bar.add_task(title, total=None), 0
 
         def report(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+            nonlocal before
             del entries, current
+            if done < before:  # something else is counted now, and as fast as that goes
+                bar.reset(task)
+            before = done
             bar.update(task, description=f"{title}: {phase}", completed=done, total=total)
 
         yield report

@@ -8,6 +8,7 @@ from typing import Any
 from common.components.component import Component, RestoreOutcome, Target
 from common.components.files import FilesComponent
 from common.components.names import selecting
+from common.repository.history import SnapshotInfo
 from common.repository.reader import BackupReader
 from restore_worker.metered import Meter, MeteredSource
 from standalone.console import Report
@@ -31,6 +32,27 @@ class _Told:
 
     def progress(self, phase: str, **fields: Any) -> None:
         self._report(phase, fields["done_bytes"], fields["total_bytes"], fields["entries"], "")
+
+
+def document(info: SnapshotInfo, done: list[Restored]) -> dict[str, Any]:
+    """What came of it, for programs."""
+    return {
+        "id": info.id,
+        "name": info.backup_name,
+        "entries": sum(each.outcome.entries for each in done),
+        "size_bytes": sum(each.outcome.size_bytes for each in done),
+        "components": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "folder": str(each.folder),
+                "entries": each.outcome.entries,
+                "size_bytes": each.outcome.size_bytes,
+                "warnings": each.outcome.warnings,
+            }
+            for each in done
+        ],
+    }
 
 
 def restore(

@@ -22,6 +22,7 @@ from standalone.repositories import (
     refuse_without_key,
     writing,
 )
+from standalone.restoring import document
 from standalone.restoring import restore as restore_backup
 
 app = new_app(
@@ -157,8 +158,12 @@ def restore(
         typer.Argument(metavar="[PATH]...", help="Only these.", show_default=False),
     ] = None,
     key_file: AnyKeyFile = None,
+    as_json: console.AsJson = False,
 ) -> None:
-    """Restore a backup below TARGET, under its whole paths. Exits with 1 after warnings."""
+    """Restore a backup below TARGET, under its whole paths. Exits with 1 after warnings.
+
+    Repeat it where it was interrupted: what is whole at TARGET is kept.
+    """
     reader = reading(repo, key_file)
     opened = reader.snapshot(find(reader, snapshot).id)
     names = [each.name for each in opened.info.components]
@@ -170,6 +175,8 @@ def restore(
         console.warn(warning)
     entries = sum(each.outcome.entries for each in done)
     size = sum(each.outcome.size_bytes for each in done)
+    if as_json:
+        console.emit(document(opened.info, done))
     console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
     if warnings:
         raise typer.Exit(1)
@@ -181,12 +188,23 @@ def check(
     read_data: Annotated[
         bool, typer.Option("--read-data", help="Read every byte, not only the structure.")
     ] = False,
+    subset: Annotated[
+        str | None,
+        typer.Option(
+            "--read-data-subset",
+            metavar="N/M",
+            help="Read the N-th of M parts: 1/7 today, 2/7 tomorrow, and all is read in a week.",
+            show_default=False,
+        ),
+    ] = None,
     key_file: AnyKeyFile = None,
     as_json: console.AsJson = False,
 ) -> None:
     """Look for damage and say what it affects. Exits with 7 where there is any."""
+    part = None if subset is None else _part(subset)
     with console.progress("check") as report:
-        found = reading(repo, key_file).check(read_data=read_data, on_progress=report)
+        reader = reading(repo, key_file)
+        found = reader.check(read_data=read_data, subset=part, on_progress=report)
     if as_json:
         console.emit(
             {
@@ -209,6 +227,13 @@ def check(
             remedy="What is not named there can be restored.",
         )
     console.note(f"No damage: {looked}.")
+
+
+def _part(given: str) -> tuple[int, int]:
+    number, _, parts = given.partition("/")
+    if not (number.isdecimal() and parts.isdecimal()):
+        raise Invalid(f"{given} is not written N/M, as in 1/7.")
+    return int(number), int(parts)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from standalone.commands import new_app
 from standalone.commands.repo import show_snapshots
 from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import Restored
+from standalone.restoring import Restored, document
 from standalone.restoring import restore as restore_backup
 
 app = new_app(
@@ -40,6 +40,7 @@ def restore(
         list[str] | None, typer.Option(help="Only these; may be repeated.", show_default=False)
     ] = None,
     key_file: AnyKeyFile = None,
+    as_json: console.AsJson = False,
 ) -> None:
     """Restore each component into TARGET/COMPONENT; a database as the archive of its own tools."""
     reader = reading(repo, key_file)
@@ -54,7 +55,10 @@ def restore(
     folders = {name: target / name for name in component or present}
     with console.progress("restore") as report:
         done = restore_backup(opened, folders, path or (), report)
-    _show(done)
+    if as_json:
+        console.emit(document(opened.info, done))
+    else:
+        _show(done)
     if any(each.outcome.warnings for each in done):
         raise typer.Exit(1)
 
