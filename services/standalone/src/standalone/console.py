@@ -96,7 +96,7 @@ def each(rows: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A result for people. Columns whose name begins with '>' stand to the right.
 
-    A narrow terminal breaks lines and loses nothing; an ``id``, which is copied, stays in one piece.
+    A narrow terminal breaks lines and loses nothing; an ``id``, which is copied, stays whole.
     """
     from rich.table import Table  # noqa: PLC0415 - see above
 

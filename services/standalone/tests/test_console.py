@@ -1,0 +1,20 @@
+"""What a terminal shows."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from standalone import console
+
+
+def test_a_narrow_terminal_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost: the id that the next command needs; the end of a name."""
+    shown = io.StringIO()
+    terminal = Console(file=shown, width=60, soft_wrap=True)
+    monkeypatch.setattr(console, "_console", lambda _: terminal)
+    identity, name = "019ab0c4-7d1e-7c3a-9b57-6a1f0f3c2d11", "a" * 30 + "z"
+    console.table(["id", "name", ">size"], [[identity, name, "12.0 MB"]])
+    lines = shown.getvalue().splitlines()
+    assert any(line.startswith(identity) for line in lines)
+    assert "z" in shown.getvalue()
