@@ -117,3 +117,19 @@ def test_a_killed_prune_is_finished_by_the_next(place: Path, source: Path) -> No
     assert command("prune", place).wait(PATIENCE) == 0
     sound(reader, place)
     assert reader.snapshot(second.id).info.backup_name == "second"
+
+
+def test_a_killed_restore_goes_on_when_it_is_repeated(
+    place: Path, source: Path, memory: Path
+) -> None:
+    """Lost: what was restored before, or the disk space of what has no name."""
+    target = memory / "target"
+    here = target / source.relative_to("/")
+    assert command("backup", place, source, "--name", "whole").wait(PATIENCE) == 0
+    for seed in seeds(3):
+        kill_in_the_middle(command("restore", place, "whole", target), target, Random(seed))
+    assert command("restore", place, "whole", target).wait(PATIENCE) == 0
+    assert not compare(source, here)
+    whole = {path: path.stat().st_ino for path in here.iterdir()}
+    assert command("restore", place, "whole", target).wait(PATIENCE) == 0
+    assert whole == {path: path.stat().st_ino for path in here.iterdir()}
