@@ -6,7 +6,7 @@ So a seed repeats a failure to the byte, and states that were looked at once nee
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
@@ -74,6 +74,19 @@ class Inline(Executor):
         return future
 
 
+class Told(list[Any]):
+    """What ``inline`` work tells, in the place of a forked process' link."""
+
+    tell = list.append
+
+
+def inline(items: Sequence[Any], work: Callable[[Iterator[Any], Told], None]) -> Iterator[Any]:
+    """All of them by this process, where calls are seen."""
+    told = Told()
+    work(iter(items), told)
+    yield from told
+
+
 class Impatient:
     """Time as locks see it: whoever waits has waited long enough."""
 
@@ -108,11 +121,14 @@ def small_packs() -> Iterator[None]:
 
 @contextmanager
 def small_and_orderly() -> Iterator[None]:
-    """Small packs, one thread, nobody who waits for a lock; chance and time from ``ORDER``."""
+    """Small packs, one thread of one process, chance and time from ``ORDER``, nobody who waits."""
     ORDER.begin(0)
     with small_packs(), pytest.MonkeyPatch.context() as patch:
         everywhere(patch, "ThreadPoolExecutor", Inline, ThreadPoolExecutor)
         everywhere(patch, "datetime", Dated, datetime)
+        everywhere(patch, "spread", inline)
+        patch.setattr("common.repository.levels._LARGEST", 2**22)
+        patch.setattr("common.repository.levels._SMALLEST", 2**10)
         patch.setattr("common.repository.prune.time", ORDER)
         patch.setattr("common.repository.lock.time", Impatient())
         patch.setattr("os.urandom", ORDER.urandom)
