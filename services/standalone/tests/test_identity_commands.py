@@ -1,5 +1,6 @@
 """Users, keys and factors on the command line: what is asked for, what is told, what is not."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,24 @@ def test_sessions_end_one_by_one_or_all(strongroom: Run, gateway: Double) -> Non
     assert strongroom("sessions", "revoke", ID).code == 0
     assert "2 sessions" in strongroom("sessions", "revoke", "--all").err
     assert "1 session " in strongroom("sessions", "revoke", "--all", "--user", ID).err
+
+
+def test_the_audit_log_names_users_to_those_who_may_know_them(
+    strongroom: Run, gateway: Double
+) -> None:
+    """Lost: who it was; or a refusal in the log for every look at it."""
+    entry = {
+        "timestamp": "2026-11-22T02:00:00Z", "event_type": "user_created", "success": True,
+        "risk_level": "high", "user_id": ID, "ip_address": "192.0.2.1", "action": "POST",
+        "resource": "/api/users",
+    }  # fmt: skip
+    path = "/api/v2/security/audit-logs?risk_level=high&limit=50&offset=0"
+    gateway.answers = {
+        f"GET {path}": [(200, {"data": {"logs": [entry], "total": 3}})],
+        "GET /api/auth/me": [(200, {"permissions": ["users:manage"]}), (200, {"permissions": []})],
+        "GET /api/users?limit=200&offset=0": [(200, {"users": [ADA]})],
+    }
+    outcome = strongroom("audit", "list", "--risk", "high")
+    assert ("Ada" in outcome.out, "2 older" in outcome.err) == (True, True)
+    assert ID in strongroom("audit", "list", "--risk", "high").out
+    assert json.loads(strongroom("audit", "list", "--risk", "high", "--json").out)["total"] == 3

@@ -27,7 +27,7 @@ def list_keys(user: OfUser = "", as_json: console.AsJson = False, server: Server
         console.emit(found)
         return
     console.table(
-        ["name", "begins with", "scopes", "station", "expires", "last used", "id"],
+        ["name", "begins with", "scopes", "station", "expires", "last used"],
         [_row(key) for key in found["api_keys"]],
     )
 
@@ -99,5 +99,4 @@ def _row(key: dict[str, Any]) -> list[object]:
         key["station"] or "all",
         text.moment(key["expires_at"]),
         text.moment(key["last_used_at"]),
-        key["id"],
     ]

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from standalone import console, text
-from standalone.client import connect
-from standalone.client.listing import find_user
+from standalone.client import Api, connect
+from standalone.client.listing import find_user, pages
 from standalone.client.server import DEFAULT, Server
 from standalone.commands import new_app
 
 app = new_app("Read what was done by whom, and who can do what.")
+USERS = "users:manage"
 Day = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="In UTC.", show_default=False)
 ]
@@ -43,12 +44,13 @@ def list_entries(
             limit=limit,
             offset=offset,
         )["data"]
+        names = {} if as_json else _names(api)
     if as_json:
         console.emit(page)
         return
     console.table(
         ["time", "event", "outcome", "risk", "user", "address", "what"],
-        [_row(entry) for entry in page["logs"]],
+        [_row(entry, names) for entry in page["logs"]],
     )
     if older := page["total"] - offset - len(page["logs"]):
         console.note(f"{older} older ones are not shown (--limit, --offset).")
@@ -90,13 +92,21 @@ def permissions(
     )
 
 
-def _row(entry: dict[str, Any]) -> list[object]:
+def _names(api: Api) -> dict[str, str]:
+    """The names of users by id, for whoever may see them; to ask without that would be audited."""
+    if USERS not in api.get("/api/auth/me")["permissions"]:
+        return {}
+    return {user["id"]: user["name"] for user in pages(api, "/api/users", "users")}
+
+
+def _row(entry: dict[str, Any], names: dict[str, str]) -> list[object]:
+    user = entry["user_id"] or ""
     return [
         text.moment(entry["timestamp"]),
         entry["event_type"],
         "done" if entry["success"] else "refused",
         entry["risk_level"],
-        entry["user_id"] or "",
+        names.get(user, user),
         entry["ip_address"] or "",
         f"{entry['action']} {entry['resource'] or ''}".strip(),
     ]

@@ -25,7 +25,7 @@ def list_sessions(
         console.emit(found)
         return
     console.table(
-        ["id", "begun", "last seen", "address", "by", "program"],
+        ["id", "last seen", "address", "by"],
         [_row(session) for session in found["sessions"]],
     )
 
@@ -57,12 +57,13 @@ def revoke(
 
 
 def _row(session: dict[str, Any]) -> list[object]:
-    how = f"{session['method']}, second factor" if session["second_factor"] else session["method"]
+    marks = [session["method"]]
+    marks += ["second factor"] if session["second_factor"] else []
+    marks += [session["user_agent"]] if session["user_agent"] else []
+    marks += ["this one"] if session["current"] else []
     return [
         session["id"],
-        text.moment(session["created_at"]),
         text.moment(session["last_seen_at"]),
         session["address"],
-        f"{how} (this one)" if session["current"] else how,
-        session["user_agent"],
+        ", ".join(marks),
     ]
