@@ -216,6 +216,18 @@ async def test_the_host_of_the_gateway_gets_a_session_without_a_password(strict:
         await begin_local_session(strict.runtime, "nobody")
 
 
+async def test_a_login_with_a_password_that_has_leaked_is_told(strict: Site) -> None:
+    """Otherwise nobody knows whose password is on a list since it was taken."""
+    name, leaked = await strict.add_user([]), "Speeddemon123!"
+    change = "UPDATE users SET password_hash = $2 WHERE name = $1"
+    await strict.runtime.pool.execute(change, name, Passwords(ROUNDS).hash(leaked))
+    await strict.quiet()
+    await strict.log_in(name, leaked)
+    entries = await strict.audited()
+    assert [entry.event_type for entry in entries] == ["login_attempt", "breached_password_used"]
+    assert leaked not in "".join(entry.model_dump_json() for entry in entries)
+
+
 async def test_there_is_one_first_administrator(strict: Site) -> None:
     """Otherwise a restart resets the password, or one that stood on a screen stays."""
     told: list[FirstAdministrator] = []

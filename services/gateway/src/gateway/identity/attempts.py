@@ -15,7 +15,7 @@ from gateway.identity.refusals import audit
 from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 AGAIN = 0.1
 """Seconds that a login waits for those before it, and looks again after."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.crypto.tokens import digest, new_token
 from common.db import Connection, borrowed, transaction
-from common.errors import Unauthorized
+from common.errors import Unauthorized, Unavailable
 from common.messages import Actor, uuid7
 from common.outbox import Context
 from common.service import Runtime
@@ -85,10 +85,16 @@ class Identity(Attempts):
                 await store.replace_hash(connection, user.id, former, stored)
         return await self._begin_session(user.id, password, stored, attempt, client)
 
+    async def _leaked(self, password: str) -> bool:
+        try:
+            return await self._hashing.in_thread(self.judge.leaked, password)
+        except Unavailable:
+            return False  # a file that is away keeps nobody out
+
     async def _begin_session(
         self, user_id: str, password: str, stored: str, attempt: Attempt, client: Client
     ) -> NewSession:
-        actor = Actor(user=user_id, address=client.address)
+        actor, leaked = Actor(user=user_id, address=client.address), await self._leaked(password)
         async with self._runtime.transaction(actor) as context:
             device = await self.lockout.forgive(context.conn, attempt)
             begun = await self.begin(context, user_id, client, "password")
@@ -97,6 +103,8 @@ class Identity(Attempts):
             current = await store.password_of(context.conn, user_id)
             if current != stored and not await self._hashing.verify(password, current):
                 raise WrongCredentials
+            if leaked:
+                await audit(context, "breached_password_used", client, risk_level="high")
         return replace(begun, device=device)
 
     async def begin(

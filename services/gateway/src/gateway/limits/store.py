@@ -9,7 +9,7 @@ import asyncpg
 from common.db import Connection
 from gateway.limits.domain import Count
 
-LONGEST_TRY = timedelta(seconds=10)
+LONGEST_TRY = timedelta(seconds=30)
 """What is pending for longer was given up: its process died, or the database was away."""
 
 

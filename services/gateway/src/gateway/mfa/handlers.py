@@ -177,7 +177,7 @@ class Factors:
     async def _check_recovery_code(self, caller: Caller, code: str) -> None:
         async with self._identity.attempt(caller, "recovery code"):
             async with transaction(self._runtime.pool) as connection:
-                taken = await codes.use(connection, caller.user_id, recovery.digest_of(code))
+                taken = await recovery.use(connection, caller.user_id, code)
             if not taken:
                 raise WrongFactor
 

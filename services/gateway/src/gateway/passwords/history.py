@@ -87,9 +87,17 @@ class Judge:
         found = assess(password, self.policy, user_name)
         if TOO_LONG in found.errors:
             return found
-        if listed(password) or (self._file is not None and password in self._file):
+        if self.leaked(password):
             found.errors.append(BREACHED)
         return found
+
+    def leaked(self, password: str) -> bool:
+        """Whether the password is known from a breach.
+
+        Raises:
+            Unavailable: the operator's file cannot be read any more.
+        """
+        return listed(password) or (self._file is not None and password in self._file)
 
 
 class NewPasswords:

@@ -15,15 +15,16 @@ async def any_left(connection: Connection, user_id: str) -> bool:
     return bool(found)
 
 
-async def use(connection: Connection, user_id: str, digest: bytes) -> bool:
-    """Take a recovery code, once."""
+async def use(connection: Connection, user_id: str, digests: Sequence[bytes]) -> bool:
+    """Take a recovery code that is kept as one of these, once."""
     taken = await connection.fetchval(
         """
         UPDATE recovery_codes SET used_at = now()
-        WHERE user_id = $1 AND code_digest = $2 AND used_at IS NULL RETURNING user_id
+        WHERE user_id = $1 AND code_digest = ANY($2::bytea[])
+        AND used_at IS NULL RETURNING user_id
         """,
         user_id,
-        digest,
+        digests,
     )
     return taken is not None
 
