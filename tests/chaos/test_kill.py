@@ -84,7 +84,7 @@ def test_a_killed_backup_is_followed_by_a_whole_one(
     """Lost: the backups before it, or the disk space of what the dead one left."""
     reader = open_reader(place, KEY)
     killed = 0
-    for seed in seeds(5):
+    for seed in seeds(3):
         listed = {info.id for info in reader.snapshots()}
         ended = not kill_in_the_middle(command("backup", place, source), place, Random(seed))
         killed += not ended
@@ -110,7 +110,7 @@ def test_a_killed_prune_is_finished_by_the_next(place: Path, source: Path) -> No
             (source / f"{number}").write_bytes(noise(60_000, f"{name} {number}".__hash__()))
     first, second = reader.snapshots()
     reader.forget(first.id, "a test")
-    for seed in seeds(3):
+    for seed in seeds(2):
         kill_in_the_middle(command("prune", place), place, Random(seed))
         assert reader.check(read_data=True).ok
         assert [info.id for info in reader.snapshots()] == [second.id]
@@ -126,7 +126,7 @@ def test_a_killed_restore_goes_on_when_it_is_repeated(
     target = memory / "target"
     here = target / source.relative_to("/")
     assert command("backup", place, source, "--name", "whole").wait(PATIENCE) == 0
-    for seed in seeds(3):
+    for seed in seeds(2):
         kill_in_the_middle(command("restore", place, "whole", target), target, Random(seed))
     assert command("restore", place, "whole", target).wait(PATIENCE) == 0
     assert not compare(source, here)
