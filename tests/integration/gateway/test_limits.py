@@ -170,6 +170,7 @@ async def test_only_its_own_names_are_answered(tight: Site, host: str, status: i
     client = behind(tight.anonymous(), "192.0.2.3")
     answer = await client.get("/openapi.json", headers={"Host": host})
     assert answer.status_code == status
+    assert ("STRONGROOM_ALLOWED_HOSTS" in answer.text) == (status == 400)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert (await client.get("/healthz", headers={"Host": host})).status_code == 200
 
@@ -183,6 +184,21 @@ async def test_https_is_insisted_on_only_where_it_is_used(tight: Site, site: Sit
     assert "strict-transport-security" not in (await plain.get("/healthz")).headers
     unproxied = behind(site.anonymous(), "192.0.2.4", "https")
     assert "strict-transport-security" not in (await unproxied.get("/healthz")).headers
+
+
+async def test_cookies_that_came_by_https_go_by_nothing_else(tight: Site) -> None:
+    """Otherwise a session is overheard, or a neighbouring host plants one."""
+    body = {"username": "admin", "password": PASSWORD, "cookie": True}
+    client = behind(tight.anonymous(), "192.0.2.5", "https")
+    answer = await client.post("/api/auth/login", json=body)
+    session, device = sorted(answer.headers.get_list("set-cookie"))
+    assert session.startswith("__Host-strongroom_session=")
+    assert device.startswith("strongroom_device=")
+    for cookie in (session, device):
+        flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "secure", "samesite=strict"} <= flags
+    assert "Path=/;" in session
+    assert "Domain" not in session + device
 
 
 async def test_other_sites_may_ask_only_when_they_are_listed(tight: Site, site: Site) -> None:

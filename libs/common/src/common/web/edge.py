@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import Invalid
-from common.web.errors import CODES, error_response
+from common.web.errors import error_response
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST_CHAIN = 32
@@ -142,8 +142,13 @@ class HostCheck:
         if scope["type"] == "http" and scope["path"] not in self.edge.probes:
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or not self.edge.serves(hosts[0]):
-                _, message = CODES[400]
-                response = error_response(400, "host_not_allowed", message)
+                remedy = "Add the name to STRONGROOM_ALLOWED_HOSTS of the server."
+                response = error_response(
+                    400,
+                    "host_not_allowed",
+                    "This server does not answer under that name.",
+                    {"remedy": remedy},
+                )
                 await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
