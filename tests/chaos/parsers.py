@@ -130,7 +130,8 @@ def _segment_body() -> bytes:
     return index._COUNT.pack(len(rows)) + b"".join(rows)
 
 
-def _snapshot_bodies() -> tuple[bytes, ...]:
+def snapshot_bodies() -> tuple[bytes, ...]:
+    """What is sealed in a backup's snapshot, and in a tombstone."""
     found = []
     for each in snapshots():
         data = seal_snapshot(each, KEYS.chain)
@@ -157,7 +158,7 @@ PARSERS = (
     Parser("checksum", lambda data: verify_object("config", [data]), (CONFIG,), named=False),
     Parser("run key", read_run_key, (body_of(KEY_DATA),), named=False),
     Parser("segment", read_segment, (_segment_body(),)),
-    Parser("snapshot", read_snapshot, _snapshot_bodies()),
+    Parser("snapshot", read_snapshot, snapshot_bodies()),
     Parser("directory", read_directory, DIRECTORIES),
     Parser("bare directory", lambda data: Directory.parse(data, NAME), DIRECTORIES),
     Parser("ends of a pack", read_pack_ends, (PACK,)),

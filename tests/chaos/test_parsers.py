@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from chaos.giants import GIANTS
 from chaos.mutation import mutated
 from chaos.parsers import EVERYTHING, NAME, PARSERS, Parser
 from chaos.settings import seeds
@@ -39,6 +40,16 @@ def test_hostile_bytes_are_refused_soon_and_cheaply(parser: Parser) -> None:
         bad = mutated(random, random.choice(parser.corpus), other)
         refused += refuses(parser, bad, seed)
     assert refused
+
+
+@pytest.mark.parametrize("name", GIANTS)
+def test_what_promises_too_much_is_refused_soon_and_cheaply(name: str) -> None:
+    """Lost: every service that reads, to a few bytes that say that they are many."""
+    parser = next(each for each in PARSERS if each.name == name)
+    accepted = 0
+    for number, bad in enumerate(GIANTS[name]()):
+        accepted += not refuses(parser, bad, number)
+    assert not accepted or name in {"snapshot", "config", "run key"}  # unknown fields are ignored
 
 
 def refuses(parser: Parser, bad: bytes, seed: int) -> bool:
