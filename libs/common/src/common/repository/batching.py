@@ -13,7 +13,7 @@ from common.repository.tree import ContentDamaged
 _FIRST = 4096
 """References of the first batch: whoever reads it begins while the next one is collected."""
 
-_REFERENCES = 32_768
+_REFERENCES = 16_384
 _BATCH = 2**30
 _SLICE_REFERENCES = 2048
 _SLICE = 16 * 2**20
