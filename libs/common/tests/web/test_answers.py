@@ -128,6 +128,7 @@ async def test_an_unreadable_body_is_a_validation_error(client: httpx.AsyncClien
     headers = {"content-type": "application/json"}
     answer = await client.post("/login", content=b'{"password": "hunter2', headers=headers)
     assert answer.status_code == 422
+    assert answer.json()["error"]["details"]["field"] == "body"
     assert "hunter2" not in answer.text
 
 

@@ -118,8 +118,10 @@ def answer_invalid(_: Request, error: Exception) -> Response:
 
 
 def _field(location: Sequence[int | str]) -> str:
-    """``("body", "paths", 0)`` is the field ``paths.0``."""
-    return ".".join(str(part) for part in location[1:]) or str(location[0])
+    """``("body", "paths", 0)`` is the field ``paths.0``; ``("body", 7)`` a place in no JSON."""
+    unparsed = len(location) == 2 and isinstance(location[1], int)  # noqa: PLR2004 - as shown
+    parts = location[:1] if unparsed else location[1:] or location
+    return ".".join(str(part) for part in parts)
 
 
 def answer_unexpected(request: Request, error: Exception) -> Response:
