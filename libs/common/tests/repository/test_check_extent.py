@@ -1,5 +1,7 @@
 """What a check says of chunks that are there twice, and how much of the data it reads."""
 
+import errno
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from common.errors import Invalid
 from common.repository import packing, storing
 from common.repository.prepared import SnapshotMeta
+from common.repository.tree import ContentDamaged
+from common.storage.failures import explained
+from common.storage.local import LocalDirectory
 from vault import Vault, add_files, noise
 
 FILES = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
@@ -50,3 +55,36 @@ def test_parts_of_a_check_read_everything_once(
     for part in ((0, 3), (4, 3)):
         with pytest.raises(Invalid):
             vault.reader().check(read_data=True, subset=part)
+
+
+class BadSector(LocalDirectory):
+    """A folder whose disk cannot read one byte of one object."""
+
+    def __init__(self, path: Path, name: str, place: int) -> None:
+        super().__init__(path)
+        self._bad = name, place
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """As of the folder, unless that byte is asked for."""
+        end = offset + (1 << 30 if length is None else length)
+        if name == self._bad[0] and offset <= self._bad[1] < end:
+            with explained(self.path, name):
+                raise OSError(errno.EIO, "Input/output error")
+        return super().read(name, offset, length)
+
+
+def test_a_bad_sector_costs_what_is_in_it(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a disk that begins to die keeps back all that it could still give."""
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+    info = vault.backup(FILES)
+    largest = max(vault.directory.list("packs/"), key=lambda each: each.size)
+    vault.directory = BadSector(vault.path, largest.name, 60)
+    (finding,) = vault.reader().check(read_data=True).findings
+    assert (finding.object, len(finding.affects)) == (largest.name, 1)
+    source = vault.reader().snapshot(info.id).source("files")
+    whole: list[int] = []
+    with pytest.raises(ContentDamaged) as error:
+        whole.extend(len(piece) for _, _, piece in source.contents(source.entries()))
+    assert sum(whole) > 100_000
+    (lost,) = error.value.paths
+    assert finding.affects[0].endswith(f"files: {lost.decode()}")

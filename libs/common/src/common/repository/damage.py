@@ -1,8 +1,9 @@
 """The error that an object is not as it must be."""
 
+import errno
 from typing import Any
 
-from common.errors import Corrupt
+from common.errors import Corrupt, Unavailable
 
 
 class Damaged(Corrupt):
@@ -29,6 +30,14 @@ class Damaged(Corrupt):
             return error
         known = name in error.message
         return cls(error.message if known else f"{name} is damaged: {error.message}", name=name)
+
+    @classmethod
+    def unread(cls, name: str, error: Unavailable) -> "Damaged":
+        """The disk cannot read this part of the object. Raises ``error`` when it is another."""
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno != errno.EIO:
+            raise error
+        return cls(f"{name} is damaged: its disk cannot read all of it.", name=name)
 
 
 def _again(message: str, name: str, missing: bool) -> Damaged:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from blake3 import blake3
 
-from common.errors import Corrupt, NotFound
+from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.catalog import Catalog, Place
 from common.repository.damage import Damaged
 from common.repository.format.chunklist import ChunkList, Item, parse_items
@@ -88,6 +88,8 @@ class Fetcher:
             return expand(record.codec, opened, record.raw)
         except NotFound as error:
             raise Damaged.gone(name) from error
+        except Unavailable as error:
+            raise Damaged.unread(name, error) from error
         except Corrupt as error:
             raise Damaged.because(name, error) from error
 

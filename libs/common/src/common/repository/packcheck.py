@@ -1,10 +1,11 @@
 """Verifying one pack against its name, its index entry and, record by record, its content."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from common.errors import Corrupt, NotFound
+from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher
 from common.repository.format.codec import expand
@@ -47,6 +48,9 @@ def verify_pack(
     except NotFound:
         verdict.blame(Damaged.gone(entry.name))
         verdict.records = None
+    except Unavailable as error:
+        verdict.blame(Damaged.unread(entry.name, error))
+        verdict.records = None
     except Corrupt as error:
         verdict.blame(error)
         verdict.records = None
@@ -70,7 +74,12 @@ def _read_all(
     source: ObjectSource, fetcher: Fetcher, number: int, seal: PackSeal, verdict: PackVerdict
 ) -> None:
     entry = fetcher.catalog.packs[number]
-    data = memoryview(source.read(entry.name, 0, entry.size + 1))
+    try:
+        data = memoryview(source.read(entry.name, 0, entry.size + 1))
+    except Unavailable as error:
+        verdict.blame(Damaged.unread(entry.name, error))
+        verdict.records = set(_unread(fetcher, number))
+        return
     verdict.read = len(data)
     if blake3(data).digest() != entry.pack_id:
         verdict.blame(Corrupt("its bytes are not those it is named for."))
@@ -96,6 +105,20 @@ def _read_all(
         _same_directory(seal, data[start : start + length], entry.directory, entry.name)
     except Corrupt as error:
         verdict.blame(error)
+
+
+def _unread(fetcher: Fetcher, number: int) -> Iterator[int]:
+    """The records that are bad, each read by itself: some of the pack cannot be."""
+    directory = fetcher.catalog.packs[number].directory
+    for place, (_, chunks) in enumerate(directory.records_with_chunks()):
+        try:
+            raw = memoryview(fetcher.record(number, place))
+            offset = 0
+            for chunk_id, length in chunks:
+                fetcher.verify(chunk_id, raw[offset : offset + length], number)
+                offset += length
+        except Corrupt:
+            yield place
 
 
 def _same_directory(
