@@ -133,8 +133,9 @@ def write_tree(root: Path, contents: Contents) -> None:
     """Make a new folder of these contents."""
     root.mkdir(0o700)
     for path, content in contents.items():
+        (root / path).parent.mkdir(0o700, parents=True, exist_ok=True)
         if content is None:
-            (root / path).mkdir(0o700)
+            (root / path).mkdir(0o700, exist_ok=True)
         else:
             (root / path).write_bytes(content)
 
