@@ -22,7 +22,9 @@ T = TypeVar("T")
 _FORK = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1
 _MOST = 4
-_BEAT = 5.0
+_SILENCE = 900.0
+"""Seconds within which one of several processes has always something to tell."""
+
 _ENDING = 10.0
 _NUMBER = struct.Struct("<H")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -92,7 +94,12 @@ class Team:
         """
         busy = list(self._pipes)
         while busy:
-            ready = wait(busy, _BEAT)
+            ready = wait(busy, _SILENCE)
+            if not ready:
+                raise Unavailable(
+                    "No process that works on this has said anything for too long.",
+                    remedy="See whether a disk hangs, then try again.",
+                )
             for pipe in [each for each in busy if each in ready]:
                 message = _receive(pipe)
                 if message is None:
