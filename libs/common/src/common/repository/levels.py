@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 _FULL = 0.6
 _SMALLEST = 2**16
-_LARGEST = 2**36
+_LARGEST = 2**33
+"""Bytes of address space: enough for two hundred million chunks, and for many tables at once."""
+
 _TAIL = 1024
 """Slots behind the last home of a level, so that nothing wraps around. The very last stays free."""
 
