@@ -16,7 +16,7 @@ from bench import compare, peers, primitives, report, responsiveness, sets
 from bench.results import Results
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
-_USUAL = ["primitives", "responsiveness", "compare"]
+_USUAL = ["primitives", "compare", "responsiveness"]
 
 
 class Benchmark:
@@ -36,17 +36,18 @@ class Benchmark:
         self._deadline = time.monotonic() + 60 * wanted.minutes
 
     def run(self) -> None:
-        """Every part that is wanted; the document is renewed after each."""
+        """Every part that is wanted; the document is renewed after each, and after each round."""
         parts = {
             "primitives": self._primitives,
             "instructions": self._instructions,
-            "responsiveness": self._responsiveness,
             "compare": self._compare,
+            "responsiveness": self._responsiveness,
         }
         for name, part in parts.items():
             if name in self._wanted.parts:
                 part()
                 self._renew()
+        self._renew()
 
     def _primitives(self) -> None:
         self._results.put("primitives", primitives.measure())
@@ -78,6 +79,7 @@ class Benchmark:
                 one = compare.Round(name, number, self._scratch, self._memory, programs)
                 self._results.add(name, one.run(prepared[name]))
                 taken[name] = time.monotonic() - begin
+                self._renew()
         self._clear()
 
     def _begin(self, name: str, versions: list[str]) -> int:
@@ -114,12 +116,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parts, data = [*_USUAL, "instructions"], ["mixed", "dump", "tiny-200k"]
+    parts, data = [*_USUAL, "instructions", "report"], ["mixed", "dump", "tiny-200k"]
     add = parser.add_argument
     add("--parts", nargs="+", choices=parts, default=_USUAL)
     add("--data", nargs="+", choices=list(sets.SETS), default=data)
     add("--rounds", type=int, default=3)
-    add("--minutes", type=float, default=24, help="when no further round is begun")
+    add("--minutes", type=float, default=22, help="when no further round is begun")
     add("--resume", action="store_true", help="keep rounds of the same programs, add what lacks")
     add("--scale", type=float, default=1, help="smaller data, to try this; not for the document")
     add("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "strongroom-bench")

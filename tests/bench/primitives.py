@@ -132,28 +132,32 @@ def _look_up(seed: int) -> Callable[[], Work]:
     return prepare
 
 
-def _pack_entries() -> Work:
-    made = [
-        Entry(
-            b"srv/data/%02d/%07d" % (number // 250, number),
-            EntryType.FILE,
-            0o644,
-            1000,
-            1000,
-            "owner",
-            "group",
-            1_700_000_000_123_456_789 + number,
-            700 + number,
-        )
-        for number in range(_ENTRIES)
-    ]
-    contents = [
-        ChunkList(0, 700, ((number.to_bytes(16, "big"), 700),)) for number in range(_ENTRIES)
-    ]
+def _pack_files() -> Work:
+    paths = [b"srv/data/%02d/%07d" % (number // 250, number) for number in range(_ENTRIES)]
+    chunk_ids = _ids(2)[:_ENTRIES]
+    owner, modified = (1000, 1000, "owner", "group"), 1_700_000_000_123_456_789
 
     def work() -> None:
         builder = BlockBuilder()
-        for entry, content in zip(made, contents, strict=True):
+        for path, chunk_id in zip(paths, chunk_ids, strict=True):
+            if builder.add_plain(path, owner, 0o644, modified, 700, chunk_id):
+                builder.take()
+
+    return work
+
+
+def _pack_entries() -> Work:
+    made = [
+        Entry(
+            b"srv/data/%02d/%07d" % (number // 250, number), EntryType.SYMLINK, target=b"../there"
+        )
+        for number in range(_ENTRIES)
+    ]
+    content = ChunkList()
+
+    def work() -> None:
+        builder = BlockBuilder()
+        for entry in made:
             if builder.add(entry, content):
                 builder.take()
 
@@ -174,7 +178,8 @@ PRIMITIVES = [
     Primitive("zstd 3, expand", _SAMPLE, "bytes", _expand),
     Primitive("table of chunk ids, found", _IDS, "operations", _look_up(0), counted=True),
     Primitive("table of chunk ids, not there", _IDS, "operations", _look_up(1), counted=True),
-    Primitive("entry of a tree, packed", _ENTRIES, "operations", _pack_entries, counted=True),
+    Primitive("entry of a tree, small file", _ENTRIES, "operations", _pack_files, counted=True),
+    Primitive("entry of a tree, symlink", _ENTRIES, "operations", _pack_entries, counted=True),
 ]  # fmt: skip
 
 
