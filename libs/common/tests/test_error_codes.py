@@ -17,3 +17,19 @@ def test_an_unknown_code_is_kept() -> None:
     assert type(error) is Error
     assert error.code == "brand_new"
     assert Error.code == "internal_error"
+
+
+class Waits(Permanent):
+    """Wait a while."""
+
+    code = "waits"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+def test_a_class_that_wants_to_know_more_is_not_made_up() -> None:
+    """Lost: what the other process told, behind an error about the error."""
+    error = of_code(Waits.code, "what", "do this")
+    assert (type(error), error.code, error.remedy) == (Error, "waits", "do this")

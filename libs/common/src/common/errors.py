@@ -130,10 +130,13 @@ class RestoreFailed(Permanent):
 
 
 def of_code(code: str, message: str, remedy: str = "") -> Error:
-    """An error told by another process: of the class that has its code, else one that keeps it."""
+    """An error told by another process: of the class that has its code, else one that keeps it.
+
+    A class that is made in another way says more than was told.
+    """
     known = [Error]
     for cls in known:
-        if cls.code == code:
+        if cls.code == code and cls.__init__ is Error.__init__:
             return cls(message, remedy=remedy)
         known.extend(cls.__subclasses__())
     error = Error(message, remedy=remedy)
