@@ -57,13 +57,15 @@ def test_a_change_leaves_one_key_that_opens_everything(directory: DataDirectory)
     assert not directory.has_secret(FORMER)
 
 
-def test_keys_in_lists_are_renewed_with_it(directory: DataDirectory) -> None:
+def test_keys_in_lists_are_renewed_with_it(directory: DataDirectory, strongroom: Run) -> None:
     """Lost: tokens sealed under the former key, or a key that is never changed."""
     former = directory.secret("encryption_key").get_secret_value()
     machinekeys.change(directory)
     newest, *rest = listed(directory.secret("encryption_key"))
     assert newest != former
     assert rest == [former]
+    shown = json.loads(strongroom("keys", "status", "--data", directory.path, "--json").out)
+    assert {key["name"]: key["former"] for key in shown["keys"]}["ENCRYPTION_KEY"] == 1
     assert not directory.has_secret("security_encryption_key")
 
 

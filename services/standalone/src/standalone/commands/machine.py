@@ -33,6 +33,8 @@ class KeyState:
     fingerprint: str
     age_seconds: int | None
     weak: str
+    former: int = 0
+    """How many former keys stand behind it in its list."""
 
 
 def rotate(data: Path, *, as_json: bool) -> None:
@@ -86,8 +88,8 @@ def status(
         console.emit({"keys": [asdict(key) for key in keys], "repository": repository})
         return
     console.table(
-        ["key", "fingerprint", ">age", "kept in", ""],
-        [[key.name, key.fingerprint, _age(key), key.source, key.weak] for key in keys],
+        ["key", "fingerprint", ">former ones", ">age", "kept in", ""],
+        [[key.name, key.fingerprint, key.former, _age(key), key.source, key.weak] for key in keys],
     )
     console.table(["", ""], [[name.replace("_", " "), repository[name]] for name in repository])
 
@@ -131,8 +133,6 @@ def _state(name: str, source: str, key: SecretStr, made_at: float | None) -> Key
     several = name.lower() in machinekeys.LISTS
     value, *former = listed(key) if several else [key.get_secret_value()]
     why = weakness(value)
-    if former:
-        name = f"{name}, and {text.count(len(former), 'former one')}"
     return KeyState(
         name,
         source,
@@ -140,6 +140,7 @@ def _state(name: str, source: str, key: SecretStr, made_at: float | None) -> Key
         stretch(value.encode(), b"strongroom/v1/fingerprint")[:4].hex(),
         None if made_at is None else max(0, int(time.time() - made_at)),
         f"weak: {why}" if why else "",
+        len(former),
     )
 
 
