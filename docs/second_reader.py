@@ -56,8 +56,7 @@ def framed(raw: bytes, kind: bytes, mac_key: bytes | None = None) -> dict[str, A
     if mac_key is not None:
         require(blake3(raw[:-64], key=mac_key).digest() == raw[-64:-32], "authentication")
     require(struct.unpack_from("<I", raw, 8) == (len(raw) - 76,), "length")
-    body: dict[str, Any] = json.loads(raw[12:-64])
-    return body
+    return dict(json.loads(raw[12:-64]))
 
 
 def sealed(path: Path, kind: bytes, key: bytes, info: str) -> bytes:
@@ -72,9 +71,9 @@ Place = tuple[str, str, Record, int, int]  # pack, key id, record, offset in the
 
 
 def directory(raw: bytes, pack: str, key: str) -> Iterator[tuple[bytes, Place]]:
-    _, records, chunks = struct.unpack_from("<BII", raw)
-    require(len(raw) == 9 + 13 * records + 20 * chunks, "directory")
+    records, chunks = struct.unpack_from("<xII", raw)
     at, chunk = 56, 9 + 13 * records
+    require(len(raw) == chunk + 20 * chunks, "directory")
     for number in range(records):
         codec, stored, size, count = struct.unpack_from("<BIII", raw, 9 + 13 * number)
         record, offset = (number, at, stored, codec, size), 0
@@ -87,7 +86,7 @@ def directory(raw: bytes, pack: str, key: str) -> Iterator[tuple[bytes, Place]]:
 
 
 class Cursor:
-    """Reads numbers and bytes one after another."""
+    """Reads bytes, and little-endian numbers by their code in ``struct``, one after another."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw, self.at = raw, 0
@@ -98,7 +97,6 @@ class Cursor:
         return self.raw[self.at - size : self.at]
 
     def number(self, code: str) -> int:
-        """The next little-endian number, its size by the code of ``struct``."""
         return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
 
 
@@ -172,17 +170,19 @@ class Repository:
             (packs,), at = struct.unpack_from("<I", body), 4
             for _ in range(packs):
                 pack, key, _, _, size = struct.unpack_from("<32s16sQQI", body, at)
-                if (self.root / "packs" / pack.hex()[:2] / pack.hex()).exists():
+                place = self.root / "packs" / pack.hex()[:2] / pack.hex()
+                if place.exists() and key.hex() in self.run_keys:
                     yield from directory(body[at + 68 : at + 68 + size], pack.hex(), key.hex())
                 at += 68 + size
 
     def snapshots(self) -> list[tuple[str, dict[str, Any]]]:
-        found = []
+        found = {}
         for path in (self.root / "snapshots").iterdir():
-            body = json.loads(sealed(path, b"S", self.derived("chain"), "strongroom/v1/snapshot"))
-            if body["kind"] == "backup":
-                found.append((path.name, body))
-        return sorted(found, key=lambda item: item[1]["created"])
+            raw = sealed(path, b"S", self.derived("chain"), "strongroom/v1/snapshot")
+            found[path.name] = json.loads(raw)
+        gone = {row["snapshot"] for body in found.values() for row in body.get("removed", [])}
+        left = [it for it in found.items() if it[1]["kind"] == "backup" and it[0] not in gone]
+        return sorted(left, key=lambda item: item[1]["created"])
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 - one repository lives as long as the program
     def _record(self, pack: str, key: str, record: Record) -> bytes:

@@ -33,6 +33,18 @@ def make_source(root: Path) -> None:
     (root / "noise.bin").write_bytes(random.Random(2).randbytes(3 * MIB))
 
 
+def forget_halfway(repository: Path, key: str) -> None:
+    """A newer backup, forgotten by a process that died before it removed the object."""
+    writer = open_writer(repository, write_key(WRITER_PREFIX, derive_writer_key(key)))
+    with writer.begin(uuid4()) as run:
+        prepared = run.finish(SnapshotMeta("newer", "newer", "main/manual"))
+    info = prepared.commit_next()
+    snapshot = repository / "snapshots" / info.id
+    data = snapshot.read_bytes()
+    writer.forget(info.id, "a test")
+    snapshot.write_bytes(data)
+
+
 def back_up(repository: Path, key: str, source: Path, compression: str) -> None:
     create(repository, RepositoryConfig.create(key))
     writer = open_writer(repository, write_key(WRITER_PREFIX, derive_writer_key(key)))
@@ -51,6 +63,8 @@ def test_the_document_alone_restores_everything(tmp_path: Path, compression: str
     key = generate_encryption_key()
     make_source(source)
     back_up(repository, key, source, compression)
+    if compression == "none":
+        forget_halfway(repository, key)
     target.mkdir()
     subprocess.run(
         [sys.executable, READER, repository, target],

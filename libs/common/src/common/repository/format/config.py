@@ -16,6 +16,7 @@ from common.repository.format.writerkeys import config_mac_key, is_writer_key, w
 
 _PRIVATE = b"strongroom/v1/private-key"
 _WRITER = b"strongroom/v1/writer-key"
+_ALGORITHM = "fastcdc-2020"
 _BOUNDS = ((64, 2**20), (256, 2**22), (1024, 2**23), (0, 3), (1, 2**23))
 
 
@@ -123,6 +124,8 @@ class RepositoryConfig:
         frame = parse_frame(Kind.CONFIG, data, CONFIG)
         fields = Fields(frame.body, CONFIG)
         chunker = fields.fields("chunker")
+        if chunker.text("algorithm") != _ALGORITHM:
+            raise chunker.wrong("algorithm")
         config = RepositoryConfig(
             repository=fields.hex("repository", KEY_ID_SIZE),
             generation=fields.number("generation"),
@@ -217,7 +220,7 @@ class RepositoryConfig:
             "created": self.created.isoformat(),
             "encrypted": self.encrypted,
             "chunker": {
-                "algorithm": "fastcdc-2020",
+                "algorithm": _ALGORITHM,
                 **{name: getattr(self.chunker, name) for name in self.chunker.__slots__},
             },
             "sealing": self.sealing,
