@@ -6,9 +6,8 @@ from struct import Struct
 from common.repository.table import ChunkTable
 
 _CHUNK = Struct("<16s4x")
-_BATCH = 2**18
 _MANY = 2**17
-"""From so many chunks on, loading numpy takes less time than it saves."""
+"""So many are entered at once; from there on, loading numpy takes less time than it saves."""
 
 
 class Filling:
@@ -18,6 +17,7 @@ class Filling:
         self._table = table
         self._parts: list[tuple[bytes, int, int]] = []
         self._waiting = 0
+        self._loaded = False
 
     def add(self, packed: bytes, number: int, step: int = 0) -> None:
         """Enter chunks with this number, or with numbers that begin there and are ``step`` apart.
@@ -26,14 +26,15 @@ class Filling:
         """
         self._parts.append((packed, number, step))
         self._waiting += len(packed) // _CHUNK.size
-        if self._waiting >= _BATCH:
+        if self._waiting >= _MANY:
             self.flush()
 
     def flush(self) -> None:
         """Enter what is waiting: whatever comes later does not replace it."""
         parts, self._parts = self._parts, []
-        waiting, self._waiting = self._waiting, 0
-        if waiting >= _MANY:
+        self._loaded |= self._waiting >= _MANY
+        self._waiting = 0
+        if self._loaded and parts:
             from common.repository.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
 
             enter(self._table, parts)

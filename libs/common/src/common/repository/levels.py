@@ -1,5 +1,6 @@
 """The memory of a table of chunks: a sparse block, reserved at once and never moved."""
 
+import fcntl
 import mmap
 import os
 import tempfile
@@ -14,10 +15,13 @@ _LARGEST = 2**33
 _TAIL = 1024
 """Slots behind the last home of a level, so that nothing wraps around. The very last stays free."""
 
-_MOST = 64
+_MOST = 24
+_WRITERS = 20
+"""Each process counts for itself what it adds; when there are more, some counts may be too low."""
+
 _HEADER = 4096
 _MAGIC = int.from_bytes(b"SRTABLE2", "little")
-_MAGIC_AT, _SLOTS_AT, _LEVELS_AT, LEVEL_AT, _COUNTS_AT = range(5)
+_MAGIC_AT, _SLOTS_AT, _LEVELS_AT, LEVEL_AT, _WRITERS_AT, _COUNTS_AT = range(6)
 _ID, _SLOT = 16, 24
 
 
@@ -53,11 +57,12 @@ class Levels:
             raise ValueError("This is no table.")
         self.view = memoryview(memory)
         self.header: memoryview = self.view[:_HEADER].cast("Q")
-        magic, self._slots, self._most, level = self.header[:_COUNTS_AT]
+        magic, self._slots, self._most, level = self.header[:_WRITERS_AT]
         if magic != _MAGIC or not self._slots or not level < self._most <= _MOST:
             raise ValueError("This is no table.")
         if len(memory) != _end(self._slots, self._most if whole else level + 1):
             raise ValueError("This is no table.")
+        self._counts = _COUNTS_AT
         self.all: list[Level] = []
         self.refresh()
         if any(level.ids[-2] for level in self.all):
@@ -68,6 +73,17 @@ class Levels:
         """Those that a file holds, to be looked up only. Raises ``OSError`` or ``ValueError``."""
         with path.open("rb") as file:
             return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), whole=False)
+
+    @classmethod
+    def share(cls, descriptor: int) -> "Levels":
+        """Those of this file, for one more process to add to."""
+        levels = cls(mmap.mmap(descriptor, 0))
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        writer = levels.header[_WRITERS_AT]
+        levels.header[_WRITERS_AT] = writer + 1
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+        levels._counts += writer % _WRITERS * _MOST
+        return levels
 
     @property
     def last(self) -> int:
@@ -95,14 +111,19 @@ class Levels:
 
     def count(self, added: int) -> None:
         """Note that so many ids were added, and begin a level when the last one is full."""
-        level = self.last
-        self.header[_COUNTS_AT + level] += added
-        if self.header[_COUNTS_AT + level] > _slots(self._slots, level) * _FULL:
+        self.refresh()
+        level = len(self.all) - 1
+        self.header[self._counts + level] += added
+        full = self._count(level) > self.all[level].slots * _FULL
+        if full and level + 1 < self._most:
             self.extend(level)
 
     def counts(self) -> list[int]:
         """How many ids each level has."""
-        return self.header[_COUNTS_AT : _COUNTS_AT + self.last + 1].tolist()
+        return [self._count(level) for level in range(self.last + 1)]
+
+    def _count(self, level: int) -> int:
+        return sum(self.header[_COUNTS_AT + level : _COUNTS_AT + _WRITERS * _MOST : _MOST])
 
     def used(self) -> memoryview:
         """The part of the block that is in use."""

@@ -1,6 +1,5 @@
 """A table from chunk ids to numbers: tens of millions in little memory, shared by processes."""
 
-import mmap
 import os
 import struct
 import weakref
@@ -37,7 +36,7 @@ class ChunkTable:
         if levels is None:
             self.descriptor = reserve(expected)
             weakref.finalize(self, os.close, self.descriptor)
-            levels = Levels(mmap.mmap(self.descriptor, 0))
+            levels = Levels.share(self.descriptor)
         self.levels = levels
         self._header = levels.header
         self._first = levels.all[0]
@@ -57,7 +56,7 @@ class ChunkTable:
         Raises:
             ValueError: it is something else.
         """
-        return cls(levels=Levels(mmap.mmap(descriptor, 0)))
+        return cls(levels=Levels.share(descriptor))
 
     @classmethod
     def load(cls, path: Path) -> Self:
