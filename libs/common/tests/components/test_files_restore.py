@@ -16,7 +16,7 @@ from common.errors import Conflict, NoSpace, RestoreFailed
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged
 from fake_tree import FakeTree
-from nasty_tree import make_nasty_tree
+from nasty_tree import acl, make_nasty_tree
 from trees import compare
 
 AsNobody = Callable[[Callable[[], Any]], Any]
@@ -248,3 +248,18 @@ def test_a_selection_in_place_leaves_the_folders_around_it_as_they_are(tmp_path:
     component.restore(tree, Target(in_place=True), selecting([f"{tmp_path}/root/folder/file"]))
     assert (tmp_path / "root/folder").stat().st_mode & 0o777 == 0o750
     assert (tmp_path / "root/folder/file").read_text() == "old"
+
+
+def test_what_a_folder_gives_to_new_files_is_taken_off(tmp_path: Path) -> None:
+    """Lost: secrecy, where the target's folder opens everything made in it to somebody else."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir(0o755)
+    target.mkdir()
+    for number in range(3):
+        (source / f"{number}").write_text("secret")
+    try:
+        os.setxattr(target, "system.posix_acl_default", acl(named_user=4711))
+    except OSError:
+        pytest.skip("the file system has no access lists")
+    restore(capture(source), target)
+    assert not compare(source, target / source.relative_to("/"))

@@ -1,4 +1,4 @@
-"""What a check says of chunks that are there twice, and how much of the data it reads."""
+"""How much of the data is read, and what is said of chunks that are there twice, or half."""
 
 import errno
 from pathlib import Path
@@ -45,11 +45,11 @@ def test_parts_of_a_check_read_everything_once(
     monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
     monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     vault.backup(FILES)
-    packs = vault.names("packs/")
-    with vault.hurt(packs[0]) as data:
+    largest = max(vault.directory.list("packs/"), key=lambda each: each.size).name
+    with vault.hurt(largest) as data:
         data[60] ^= 1
     reports = [vault.reader().check(read_data=True, subset=(n, 3)) for n in (1, 2, 3)]
-    assert [finding.object for report in reports for finding in report.findings] == packs[:1]
+    assert [finding.object for report in reports for finding in report.findings] == [largest]
     total = sum(info.size for info in vault.directory.list("packs/"))
     assert total <= sum(report.read_bytes for report in reports) < 2 * total
     for part in ((0, 3), (4, 3)):
@@ -88,3 +88,23 @@ def test_a_bad_sector_costs_what_is_in_it(vault: Vault, monkeypatch: pytest.Monk
     assert sum(whole) > 100_000
     (lost,) = error.value.paths
     assert finding.affects[0].endswith(f"files: {lost.decode()}")
+
+
+def test_a_chosen_file_is_read_and_no_more(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one letter from a backup in another town costs the transfer of all of it."""
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+    read: list[int] = []
+
+    class Counting(LocalDirectory):
+        def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+            data = super().read(name, offset, length)
+            if name.startswith("packs/"):
+                read.append(len(data))
+            return data
+
+    info = vault.backup({**FILES, b"letter": b"dear reader"})
+    vault.directory = Counting(vault.path)
+    source = vault.reader().snapshot(info.id).source("files")
+    (batch,) = source.batches(source.entries(lambda path: path == b"letter"))
+    assert [bytes(piece) for _, _, piece in batch.pieces(0)] == [b"dear reader"]
+    assert sum(read) < 25_000

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -72,18 +73,33 @@ class Link:
 
 
 class Team:
-    """Forked processes that each do ``work`` once. As a context, it leaves none of them behind."""
+    """Forked processes that each do ``work`` once. As a context, it leaves none of them behind.
+
+    Raises:
+        Unavailable: the machine has no room for them.
+    """
 
     def __init__(self, work: Callable[[Link], None], size: int) -> None:
-        self._processes = []
+        self._processes: list[ForkProcess] = []
         self._pipes: list[Connection[Any, Any]] = []
-        parent = os.getpid()
-        for _ in range(size):
-            ours, theirs = _FORK.Pipe()
-            self._pipes.append(ours)
-            process = _FORK.Process(target=_run, args=(work, theirs, parent), daemon=True)
+        try:
+            for _ in range(size):
+                self._add(work)
+        except OSError as error:
+            self.end()
+            raise Unavailable(
+                f"No more processes can be made: {error.strerror}.",
+                remedy="See the limits of this account and the machine's memory.",
+            ) from error
+
+    def _add(self, work: Callable[[Link], None]) -> None:
+        ours, theirs = _FORK.Pipe()
+        self._pipes.append(ours)
+        try:
+            process = _FORK.Process(target=_run, args=(work, theirs, os.getpid()), daemon=True)
             process.start()
             self._processes.append(process)
+        finally:
             theirs.close()
 
     def hear(self) -> Iterator[Any]:
@@ -128,9 +144,10 @@ class Team:
 
     def end(self) -> None:
         """End those that still run, whatever they do."""
-        for process, pipe in zip(self._processes, self._pipes, strict=True):
+        for process in self._processes:
             process.kill()
             process.join(_ENDING)
+        for pipe in self._pipes:
             pipe.close()
 
 
