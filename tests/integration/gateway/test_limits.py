@@ -76,6 +76,20 @@ async def test_an_administrator_may_ask_more(tight: Site) -> None:
     assert statuses == {200}
 
 
+async def test_the_users_of_a_role_may_ask_as_often_as_it_says(tight: Site) -> None:
+    """Otherwise a program that asks often is limited like a person, or everybody like a program."""
+    admin = await tight.log_in()
+    role = {"name": "reporter", "permissions": ["backups:read"], "request_factor": 2}
+    made = await admin.post("/api/roles", json=role)
+    assert (made.status_code, made.json()["request_factor"]) == (201, 2)
+    client = await tight.log_in(await tight.add_user(["reporter"]))
+    statuses = [(await client.get("/api/auth/me")).status_code for _ in range(12)]
+    assert statuses == [200] * 11 + [429]
+    less = await admin.patch("/api/roles/viewer", json={"request_factor": 0.5})
+    assert (less.status_code, less.json()["request_factor"]) == (200, 0.5)
+    assert (await admin.patch("/api/roles/viewer", json={"request_factor": 1})).is_success
+
+
 async def test_strangers_are_limited_by_address(tight: Site) -> None:
     """Otherwise anybody without an account asks without end."""
     for path in ("/api/backups", "/openapi.json"):

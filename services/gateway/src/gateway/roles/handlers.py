@@ -30,7 +30,11 @@ async def create(runtime: Runtime[Any], caller: Caller, role: Role) -> Role:
     async with runtime.transaction(caller.actor()) as context:
         await serialize(context.conn)
         await store.add(context.conn, role)
-        data = {"permissions": role.permissions, "mfa_required": role.mfa_required}
+        data = {
+            "permissions": role.permissions,
+            "mfa_required": role.mfa_required,
+            "request_factor": role.request_factor,
+        }
         await _audit(context, caller, "role_created", role.name, data)
         return await store.find(context.conn, role.name)
 
@@ -40,13 +44,16 @@ async def change(runtime: Runtime[Any], caller: Caller, name: str, changes: dict
 
     Raises:
         CannotGrant: the caller lacks one of them.
-        BuiltIn: only whether it asks for a second factor can be changed.
+        BuiltIn: only whether it asks for a second factor, and how often its users may ask, can be
+            changed.
     """
     async with runtime.transaction(caller.actor()) as context:
         await serialize(context.conn)
         before = await store.find(context.conn, name)
         after = replace(before, **changes)
-        if before.built_in and after != replace(before, mfa_required=after.mfa_required):
+        if before.built_in and after != replace(
+            before, mfa_required=after.mfa_required, request_factor=after.request_factor
+        ):
             raise BuiltIn
         check_holds(caller, {*before.permissions, *after.permissions})
         await store.save(context.conn, after)
@@ -54,6 +61,7 @@ async def change(runtime: Runtime[Any], caller: Caller, name: str, changes: dict
             "permissions_before": before.permissions,
             "permissions": after.permissions,
             "mfa_required": after.mfa_required,
+            "request_factor": after.request_factor,
         }
         await _audit(context, caller, "role_updated", name, data)
         return await store.find(context.conn, name)

@@ -29,6 +29,12 @@ def _distinct(permissions: list[Permission]) -> list[Permission]:
 Permissions = Annotated[list[Permission], Field(max_length=64), AfterValidator(_distinct)]
 Description = Annotated[str, Field(max_length=200, pattern=PRINTABLE), AfterValidator(harmless)]
 
+# PostgreSQL keeps it in single precision.
+Factor = Annotated[
+    float,
+    Field(ge=0.01, le=100, description="How much more than others the role's users may ask."),
+]
+
 
 class NewRole(BaseModel):
     """A role to create."""
@@ -44,6 +50,7 @@ class NewRole(BaseModel):
     permissions: Permissions
     description: Description = ""
     mfa_required: bool = False
+    request_factor: Factor = 1
 
 
 class RoleChange(BaseModel):
@@ -56,6 +63,7 @@ class RoleChange(BaseModel):
     permissions: Permissions = Field(default_factory=list)
     description: Description = ""
     mfa_required: bool = False
+    request_factor: Factor = 1
 
 
 class RoleAnswer(BaseModel):
@@ -66,6 +74,7 @@ class RoleAnswer(BaseModel):
     description: str
     built_in: bool
     mfa_required: bool = Field(description="Whoever has the role needs a second factor.")
+    request_factor: float = Field(description="How much more than others its users may ask.")
     users: int
 
     @classmethod
@@ -94,7 +103,13 @@ async def list_roles(platform: ThePlatform) -> RolesAnswer:
 async def create_role(body: NewRole, caller: TheCaller, platform: ThePlatform) -> RoleAnswer:
     """Create a role of permissions that one holds."""
     permissions = [permission.value for permission in body.permissions]
-    role = Role(body.name, permissions, body.description, mfa_required=body.mfa_required)
+    role = Role(
+        body.name,
+        permissions,
+        body.description,
+        mfa_required=body.mfa_required,
+        request_factor=body.request_factor,
+    )
     return RoleAnswer.of(await handlers.create(platform, caller, role))
 
 

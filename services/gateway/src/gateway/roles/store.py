@@ -30,11 +30,13 @@ class Role:
     description: str = ""
     built_in: bool = False
     mfa_required: bool = False
+    request_factor: float = 1
     users: int = 0
 
 
 _ROLE = """
 SELECT r.name, r.permissions, r.description, r.built_in, r.mfa_required,
+    r.request_factor::float8 AS request_factor,
     (SELECT count(*) FROM user_roles ur WHERE ur.role = r.name) AS users
 FROM roles r
 """
@@ -67,13 +69,14 @@ async def add(connection: Connection, role: Role) -> None:
     try:
         await connection.execute(
             """
-            INSERT INTO roles (name, permissions, description, mfa_required)
-            VALUES ($1, $2, $3, $4)
+            INSERT INTO roles (name, permissions, description, mfa_required, request_factor)
+            VALUES ($1, $2, $3, $4, $5)
             """,
             role.name,
             role.permissions,
             role.description,
             role.mfa_required,
+            role.request_factor,
         )
     except asyncpg.UniqueViolationError as error:
         raise RoleExists from error
@@ -83,12 +86,14 @@ async def save(connection: Connection, role: Role) -> None:
     """Change a role."""
     await connection.execute(
         """
-        UPDATE roles SET permissions = $2, description = $3, mfa_required = $4 WHERE name = $1
+        UPDATE roles SET permissions = $2, description = $3, mfa_required = $4, request_factor = $5
+        WHERE name = $1
         """,
         role.name,
         role.permissions,
         role.description,
         role.mfa_required,
+        role.request_factor,
     )
 
 
