@@ -133,6 +133,11 @@ def test_a_saved_table_is_mapped(tmp_path: Path) -> None:
     (tmp_path / "full").write_bytes(full)
     with pytest.raises(ValueError, match="no end"):
         ChunkTable.load(tmp_path / "full")
+    with path.open("r+b") as file:
+        file.seek(40)
+        file.write(b"\xff" * 8)
+    with pytest.raises(ValueError, match="more than fits"):
+        ChunkTable.load(path)
     for size in (0, 10, 4096, path.stat().st_size - 1):
         os.truncate(path, size)
         with pytest.raises(ValueError, match=r"no table|empty"):

@@ -4,6 +4,7 @@ import fcntl
 import mmap
 import os
 import tempfile
+from operator import gt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,8 @@ class Levels:
         self.refresh()
         if any(level.ids[-2] for level in self.all):
             raise ValueError("This table is damaged: a search in it may have no end.")
+        if any(map(gt, self.counts(), (len(level.numbers) for level in self.all))):
+            raise ValueError("This table is damaged: it says that it holds more than fits.")
 
     @classmethod
     def load(cls, path: Path) -> "Levels":
