@@ -256,3 +256,15 @@ async def test_no_child_outlives_its_parent(program: Any, how: signal.Signals) -
         if parent.returncode is None:
             parent.kill()
         await parent.wait()
+
+
+async def test_niceness_holds_against_other_sessions(program: Any) -> None:
+    """Lost: an API that answers while a backup runs, where Linux weighs sessions."""
+    group = Path("/proc/self/autogroup")
+    if not group.exists():
+        pytest.skip("this kernel does not weigh sessions")
+    body = "return {'nice': os.nice(0), 'group': pathlib.Path('/proc/self/autogroup').read_text()}"
+    async with spawn(program(body), {}, limits=Limits(niceness=7)) as child:
+        found = await child.result()
+    assert found["nice"] == os.nice(0) + 7
+    assert found["group"].split()[1:] == ["nice", "7"]

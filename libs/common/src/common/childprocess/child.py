@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from common.childprocess.wire import LONGEST_LINE, BrokenTalk, decode, describe, encode
@@ -26,6 +27,7 @@ from common.errors import LeaseLost, Unavailable
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_INTERVAL = 0.25
 _HEARING = 0.5
+_SESSION_GROUP = Path("/proc/self/autogroup")
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def serve(work: Callable[[Channel], Mapping[str, Any]]) -> NoReturn:
         sys.exit(2)
     if os.getppid() != channel.parent:
         sys.exit(2)
-    os.nice(channel.niceness)
+    _step_back(channel.niceness)
     threading.Thread(target=channel.listen, name="parent", daemon=True).start()
     try:
         signal.signal(signal.SIGTERM, _terminate)
@@ -169,6 +171,18 @@ def serve(work: Callable[[Channel], Mapping[str, Any]]) -> NoReturn:
         code = 143
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(code)
+
+
+def _step_back(niceness: int) -> None:
+    """Let others go first, by processor and by disk (the I/O priority follows the niceness).
+
+    Linux may weigh whole sessions against each other first. This process has one of its own, where
+    its niceness alone would set it behind nobody but itself.
+    """
+    os.nice(niceness)
+    if niceness and os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # there are no such groups, or others may not be told
+            _SESSION_GROUP.write_text(str(niceness))
 
 
 def _outcome(work: Callable[[Channel], Mapping[str, Any]], channel: Channel) -> int:
