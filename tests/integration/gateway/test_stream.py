@@ -149,7 +149,8 @@ async def test_a_stream_ends_with_what_allowed_it(
 ) -> None:
     """Otherwise whoever was shut out goes on listening."""
     assert response.HEARTBEAT <= 30
-    monkeypatch.setitem(response.events.__kwdefaults__, "heartbeat", 0.05)
+    often = {**(response.events.__kwdefaults__ or {}), "heartbeat": 0.05}
+    monkeypatch.setattr(response.events, "__kwdefaults__", often)
     name = await site.add_user([], ["backups:read"])
     client = await site.log_in(name)
     if by_key:
