@@ -30,11 +30,7 @@ def abandon(session: Session, run_id: UUID) -> None:
 def _remove(session: Session, mine: dict[bytes, str]) -> None:
     """Delete the packs of these keys that are listed nowhere, and those keys that seal nothing."""
     directory = session.directory
-    listed, used = set(), set()
-    for segment in session.segments():
-        for entry in segment.entries:
-            listed.add(entry.pack_id)
-            used.add(entry.key_id)
+    listed, used = session.listed()
     packs = []
     for pack_id in session.present() - listed:
         with suppress(Corrupt, NotFound):  # what is no pack of this run is not ours to remove

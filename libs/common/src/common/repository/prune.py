@@ -219,13 +219,12 @@ class Pruner:
         present = session.present()
         keys = session.wrapped_keys()
         alive = {key.key_id for key in self._alive(keys)}
-        listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
-        used = {entry.key_id for entry in listed.values()} | alive
-        left = present - listed.keys()
-        dead = {pack_id for pack_id in left if pack_key(session, pack_id) not in alive}
+        listed, used = session.listed()
+        dead = {each for each in present - listed if pack_key(session, each) not in alive}
         directory = session.directory
         self._delete_packs({each: directory.stat(pack_name(each)).size for each in dead})
         # Of the keys none that was written since: it belongs to a run that has just begun.
+        used |= alive
         unused = [key.name for key in keys if key.key_id not in used]
         directory.delete_all(unused)
         self._report.removed_keys += len(unused)
