@@ -206,17 +206,7 @@ def check(
         reader = reading(repo, key_file)
         found = reader.check(read_data=read_data, subset=part, on_progress=report)
     if as_json:
-        console.emit(
-            {
-                "ok": found.ok,
-                "objects": found.objects,
-                "read_bytes": found.read_bytes,
-                "findings": [
-                    {"object": x.object, "kind": x.kind, "message": x.message, "affects": x.affects}
-                    for x in found.findings
-                ],
-            }
-        )
+        console.emit({"ok": found.ok, **asdict(found)})
     else:
         for finding in found.findings:
             console.line(str(finding))
