@@ -116,11 +116,11 @@ def place(memory: Path) -> Iterator[Path]:
 def attempts(kinds: list[str], work: str) -> Iterator[Failing]:
     """For each call one error that it may have, and in turn each of them; once or lasting.
 
-    Repairs read everything several times: of those calls every fourth.
+    Repairs read everything several times: of those calls every tenth.
     """
     for shift in range(max(1, round(FACTOR))):
         for at, kind in enumerate(kinds):
-            if work in MENDS and kind in READS and (at + FIRST_SEED) % 4 > shift:
+            if work in MENDS and kind in READS and (at + FIRST_SEED) % 10 > shift:
                 continue
             errors = possible(kind)
             turn = at + shift

@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from chaos.settings import seeds
-from common.repository.opening import open_reader
+from common.repository.format.config import RepositoryConfig
+from common.repository.opening import create, open_reader
 from common.repository.prune import PruneSettings
 from common.repository.reader import Reader
 from trees import compare
@@ -33,12 +34,17 @@ def source(memory: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def sealed() -> bytes:
+    """The config of every repository here, under ``KEY``."""
+    return RepositoryConfig.create(KEY)
+
+
 @pytest.fixture
-def place(memory: Path) -> Path:
+def place(memory: Path, sealed: bytes) -> Path:
     """An empty repository."""
-    path = memory / "repository"
-    assert command("init", path).wait(PATIENCE) == 0
-    return path
+    create(memory / "repository", sealed)
+    return memory / "repository"
 
 
 def command(*arguments: object) -> subprocess.Popen[bytes]:
@@ -84,7 +90,7 @@ def test_a_killed_backup_is_followed_by_a_whole_one(
     """Lost: the backups before it, or the disk space of what the dead one left."""
     reader = open_reader(place, KEY)
     killed = 0
-    for seed in seeds(3):
+    for seed in seeds(2):
         listed = {info.id for info in reader.snapshots()}
         ended = not kill_in_the_middle(command("backup", place, source), place, Random(seed))
         killed += not ended

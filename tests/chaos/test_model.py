@@ -172,6 +172,6 @@ def test_a_repository_is_a_dictionary() -> None:
     run_state_machine_as_test(
         Model,
         settings=settings(
-            max_examples=round(60 * FACTOR), stateful_step_count=15, deadline=None, derandomize=True
+            max_examples=round(30 * FACTOR), stateful_step_count=15, deadline=None, derandomize=True
         ),
     )

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from common.crypto.aead import KEY_SIZE, seal, unseal
 from common.crypto.hpke import PrivateKey
+from common.errors import Corrupt
 from common.repository.copying.objects import copy_objects
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
@@ -162,8 +163,9 @@ def _damage(path: Path, step: Step) -> None:
 
 def _fetch(path: Path, _step: Step) -> None:
     report = repair_objects(open_at(path), LocalDirectory(other_than(path)))
-    assert not report.failed
-    assert not [finding for finding in report.remaining if finding.affects]
+    remaining = [finding.message for finding in report.remaining if finding.affects]
+    if remaining or report.failed:
+        raise Corrupt(" ".join([*remaining, *report.failed.values()]))
 
 
 def _salvage(path: Path, _step: Step) -> None:
