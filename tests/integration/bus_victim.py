@@ -16,7 +16,7 @@ async def hold(queue: str, url: SecretStr) -> None:
     kind = AmqpTransport if url.get_secret_value().startswith("amqp") else PostgresTransport
     transport = kind(url, name="victim", policy=Policy(visibility=1.0))
     await transport.start()
-    if await transport.take(queue, 20) is not None:
+    if await transport.take(queue, 60) is not None:
         sys.stdout.write("taken\n")
         sys.stdout.flush()
         await asyncio.sleep(60)

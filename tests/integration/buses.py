@@ -66,7 +66,7 @@ class PostgresServer:
     def stop(self, *, kill: bool = False) -> None:
         if kill:
             self._cluster.process.kill()
-            self._cluster.process.wait(20)
+            self._cluster.process.wait(60)
         self._cluster.stop()
 
 
@@ -124,7 +124,7 @@ class Bus:
             env={**os.environ, **self._environment},
         )
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             said = await process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         await process.wait()

@@ -75,7 +75,7 @@ class Deployment:
         return found
 
     def start(self) -> None:
-        """Start all six and log in; each must be ready within half a minute."""
+        """Start all six and log in; each must be ready in time."""
         ports = {module: free_port() for module in MODULES}
         for module in MODULES:
             environment = self._environment(module, ports[module])
@@ -98,7 +98,7 @@ class Deployment:
         assert outcome["state"] == "succeeded", f"{outcome}\n{self.words()}"
         return outcome
 
-    def eventually(self, check: Callable[[], Any], within: float = 30.0) -> Any:
+    def eventually(self, check: Callable[[], Any], within: float = 90.0) -> Any:
         """What ``check`` gives as soon as that is not false."""
         deadline = time.monotonic() + within
         while not (found := check()):

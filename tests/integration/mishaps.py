@@ -59,7 +59,7 @@ def running(pid: int) -> bool:
 
 async def in_the_middle(station: Station, worker: Worker, command: RunBackup, *, of: int) -> int:
     """The process of the job, stopped by no one yet, with ``of`` packs behind it."""
-    await station.event(BackupStarted, 20, backup_id=command.backup_id)
+    await station.event(BackupStarted, 60, backup_id=command.backup_id)
     child = await worker.child()
     deadline = time.monotonic() + 60
     while len(list((station.repository / "packs").rglob("?" * 64))) < of:

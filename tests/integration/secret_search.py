@@ -117,7 +117,7 @@ async def misaddressed(url: str, queue: str) -> None:
     try:
         command = CancelRestore(operation_id=str(uuid7()))
         await transport.publish(seal(command, source="test", actor=SYSTEM), queue=queue)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await transport.dead_letters(1):
                 await asyncio.sleep(0.1)
     finally:

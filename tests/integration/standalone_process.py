@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 
 COMMAND = Path(sys.executable).parent / "strongroom"
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 120
+STOP_SECONDS = 60
 
 
 def free_port() -> int:

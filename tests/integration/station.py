@@ -60,7 +60,7 @@ class Worker:
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in pids.read_text().split()]
 
-    async def child(self, within: float = 20.0) -> int:
+    async def child(self, within: float = 60.0) -> int:
         """The process of its job, as soon as there is one."""
         deadline = time.monotonic() + within
         while not (found := self.children()):
@@ -90,7 +90,7 @@ class Worker:
         """Leave nothing behind, whatever state it is in."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Station:

@@ -30,7 +30,7 @@ async def dead_of(transport: Transport, queue: str) -> list[DeadLetter]:
 
 async def dead_letter(transport: Transport, queue: str) -> DeadLetter:
     """The one dead letter of ``queue``, once it is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (found := await dead_of(transport, queue)):
             await asyncio.sleep(0.05)
     assert len(found) == 1
@@ -51,7 +51,7 @@ async def test_a_command_reaches_one_worker_of_two(bus: Bus) -> None:
     await second.consume(queue, handler)
     for number in range(10):
         await first.publish(command(number), queue=queue)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(got) < 10:
             await asyncio.sleep(0.02)
     assert sorted(got) == list(range(10))
@@ -65,7 +65,7 @@ async def test_everything_arrives_as_it_was_sent(bus: Bus) -> None:
         update={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     )
     await transport.publish(sent, queue=queue)
-    delivery = await transport.take(queue, 5)
+    delivery = await transport.take(queue, 30)
     assert delivery is not None
     assert delivery.envelope == sent
     await delivery.ack()
@@ -87,9 +87,9 @@ async def test_depth_is_the_backlog(bus: Bus) -> None:
     for number in range(3):
         await transport.publish(command(number), queue=queue)
     assert await transport.depth(queue) == 3
-    taken = await transport.take(queue, 5)
+    taken = await transport.take(queue, 30)
     assert (number_of(taken), await transport.depth(queue)) == (0, 2)
-    again = await transport.take(queue, 5)
+    again = await transport.take(queue, 30)
     assert (number_of(again), await transport.depth(queue)) == (1, 1)
 
 
@@ -99,11 +99,11 @@ async def test_take_waits_for_what_is_not_there_yet(bus: Bus) -> None:
     queue = await bus.queue(transport)
     begun = monotonic()
     assert await transport.take(queue, 0.3) is None
-    assert 0.2 < monotonic() - begun < 3
+    assert 0.2 < monotonic() - begun < 10
     waiting = asyncio.create_task(transport.take(queue, 10))
     await asyncio.sleep(0.2)
     await transport.publish(command(7), queue=queue)
-    delivery = await asyncio.wait_for(waiting, 5)
+    delivery = await asyncio.wait_for(waiting, 60)
     assert number_of(delivery) == 7
 
 
@@ -113,7 +113,7 @@ async def test_a_retry_comes_back_later_and_counted(bus: Bus) -> None:
     queue = await bus.queue(transport)
     await transport.publish(command(), queue=queue)
     for attempt, delay in ((1, 0.3), (2, 0.9)):
-        delivery = await transport.take(queue, 5)
+        delivery = await transport.take(queue, 30)
         assert delivery is not None
         assert delivery.attempt == attempt
         begun = monotonic()
@@ -121,7 +121,7 @@ async def test_a_retry_comes_back_later_and_counted(bus: Bus) -> None:
         while await transport.depth(queue) == 0:
             await asyncio.sleep(0.02)
         assert delay * 0.7 < monotonic() - begun < delay + 10
-    last = await transport.take(queue, 5)
+    last = await transport.take(queue, 30)
     assert last is not None
     assert last.attempt == 3
     await last.ack()
@@ -134,7 +134,7 @@ async def test_the_last_attempt_becomes_a_dead_letter(bus: Bus) -> None:
     queue = await bus.queue(transport)
     await transport.publish(command(), queue=queue)
     for _ in range(2):
-        delivery = await transport.take(queue, 5)
+        delivery = await transport.take(queue, 30)
         assert delivery is not None
         await delivery.retry("the disk is full")
     letter = await dead_letter(transport, queue)
@@ -149,7 +149,7 @@ async def test_a_dead_letter_is_listed_and_replayed(bus: Bus) -> None:
     queue = await bus.queue(transport)
     sent = command(42)
     await transport.publish(sent, queue=queue)
-    delivery = await transport.take(queue, 5)
+    delivery = await transport.take(queue, 30)
     assert delivery is not None
     await delivery.dead("no such component")
     letter = await dead_letter(transport, queue)
@@ -160,7 +160,7 @@ async def test_a_dead_letter_is_listed_and_replayed(bus: Bus) -> None:
     for _ in range(30):  # listing changes nothing, however often
         assert (await dead_letter(transport, queue)).id == letter.id
     await transport.replay(letter.id)
-    again = await transport.take(queue, 5)
+    again = await transport.take(queue, 30)
     assert (number_of(again), again and again.attempt) == (42, 1)
     assert await dead_of(transport, queue) == []
     with pytest.raises(NotFound):
@@ -173,7 +173,7 @@ async def test_poison_goes_to_the_dead_letters_and_stops_nobody(bus: Bus) -> Non
     queue = await bus.queue(transport)
     await bus.backend.inject(queue, b"\xff\x00 not a message")
     await transport.publish(command(5), queue=queue)
-    assert number_of(await transport.take(queue, 5)) == 5
+    assert number_of(await transport.take(queue, 30)) == 5
     letter = await dead_letter(transport, queue)
     assert letter.body == b"\xff\x00 not a message"
     assert "cannot be read" in letter.reason
@@ -189,7 +189,7 @@ async def test_a_message_may_have_a_size_but_not_any(bus: Bus) -> None:
     await transport.publish(command(1, "x" * 150_000), queue=queue)
     with pytest.raises(TooLarge):
         await transport.publish(command(2, "x" * 200_000), queue=queue)
-    assert number_of(await transport.take(queue, 5)) == 1
+    assert number_of(await transport.take(queue, 30)) == 1
     assert await transport.take(queue, 0.1) is None
 
 
@@ -198,11 +198,11 @@ async def test_close_gives_back_what_was_not_settled(bus: Bus) -> None:
     first, second = await bus.open(visibility=60.0), await bus.open()
     queue = await bus.queue(first)
     await first.publish(command(), queue=queue)
-    assert await first.take(queue, 5) is not None
+    assert await first.take(queue, 30) is not None
     await first.close()
     begun = monotonic()
-    assert number_of(await second.take(queue, 20)) == 1
-    assert monotonic() - begun < 10
+    assert number_of(await second.take(queue, 60)) == 1
+    assert monotonic() - begun < 40
 
 
 async def test_a_released_message_is_there_at_once(bus: Bus) -> None:
@@ -210,10 +210,10 @@ async def test_a_released_message_is_there_at_once(bus: Bus) -> None:
     transport = await bus.open(visibility=60.0)
     queue = await bus.queue(transport)
     await transport.publish(command(), queue=queue)
-    delivery = await transport.take(queue, 5)
+    delivery = await transport.take(queue, 30)
     assert delivery is not None
     await delivery.release()
-    assert number_of(await transport.take(queue, 5)) == 1
+    assert number_of(await transport.take(queue, 30)) == 1
 
 
 def test_the_ladder() -> None:

@@ -48,7 +48,7 @@ async def test_an_event_reaches_every_queue_that_asked_for_it(bus: Bus) -> None:
     await transport.publish(cancelled())
     await transport.publish(created())
     assert [await transport.depth(name) for name in (every, backups, other)] == [2, 1, 0]
-    delivery = await transport.take(backups, 5)
+    delivery = await transport.take(backups, 30)
     assert delivery is not None
     assert delivery.envelope.type == "backup.cancelled"
 
@@ -86,7 +86,7 @@ async def test_a_listener_hears_what_fits_from_now_on(bus: Bus) -> None:
     async with listener.listen(["job.*", "backup.*"]) as events:
         for envelope in (progressed(2), created(), cancelled()):
             await sender.publish(envelope)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             heard = [await anext(aiter(events)) for _ in range(2)]
     assert [envelope.type for envelope in heard] == ["job.progressed", "backup.cancelled"]
     assert isinstance(heard[0].data, JobProgressed)
@@ -101,7 +101,7 @@ async def test_a_slow_listener_misses_the_oldest_and_knows(bus: Bus) -> None:
         for number in range(40):
             await transport.publish(progressed(number))
         heard: list[int] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not events.gaps:
                 await asyncio.sleep(0.05)
             async for envelope in events:
@@ -118,7 +118,7 @@ async def test_a_listener_hears_a_large_event(bus: Bus) -> None:
     transport = await bus.open()
     async with transport.listen(["job.*"]) as events:
         await transport.publish(progressed(1, current="x" * 100_000))
-        heard = await asyncio.wait_for(anext(aiter(events)), 5)
+        heard = await asyncio.wait_for(anext(aiter(events)), 60)
     assert isinstance(heard.data, JobProgressed)
     assert len(heard.data.current) == 100_000
 
@@ -134,7 +134,7 @@ async def test_listening_ends_with_the_transport(bus: Bus) -> None:
     listening = asyncio.create_task(listen())
     await asyncio.sleep(0.3)
     await transport.close()
-    assert await asyncio.wait_for(listening, 5) == 0
+    assert await asyncio.wait_for(listening, 60) == 0
 
 
 def question() -> Envelope:
@@ -185,7 +185,7 @@ async def test_a_question_that_nobody_answers_ends_in_time(bus: Bus) -> None:
     begun = monotonic()
     with pytest.raises(Unavailable, match=r"No answer to audit\.query"):
         await transport.ask(question(), queue, 0.5)
-    assert monotonic() - begun < 3
-    async with asyncio.timeout(5):
+    assert monotonic() - begun < 15
+    async with asyncio.timeout(60):
         while await transport.depth(queue):
             await asyncio.sleep(0.05)

@@ -52,7 +52,7 @@ async def test_a_wrong_password_is_not_waited_for(database_url: Url) -> None:
     started = time.monotonic()
     with pytest.raises(Invalid, match="refuses the login") as caught:
         await db.connect(SecretStr(url.replace(password, "wrong")), name="test", wait=20)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert "wrong" not in str(caught.value)
 
 
@@ -157,15 +157,15 @@ async def test_notifications_survive_a_lost_connection(
     listener = db.Listener(pool)
     first, second = listener.on("gateway_test"), listener.on("gateway_test")
     task = asyncio.create_task(listener.run())
-    await asyncio.wait_for(first.wait(), 5)
-    await asyncio.wait_for(second.wait(), 5)
+    await asyncio.wait_for(first.wait(), 60)
+    await asyncio.wait_for(second.wait(), 60)
     first.clear()
     postgres_server.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'",
         database="postgres",
     )
-    await asyncio.wait_for(first.wait(), 5)
+    await asyncio.wait_for(first.wait(), 60)
     first.clear()
     await pool.execute("SELECT pg_notify('gateway_test', '')")
-    await asyncio.wait_for(first.wait(), 5)
+    await asyncio.wait_for(first.wait(), 60)
     task.cancel()

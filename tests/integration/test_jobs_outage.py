@@ -43,7 +43,7 @@ async def works(server: Cluster, tmp_path: Path) -> AsyncIterator[Works]:
 def kill(server: Cluster) -> None:
     """The server dies with all its connections, as in a crash."""
     server.process.send_signal(signal.SIGQUIT)
-    server.process.wait(10)
+    server.process.wait(60)
     server.stop()
 
 

@@ -53,7 +53,7 @@ async def test_replicas_make_one_repository(database_url: Url) -> None:
         answers = await asyncio.gather(*(ask(each) for each in replicas * 3))
         assert len(set(answers)) == 1
         assert answers[0].repository_id.encode() in base64.b64decode(answers[0].config)
-        events = [(await asyncio.wait_for(anext(heard), 10)).data for _ in range(2)]
+        events = [(await asyncio.wait_for(anext(heard), 60)).data for _ in range(2)]
         assert {type(event) for event in events} == {RepositoryCreated, AuditRecorded}
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(heard), 0.2)

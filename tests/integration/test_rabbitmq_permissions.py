@@ -68,11 +68,11 @@ async def test_services_work_together_with_their_own_logins(as_: Open) -> None:
     await gateway.declare("gateway.events", ["backup.*", "job.*"])
     await worker.declare(QUEUE)
     await gateway.publish(COMMAND, queue=QUEUE)
-    first = await worker.take(QUEUE, 5)
+    first = await worker.take(QUEUE, 30)
     assert first is not None
     await first.retry("not yet")
     await gateway.publish(COMMAND, queue=QUEUE)
-    second = await worker.take(QUEUE, 5)
+    second = await worker.take(QUEUE, 30)
     assert second is not None
     await second.dead("broken")
 
@@ -97,7 +97,7 @@ async def test_the_operator_lists_and_replays_and_nothing_else(as_: Open) -> Non
     letters = [letter for letter in await operator.dead_letters() if letter.queue == QUEUE]
     assert [letter.reason for letter in letters] == ["broken"]
     await operator.replay(letters[0].id)
-    replayed = await worker.take(QUEUE, 5)
+    replayed = await worker.take(QUEUE, 30)
     assert replayed is not None
     await replayed.ack()
     with pytest.raises(Forbidden):

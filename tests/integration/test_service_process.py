@@ -170,7 +170,7 @@ async def test_waiting_for_a_database_says_so_and_can_be_stopped(stage: Stage) -
 
 async def test_a_bug_in_the_background_stops_the_service(stage: Stage) -> None:
     """A service that is half dead must be started anew, not go on looking healthy."""
-    code, log = await (await stage.start(CRASH="true")).wait(30)
+    code, log = await (await stage.start(CRASH="true")).wait(60)
     assert code == 3
     assert "a bug" in log
 

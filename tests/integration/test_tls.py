@@ -86,7 +86,7 @@ async def test_a_strange_postgresql_is_refused_at_once(
     server: Cluster, stranger: Authority
 ) -> None:
     """Lost: half a minute of waiting for what will not change, or the secret itself."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         url = address(server, sslmode="verify-full", sslrootcert=stranger.certificate)
         with pytest.raises(Invalid, match="is not trusted") as caught:
             await db.connect(url, name="test", size=1)
@@ -166,7 +166,7 @@ async def test_the_server_speaks_https_and_takes_a_new_certificate(
             assert (await client.get(f"https://localhost:{port}/healthz")).is_success
         first = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
         authority.issue("localhost")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while first == await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port)):
                 await asyncio.sleep(0.05)
         async with httpx.AsyncClient() as client:

@@ -47,7 +47,7 @@ _NOT_COMPARED = """
 
 
 async def _until_none(uploader: Runtime[UploaderSettings], counting: str, *values: object) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await uploader.pool.fetchval(counting, *values):
             await asyncio.sleep(0.05)
 

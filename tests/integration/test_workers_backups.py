@@ -31,7 +31,7 @@ async def test_a_first_backup(station: Station) -> None:
     station.writer()
     command = station.backup()
     await station.send(command)
-    completed = await station.event(BackupCompleted, 30, backup_id=command.backup_id)
+    completed = await station.event(BackupCompleted, 60, backup_id=command.backup_id)
     await answering.stop(1)
 
     (info,) = station.open().snapshots()
@@ -40,7 +40,7 @@ async def test_a_first_backup(station: Station) -> None:
     assert completed.size_bytes == 8 * 2**20
     assert completed.encrypted
     assert [component.name for component in completed.components] == ["files"]
-    audit = await station.event(AuditRecorded, 10, entity_id=command.backup_id)
+    audit = await station.event(AuditRecorded, 60, entity_id=command.backup_id)
     assert (audit.action, audit.user_id, audit.station_id) == ("create", "tester", station.name)
     assert (audit.data["status"], audit.data["snapshot_id"]) == ("completed", info.id)
     modes = {path.stat().st_mode & 0o777 for path in station.repository.rglob("*")}
@@ -54,10 +54,10 @@ async def test_the_same_command_twice_acts_once(station: Station) -> None:
     station.writer()
     command = station.backup()
     await station.send(command, times=2)
-    await station.event(BackupCompleted, 30, backup_id=command.backup_id)
+    await station.event(BackupCompleted, 60, backup_id=command.backup_id)
     second = station.backup()
     await station.send(second)
-    await station.event(BackupCompleted, 30, backup_id=second.backup_id)
+    await station.event(BackupCompleted, 60, backup_id=second.backup_id)
     assert await station.bus.depth(command.address()) == 0
     assert len(station.events(BackupStarted, backup_id=command.backup_id)) == 1
     assert len(station.events(BackupCompleted, backup_id=command.backup_id)) == 1
@@ -71,7 +71,7 @@ async def test_an_unknown_component_is_refused_by_name(station: Station) -> None
     station.writer()
     command = station.backup(components=("filse",))
     await station.send(command)
-    failed = await station.event(BackupFailed, 20, backup_id=command.backup_id)
+    failed = await station.event(BackupFailed, 60, backup_id=command.backup_id)
     assert failed.failure.code == "validation_error"
     assert "filse" in failed.failure.message
     assert "files" in failed.failure.remedy
@@ -87,12 +87,12 @@ async def test_a_failed_component_fails_the_backup(station: Station) -> None:
     station.writer()
     command = station.backup()
     await station.send(command)
-    failed = await station.event(BackupFailed, 30, backup_id=command.backup_id)
+    failed = await station.event(BackupFailed, 60, backup_id=command.backup_id)
     assert failed.failure.code == "capture_failed"
     assert "/nowhere/at/all" in failed.failure.message
     assert station.open().snapshots() == []
     assert station.litter() == []
-    audit = await station.event(AuditRecorded, 10, entity_id=command.backup_id)
+    audit = await station.event(AuditRecorded, 60, entity_id=command.backup_id)
     assert (audit.success, audit.data["status"]) == (False, "failed")
 
 
@@ -104,17 +104,17 @@ async def test_a_removed_snapshot_raises_an_alarm(station: Station, restart: boo
     worker = station.writer()
     first = station.backup()
     await station.send(first)
-    head = await station.event(BackupCompleted, 30, backup_id=first.backup_id)
+    head = await station.event(BackupCompleted, 60, backup_id=first.backup_id)
     (station.repository / "snapshots" / head.snapshot_id).unlink()
     if restart:
         worker.end()
         station.writer()
     second = station.backup()
     await station.send(second)
-    completed = await station.event(BackupCompleted, 30, backup_id=second.backup_id)
+    completed = await station.event(BackupCompleted, 60, backup_id=second.backup_id)
     assert completed.counter == 2
     assert any(head.snapshot_id in warning for warning in completed.warnings)
-    alarm = await station.event(AuditRecorded, 10, risk_level="critical")
+    alarm = await station.event(AuditRecorded, 60, risk_level="critical")
     assert alarm.event_type == "backup_chain_broken"
     assert alarm.data["missing_snapshot_id"] == head.snapshot_id
     (info,) = station.open().snapshots()
@@ -124,7 +124,7 @@ async def test_a_removed_snapshot_raises_an_alarm(station: Station, restart: boo
 async def test_a_worker_without_its_key_does_not_start(station: Station) -> None:
     """A worker whose every backup fails must be seen when it is set up, not a night later."""
     worker = station.writer(BACKUP_WRITER_KEY="")
-    assert await worker.ended(30) == 2
+    assert await worker.ended(60) == 2
     assert "BACKUP_WRITER_KEY is not set" in worker.words()
 
 

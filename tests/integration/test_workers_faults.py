@@ -101,7 +101,7 @@ async def test_a_stopped_worker_is_succeeded(station: Station) -> None:
     child = await in_the_middle(station, first, command, of=1)
     first.signal(signal.SIGSTOP)
     station.writer()
-    await station.event(BackupStarted, 30, backup_id=command.backup_id, count=2)
+    await station.event(BackupStarted, 60, backup_id=command.backup_id, count=2)
     assert not running(child)
     await finished_once(station, command, 256)
     first.signal(signal.SIGCONT)
@@ -119,7 +119,7 @@ async def test_a_cancelled_backup_leaves_nothing(station: Station) -> None:
     await station.send(command)
     child = await in_the_middle(station, worker, command, of=1)
     await station.send(CancelBackup(backup_id=command.backup_id))
-    await station.event(BackupCancelled, 15, backup_id=command.backup_id)
+    await station.event(BackupCancelled, 60, backup_id=command.backup_id)
     assert not running(child)
     assert station.open().snapshots() == []
     assert station.litter() == []
@@ -139,7 +139,7 @@ async def test_sigterm_ends_or_hands_over(station: Station, grace: str) -> None:
     with first.paused(child) if not patient else contextlib.nullcontext():
         second = None if patient else station.writer()
         first.signal(signal.SIGTERM)
-        assert await first.ended(30) == 0
+        assert await first.ended(60) == 0
     await finished_once(station, command, 256)
     workers = {event.worker for event in station.events(BackupStarted)}
     assert len(workers) == (1 if patient else 2)

@@ -73,7 +73,7 @@ async def test_what_comes_back_is_what_was(station: Station) -> None:
     station.reader()
     command = restore_of(backup, target="drill")
     await station.send(command)
-    done = await station.event(RestoreCompleted, 30, restore_id=command.restore_id)
+    done = await station.event(RestoreCompleted, 60, restore_id=command.restore_id)
     assert compare(station.source, restored(station, "drill")) == []
     assert done.target == "drill"
     assert done.entries > 50
@@ -85,7 +85,7 @@ async def test_what_comes_back_is_what_was(station: Station) -> None:
 
 
 async def audited(station: Station, backup_id: str, action: str, count: int) -> list[AuditRecorded]:
-    await station.event(AuditRecorded, 10, count=count, entity_id=backup_id, action=action)
+    await station.event(AuditRecorded, 60, count=count, entity_id=backup_id, action=action)
     return station.events(AuditRecorded, entity_id=backup_id, action=action)
 
 
@@ -98,12 +98,12 @@ async def test_chosen_paths(station: Station) -> None:
     path = str(station.source / "wanted")
     command = restore_of(backup, target="one", paths=(path, "/not/there"))
     await station.send(command)
-    done = await station.event(RestoreCompleted, 30, restore_id=command.restore_id)
+    done = await station.event(RestoreCompleted, 60, restore_id=command.restore_id)
     assert [found.name for found in restored(station, "one").iterdir()] == ["wanted"]
     assert any("/not/there" in warning for warning in done.warnings)
     command = restore_of(backup, target="none", paths=("/not/there",))
     await station.send(command)
-    failed = await station.event(RestoreFailed, 30, restore_id=command.restore_id)
+    failed = await station.event(RestoreFailed, 60, restore_id=command.restore_id)
     assert failed.failure.code == "not_found"
     assert not (station.restores / "none").exists()
 
@@ -119,7 +119,7 @@ async def test_restores_that_are_refused(station: Station) -> None:
     for fields, code in REFUSED:
         command = restore_of(backup, **fields)
         await station.send(command)
-        failed = await station.event(RestoreFailed, 30, restore_id=command.restore_id)
+        failed = await station.event(RestoreFailed, 60, restore_id=command.restore_id)
         assert failed.failure.code == code, fields
     assert precious.read_text() == "the only copy"
     assert [path.name for path in station.restores.iterdir()] == ["taken"]
@@ -144,12 +144,12 @@ async def test_damage_is_found_and_the_rest_comes_back(station: Station) -> None
         station=station.name,
     )
     await station.send(check)
-    verified = await station.event(BackupVerified, 30, verification_id=check.verification_id)
+    verified = await station.event(BackupVerified, 60, verification_id=check.verification_id)
     assert not verified.ok
     assert any(pack.name in finding and "block-" in finding for finding in verified.findings)
     command = restore_of(backup, target="drill")
     await station.send(command)
-    failed = await station.event(RestoreFailed, 30, restore_id=command.restore_id)
+    failed = await station.event(RestoreFailed, 60, restore_id=command.restore_id)
     assert failed.failure.code == "corrupt"
     assert "drill.incomplete" in failed.failure.message
     assert (restored(station, "drill.incomplete") / "small").read_text() == "still fine"
@@ -164,14 +164,14 @@ async def test_verify_and_delete(station: Station) -> None:
     ids = {"backup_id": backup.backup_id, "snapshot_id": backup.snapshot_id}
     check = VerifyBackup(verification_id=str(uuid7()), station=station.name, **ids)
     await station.send(check)
-    verified = await station.event(BackupVerified, 30, verification_id=check.verification_id)
+    verified = await station.event(BackupVerified, 60, verification_id=check.verification_id)
     assert (verified.ok, verified.findings) == (True, ())
     assert verified.read_bytes > 4 * 2**20
     removal = DeleteBackup(
         deletion_id=str(uuid7()), station=station.name, reason="retention", **ids
     )
     await station.send(removal)
-    await station.event(BackupDeleted, 30, deletion_id=removal.deletion_id)
+    await station.event(BackupDeleted, 60, deletion_id=removal.deletion_id)
     assert station.open().snapshots() == []
     (entry,) = await audited(station, backup.backup_id, "delete", 1)
     assert (entry.data["reason"], entry.user_id) == ("retention", "tester")
@@ -187,7 +187,7 @@ async def test_a_killed_restore_is_succeeded(station: Station) -> None:
     first = station.reader()
     command = restore_of(backup, target="drill")
     await station.send(command)
-    child = await first.child(30)
+    child = await first.child()
     with first.paused(child):
         while not list(station.restores.rglob("block-00000")):
             os.kill(child, signal.SIGCONT)
@@ -208,9 +208,9 @@ async def test_a_cancelled_restore_leaves_nothing(station: Station) -> None:
     reader = station.reader()
     command = restore_of(backup, target="drill")
     await station.send(command)
-    child = await reader.child(30)
+    child = await reader.child()
     with reader.paused(child):
         await station.send(CancelRestore(operation_id=command.restore_id))
-        await station.event(RestoreCancelled, 20, restore_id=command.restore_id)
+        await station.event(RestoreCancelled, 60, restore_id=command.restore_id)
     assert not running(child)
     assert list(station.restores.iterdir()) == []

@@ -87,7 +87,7 @@ class Station:
     async def hear(self, type_: type[M], count: int = 1, **fields: Any) -> list[M]:
         """Wait until so many such messages were heard."""
         found: list[M] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(found) < count:
                 await asyncio.sleep(0.02)
                 found = [
@@ -100,7 +100,7 @@ class Station:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until ``condition`` holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
 

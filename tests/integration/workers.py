@@ -92,7 +92,7 @@ class Recorder:
 
     async def next(self) -> Job[RunBackup]:
         """The next job that was started."""
-        return await asyncio.wait_for(self.started.get(), 15)
+        return await asyncio.wait_for(self.started.get(), 60)
 
 
 async def record_effect(context: Context, job: Job[RunBackup]) -> None:
@@ -210,7 +210,7 @@ class Works:
         return sum(e.type == type_ and e.subject == backup_id for e in self.bus.published)
 
 
-async def until(condition: Callable[[], Any], limit: float = 15.0) -> None:
+async def until(condition: Callable[[], Any], limit: float = 60.0) -> None:
     """Wait for a condition, synchronous or not; fails with it when it does not come true."""
     async with asyncio.timeout(limit):
         while True:

@@ -46,7 +46,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until_dead(pid: int, within: float = 5.0) -> None:
+async def until_dead(pid: int, within: float = 20.0) -> None:
     deadline = time.monotonic() + within
     while alive(pid):
         assert time.monotonic() < deadline, f"process {pid} outlived its limit"
@@ -75,7 +75,7 @@ async def test_two_way_talk(program: Any) -> None:
     """The two-phase commit of a backup needs an answer between prepared and committed."""
     command = program(
         "channel.send('prepared')\n"
-        "counter = channel.receive('commit', within=5)['counter']\n"
+        "counter = channel.receive('commit', within=60)['counter']\n"
         "return {'counter': counter}"
     )
     async with spawn(command, {}) as child:
@@ -119,7 +119,7 @@ async def test_secrets_stay_out_of_environment_and_arguments(
 ) -> None:
     """Every process of the machine can read arguments; a child's children read its environment."""
     monkeypatch.setenv("BACKUP_SOMETHING", "hunter2-hunter2")
-    command = program("channel.receive('go', within=10)\nreturn {}")
+    command = program("channel.receive('go', within=60)\nreturn {}")
     async with spawn(command, {"key": SecretStr("hunter2-hunter2")}) as child:
         process = Path(f"/proc/{child.pid}")
         shown = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
@@ -179,7 +179,7 @@ async def test_a_child_that_ignores_sigterm_is_killed_with_its_own(program: Any)
         async with spawn(command, {}, limits=Limits(goodbye=0.3)) as child:
             tool = (await child.receive("prepared"))["tool"]
             raise ZeroDivisionError
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert not alive(child.pid)
     await until_dead(tool)
 

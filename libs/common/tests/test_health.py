@@ -59,7 +59,7 @@ async def test_every_missing_dependency_is_named_in_time() -> None:
     started = time.monotonic()
     async with client(health) as http:
         answer = await http.get("/readyz")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert answer.status_code == 503
     assert answer.json()["missing"] == {
         "bus": "RabbitMQ at broker:5672 is not connected.",

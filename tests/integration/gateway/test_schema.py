@@ -25,7 +25,7 @@ from integration.gateway.site import Site
 pytestmark = pytest.mark.slow
 
 ROLES = ["", "administrator", "operator", "auditor", "viewer"]
-SECONDS = 60
+SECONDS = 240
 ENDLESS = "/api/events/stream"  # its answer has no end
 # A schema cannot say that a password is weak or that a time lies in the past.
 REFUSED_FOR_SENSE = ["400", "422", "423"]

@@ -61,7 +61,7 @@ async def test_after_a_change_of_the_key_every_secret_is_sealed_anew(database_ur
         assert (found["secrets"], found["under_former_keys"], found["former_keys"]) == (3, 1, 0)
     async with running(url, security_encryption_key=f"{SECRET},{FORMER}") as rotated:
         client = await rotated.log_in()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (found := await standing(client))["finished_at"]:
                 await asyncio.sleep(0.1)
         assert (found["resealed"], found["under_former_keys"], found["droppable"]) == (3, 0, True)

@@ -22,7 +22,7 @@ class Stream:
 
     async def line(self, start: str) -> str:
         """The next line that begins so; an end of the stream fails."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for line in self._lines:
                 if line.startswith(start):
                     return line.removeprefix(start).strip()
@@ -109,7 +109,7 @@ async def test_a_user_has_a_bounded_number_of_streams(site: Site) -> None:
         enough.set()
     assert refused.status_code == 503
     assert refused.json()["error"]["code"] == "too_many_streams"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await _refused(client):
             await asyncio.sleep(0.1)
 
@@ -173,7 +173,7 @@ async def test_the_service_stops_while_streams_are_open(
     site = await stopping.__aenter__()
     client = httpx.AsyncClient(base_url=site.url)
     client.headers = (await site.log_in()).headers
-    async with following(client) as stream, asyncio.timeout(10):
+    async with following(client) as stream, asyncio.timeout(60):
         stop = asyncio.create_task(stopping.__aexit__(None, None, None))
         assert "restarting" in await stream.line(":")
         await stop

@@ -225,7 +225,7 @@ async def test_who_can_do_what_is_shown(site: Site, admin: httpx.AsyncClient) ->
     _, name = await created(admin, "auditor")
     client = await site.log_in(name, NEW)
     assert (await client.get("/api/backups")).status_code == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             shown = (await admin.get("/api/users/permissions")).json()["permissions"]
             found = {u["permission"]: u for u in shown if u["user_name"] == name}
