@@ -3,6 +3,7 @@
 import fcntl
 import mmap
 import os
+import secrets
 import tempfile
 from operator import gt
 from pathlib import Path
@@ -21,21 +22,25 @@ _WRITERS = 20
 """Each process counts for itself what it adds; when there are more, some counts may be too low."""
 
 _HEADER = 4096
-_MAGIC = int.from_bytes(b"SRTABLE2", "little")
-_MAGIC_AT, _SLOTS_AT, _LEVELS_AT, LEVEL_AT, _WRITERS_AT, _COUNTS_AT = range(6)
+_MAGIC = int.from_bytes(b"SRTABLE3", "little")
+_MAGIC_AT, _SLOTS_AT, _LEVELS_AT, LEVEL_AT, _SALT_AT, _WRITERS_AT, _COUNTS_AT = range(7)
 _ID, _SLOT = 16, 24
 
 
 class Level(NamedTuple):
-    """The two words of each id, and the numbers. The first word of a free slot is 0."""
+    """The two words of each id, and the numbers. The first word of a free slot is 0.
+
+    The ``salt`` is drawn for each table: so nobody can choose ids that all want the same slot.
+    """
 
     ids: memoryview
     numbers: memoryview
     slots: int
+    salt: int
 
     def find(self, low: int, high: int) -> int:
         """Where the first word of an id is, or the free slot where it is not."""
-        ids, at = self.ids, low % self.slots * 2
+        ids, at = self.ids, (low ^ self.salt) % self.slots * 2
         while found := ids[at]:
             if found == low and ids[at + 1] == high:
                 return at
@@ -58,7 +63,7 @@ class Levels:
             raise ValueError("This is no table.")
         self.view = memoryview(memory)
         self.header: memoryview = self.view[:_HEADER].cast("Q")
-        magic, self._slots, self._most, level = self.header[:_WRITERS_AT]
+        magic, self._slots, self._most, level, self._salt = self.header[:_WRITERS_AT]
         if magic != _MAGIC or not self._slots or not level < self._most <= _MOST:
             raise ValueError("This is no table.")
         if len(memory) != _end(self._slots, self._most if whole else level + 1):
@@ -99,7 +104,8 @@ class Levels:
             start, end = _end(self._slots, number), _end(self._slots, number + 1)
             border = start + (end - start) // _SLOT * _ID
             ids, numbers = self.view[start:border].cast("Q"), self.view[border:end].cast("Q")
-            self.all.append(Level(ids, numbers, _slots(self._slots, number)))
+            slots = _slots(self._slots, number)
+            self.all.append(Level(ids, numbers, slots, self._salt))
 
     def extend(self, beyond: int) -> None:
         """Begin another level than this one, unless another process has done so.
@@ -144,7 +150,8 @@ def reserve(expected: int) -> int:
         levels += 1
     descriptor = _unnamed_file()
     os.ftruncate(descriptor, _end(slots, levels))
-    header = b"".join(word.to_bytes(8, "little") for word in (_MAGIC, slots, levels))
+    words = (_MAGIC, slots, levels, 0, secrets.randbits(64))
+    header = b"".join(word.to_bytes(8, "little") for word in words)
     os.pwrite(descriptor, header, 0)
     return descriptor
 

@@ -82,8 +82,8 @@ class ChunkTable:
         if not low:
             low, high = high, low
         # Level.find, written out here and below: its call would cost as much as all the rest.
-        ids, numbers, slots = self._first
-        at = low % slots * 2
+        ids, numbers, slots, salt = self._first
+        at = (low ^ salt) % slots * 2
         while found := ids[at]:
             if found == low and ids[at + 1] == high:
                 return numbers[at >> 1]
@@ -98,20 +98,20 @@ class ChunkTable:
         low, high = _unpack(chunk_id)
         if not low:
             low, high = high, low
-        ids, numbers, slots = self._first
-        at = low % slots * 2
+        ids, numbers, slots, salt = self._first
+        at = (low ^ salt) % slots * 2
         while found := ids[at]:
             if found == low and ids[at + 1] == high:
                 return numbers[at >> 1]
             at += 2
         if self._header[LEVEL_AT]:
             level, at = self._find(low, high)
-            ids, numbers, _ = level
+            ids, numbers, _, _ = level
             if ids[at]:
                 return numbers[at >> 1]
         if at >= len(ids) - 2:
             level, at = self._next(low)
-            ids, numbers, _ = level
+            ids, numbers, _, _ = level
         if number:
             numbers[at >> 1] = number
         ids[at + 1] = high
@@ -126,9 +126,9 @@ class ChunkTable:
 
         The numbers of those that are there are marked in ``seen``.
         """
-        ids, numbers, slots = self._first
+        ids, numbers, slots, salt = self._first
         for low, high in _every(stride)(packed):
-            at = low % slots * 2
+            at = (low ^ salt) % slots * 2
             while (found := ids[at]) and (found != low or ids[at + 1] != high):
                 at += 2
             number = numbers[at >> 1] if found else self.get(_pack(low, high))

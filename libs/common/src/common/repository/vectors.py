@@ -41,12 +41,12 @@ class _Slots:
     def __init__(self, level: Level) -> None:
         self._low, self._high = np.asarray(level.ids).reshape(-1, 2).T
         self._numbers = np.asarray(level.numbers)
-        self._slots = np.uint64(level.slots)
+        self._slots, self._salt = np.uint64(level.slots), np.uint64(level.salt)
         self._end = len(self._low) - 1
 
     def absent(self, low: Words, high: Words) -> NDArray[np.intp]:
         """Which of these ids are not there."""
-        at = (low % self._slots).astype(np.intp)
+        at = ((low ^ self._salt) % self._slots).astype(np.intp)
         left, absent = np.arange(len(low)), []
         while len(left):
             there = self._low[at]
@@ -58,7 +58,7 @@ class _Slots:
 
     def enter(self, low: Words, high: Words, numbers: Words) -> tuple[int, NDArray[np.intp]]:
         """Enter these ids unless they are there: how many were new, and those that do not fit."""
-        at = (low % self._slots).astype(np.intp)
+        at = ((low ^ self._salt) % self._slots).astype(np.intp)
         left, entered, unfit = np.arange(len(low)), 0, []
         while len(left):
             entered += self._claim(at, left, low, high, numbers)
