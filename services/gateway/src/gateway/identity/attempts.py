@@ -16,8 +16,9 @@ from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt
 
 PATIENCE = 10.0
-AGAIN = 0.1
-"""Seconds that a login waits for those before it, and looks again after."""
+"""Seconds that a login waits for those before it."""
+SOON, LATER = 0.1, 1.0
+"""Seconds after which it looks again: twice as long each time, up to the second."""
 
 
 class Attempts(Admission):
@@ -33,7 +34,7 @@ class Attempts(Admission):
             AccountLocked: too much of it has failed.
             RateLimited: too much from this address.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline, pause = time.monotonic() + PATIENCE, SOON
         while True:
             async with transaction(self._runtime.pool) as connection:
                 attempt, refused = await self.lockout.claim(
@@ -42,7 +43,8 @@ class Attempts(Admission):
             unsettled = isinstance(refused, AccountLocked) and refused.pending
             if not unsettled or time.monotonic() >= deadline:
                 break
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LATER)
         if isinstance(refused, AccountLocked):
             self.tally.note("account_lockouts")
             await self._refusals.record("account_locked", client)
