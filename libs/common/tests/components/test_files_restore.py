@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.components.component import RestoreOutcome, Target
-from common.components.files import FilesComponent
+from common.components.files import FilesComponent, placing
 from common.components.names import selecting
 from common.errors import Conflict, NoSpace, RestoreFailed
 from common.repository.entry import Entry, EntryType
@@ -263,3 +263,17 @@ def test_what_a_folder_gives_to_new_files_is_taken_off(tmp_path: Path) -> None:
         pytest.skip("the file system has no access lists")
     restore(capture(source), target)
     assert not compare(source, target / source.relative_to("/"))
+
+
+def test_more_folders_than_are_remembered_come_back_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the modes and times of all folders of a very large tree."""
+    monkeypatch.setattr(placing, "REMEMBERED", 1)
+    source = tmp_path / "source"
+    for number in range(3):
+        (source / f"{number}/inside").mkdir(parents=True)
+        (source / f"{number}/inside").chmod(0o500 + number)
+        os.utime(source / f"{number}", ns=(number, number))
+    restore(capture(source), tmp_path / "target")
+    assert not compare(source, tmp_path / "target" / source.relative_to("/"))

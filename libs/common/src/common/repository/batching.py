@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from common.repository.catalog import pack_of
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
 from common.repository.extents import Position, lay_out
@@ -61,6 +62,8 @@ class StoredBatch:
         self._fetcher = fetcher
         self._wanted = sorted(wanted, key=_number)
         self._borders = list(self._cut())
+        for pack in {pack_of(each.number) for each in wanted}:
+            fetcher.prepare(pack)
         self.size = sum(each.length for each in wanted)
         self.pieced = list(
             {

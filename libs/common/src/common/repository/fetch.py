@@ -150,6 +150,11 @@ class Fetcher:
         """What opens a pack. Raises ``NotFound``, or ``Corrupt`` for its header or its key."""
         return self._seal(pack)
 
+    def prepare(self, pack: int) -> None:
+        """Unwrap what opens a pack, for all processes that are forked from now on."""
+        with suppress(Corrupt):  # told when the pack is read
+            self._keys.get(self.catalog.packs[pack].key_id)
+
     def _open_pack(self, pack: int) -> PackSeal:
         entry = self.catalog.packs[pack]
         header = PackHeader.parse(self._source.read(entry.name, 0, HEADER_SIZE), entry.name)

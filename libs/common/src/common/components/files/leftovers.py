@@ -50,6 +50,7 @@ def sweep(folder: int, own: bytes) -> None:
                 names = [os.fsencode(each.name) for each in found]
             for name in names:
                 if name.startswith(PREFIX) and not name.startswith(own):
-                    os.unlink(name, dir_fd=file)
+                    with suppress(OSError):  # a folder of that name is none of ours
+                        os.unlink(name, dir_fd=file)
         finally:
             os.close(file)
