@@ -17,7 +17,7 @@ class WorkerSettings(
 ):
     """What backup-worker reads from its environment."""
 
-    backup_niceness: int = Field(default=5, ge=0, le=19)
+    backup_niceness: int = Field(default=10, ge=0, le=19)
     """How much a running backup steps back for the machine's other work, disk included."""
     backup_processes: int | None = Field(default=None, ge=0, le=32)
     """How many processes read files for a backup; by default one for each processor, up to four."""

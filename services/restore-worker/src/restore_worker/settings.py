@@ -19,7 +19,7 @@ class WorkerSettings(
 
     backup_restore_dir: Path = Path("/app/restores")
     """Restored files go into folders below this one, never elsewhere (but for ``in_place``)."""
-    restore_niceness: int = Field(default=0, ge=0, le=19)
+    restore_niceness: int = Field(default=5, ge=0, le=19)
 
     def encryption_key(self) -> SecretStr | None:
         """What opens the repository; None where it is not encrypted.
