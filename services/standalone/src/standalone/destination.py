@@ -32,7 +32,10 @@ def opened(place: str) -> Iterator[ObjectSource]:
 
 
 class _StoreSource:
-    """An ``ObjectStore`` by blocking calls. The store's own time limits bound each of them."""
+    """An ``ObjectStore`` by blocking calls. The store's own time limits bound each of them.
+
+    Objects are fetched from it; a reader of the repository would fork, which its thread forbids.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

@@ -16,7 +16,8 @@ PIECE = 8 * 1024**2
 class ObjectSource(Protocol):
     """What reading needs of a store, by blocking calls. ``LocalDirectory`` is one.
 
-    May be called by several threads at once. Errors as in ``ObjectStore``.
+    May be called by several threads at once, and by processes that were forked since it was opened:
+    what a thread of its own reads cannot be checked or restored from. Errors as in ``ObjectStore``.
     """
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
