@@ -93,7 +93,7 @@ def test_power_may_fail_after_a_kill_or_a_meeting(
 ) -> None:
     """Lost: what a process relied on that it saw, and that its dead author had not made durable."""
     laboratory.prepare(scenario)
-    for seed in seeds(6):
+    for seed in seeds(4):
         random = Random(f"{seed} {scenario.name}")
         plan = Plan.draw(random, scenario)
         story, disk = laboratory.tell(scenario, plan)
