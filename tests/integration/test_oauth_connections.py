@@ -40,7 +40,9 @@ async def runtime(database_url: Url) -> AsyncIterator[Service]:
 async def under(runtime: Service, *keys: str) -> tuple[OAuthConnections, Resealing]:
     keychain = await open_keychain(runtime.pool, SecretStr(",".join(keys)))
     assert keychain is not None
-    return OAuthConnections(keychain), Resealing(runtime, Tokens(keychain))
+    return OAuthConnections(keychain), Resealing(
+        runtime, Tokens(keychain), what="OAuth connections", setting="ENCRYPTION_KEY"
+    )
 
 
 async def connect(runtime: Service, connections: OAuthConnections, count: int) -> list[UUID]:
@@ -151,7 +153,7 @@ async def test_what_no_key_opens_is_said_and_holds_nothing_up(runtime: Service) 
     done = await resealing.once()
     assert (done.resealed, done.waiting, done.finished_at) == (2, 1, None)
     questions = SealingQuestions(resealing, 2)
-    assert "1 OAuth connections" in (await questions.warning() or "")
+    assert "1 OAuth connections" in (await resealing.warning() or "")
     async with runtime.transaction() as context:
         told = await questions.standing(context, GetSealing())
     assert (told.former_keys, told.secrets, told.waiting, told.unreadable) == (1, 3, 1, 1)

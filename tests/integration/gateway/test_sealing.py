@@ -43,6 +43,11 @@ async def standing(client: httpx.AsyncClient) -> dict[str, Any]:
     return found
 
 
+def tried(site: Site, keys: SecretKeys) -> Resealing:
+    """The same work with other keys."""
+    return Resealing(site.runtime, Sealing(keys.keys), what="authenticators", setting="KEY")
+
+
 async def test_after_a_change_of_the_key_every_secret_is_sealed_anew(database_url: Url) -> None:
     """Otherwise a key that leaked opens every second factor for ever, or dropping it locks out."""
     url = database_url("gateway")
@@ -94,15 +99,18 @@ async def test_a_batch_that_is_cut_off_is_done_by_whoever_comes_next(
             raise ConnectionError
         return await whole(self, secret)
 
-    resealing = Resealing(site.runtime, Sealing(keys.keys))
+    resealing = tried(site, keys)
     with monkeypatch.context() as patched:
         patched.setattr(Sealing, "seal", fails_at_the_third)
         with pytest.raises(ConnectionError):
             await resealing.once()
     halfway = await resealing.progress()
     assert (halfway.resealed, halfway.waiting, halfway.finished_at) == (2, 1, None)
-    done = await Resealing(site.runtime, Sealing(keys.keys)).once()
+    done = await tried(site, keys).once()
     assert (done.resealed, done.waiting, done.unreadable) == (3, 0, 0)
+    assert await tried(site, keys).warning() is None
+    lost = SecretKeys(SecretStr(SECRET), SecretStr(SECRET))
+    assert "3 authenticators" in (await tried(site, lost).warning() or "")
 
 
 async def test_without_a_key_no_secret_is_stored(database_url: Url) -> None:

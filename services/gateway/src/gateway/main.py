@@ -37,7 +37,12 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         identity = Identity(runtime, settings)
         hub = Hub(runtime.listen)
         secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
-        resealing = Resealing(runtime, Sealing(secrets.keys))
+        resealing = Resealing(
+            runtime,
+            Sealing(secrets.keys),
+            what="authenticators",
+            setting="SECURITY_ENCRYPTION_KEY",
+        )
         await ensure_administrator(
             runtime, settings.strongroom_admin_password, identity.hash, announce
         )
@@ -46,6 +51,7 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         runtime.spawn("identity housekeeping", identity.keep_house())
         runtime.spawn("security counts", identity.tally.keep())
         runtime.spawn("sealing anew", resealing.run())
+        runtime.health.add_warning("second factors", resealing.warning)
         runtime.on_drain(hub.close)
         runtime.on_drain(identity.tally.flush)
         app = build_app(runtime, identity, hub, secrets, resealing)

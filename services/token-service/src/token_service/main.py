@@ -30,7 +30,6 @@ async def wire(runtime: Runtime[TokenServiceSettings]) -> AsyncIterator[None]:
         GetRepositoryConfig.queue,
         {GetRepositoryConfig: questions.config, GetSealing: sealing.standing},
     )
-    runtime.health.add_warning("oauth connections", sealing.warning)
     await ready()
     yield
 
@@ -39,8 +38,11 @@ async def _sealing(runtime: Runtime[TokenServiceSettings]) -> SealingQuestions:
     keychain = await open_keychain(runtime.pool, runtime.settings.encryption_key)
     if keychain is None:
         return SealingQuestions(None, 0)
-    resealing = Resealing(runtime, Tokens(keychain))
+    resealing = Resealing(
+        runtime, Tokens(keychain), what="OAuth connections", setting="ENCRYPTION_KEY"
+    )
     runtime.spawn("sealing anew", resealing.run())
+    runtime.health.add_warning("oauth connections", resealing.warning)
     return SealingQuestions(resealing, len(keychain.ids))
 
 

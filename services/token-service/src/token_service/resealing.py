@@ -63,14 +63,3 @@ class SealingQuestions:
             return SealingStanding()
         progress = await self._resealing.progress()
         return SealingStanding(former_keys=self._keys - 1, **asdict(progress))
-
-    async def warning(self) -> str | None:
-        """A sentence when there are tokens that none of the keys opens."""
-        progress = await self._resealing.progress() if self._resealing else None
-        if progress is None or not progress.unreadable:
-            return None
-        return (
-            f"{progress.unreadable} OAuth connections are sealed under keys that are not in"
-            " ENCRYPTION_KEY. Put the former key behind the newest, after a comma, or connect them"
-            " again."
-        )

@@ -71,11 +71,18 @@ class SealedTable(Protocol):
 
 
 class Resealing:
-    """Keeps every secret of a table under the newest key."""
+    """Keeps every secret of a table under the newest key.
 
-    def __init__(self, runtime: Runtime[Any], table: SealedTable) -> None:
+    ``what`` the secrets are, and under which ``setting``, is for the operator.
+    """
+
+    def __init__(
+        self, runtime: Runtime[Any], table: SealedTable, *, what: str, setting: str
+    ) -> None:
         self._runtime = runtime
         self._table = table
+        self._what = what
+        self._setting = setting
 
     async def run(self) -> None:
         """Seal what has to be sealed anew, and look again from time to time, until cancelled."""
@@ -119,6 +126,17 @@ class Resealing:
             sum(count for key, count in counts.items() if key != newest or not newest),
             sum(count for key, count in counts.items() if key not in keys),
             row["finished_at"] if row else None,
+        )
+
+    async def warning(self) -> str | None:
+        """A sentence when there are secrets that none of the keys opens."""
+        progress = await self.progress() if await self._any() else None
+        if progress is None or not progress.unreadable:
+            return None
+        return (
+            f"{progress.unreadable} {self._what} are sealed under keys that are not in"
+            f" {self._setting}. Put the former key behind the newest, after a comma, or set them up"
+            " again."
         )
 
     async def _batch(self, newest: str, after: UUID) -> UUID | None:
