@@ -193,7 +193,7 @@ def count() -> dict[str, Any]:
     found = {}
     for each in PRIMITIVES:
         if each.counted and (counted := counting.instructions(each.name)) is not None:
-            found[each.name] = f"{counted / each.amount:,.1f} a {each.unit[:-1]}"
+            found[each.name] = f"{counted / each.amount:,.1f} per {each.unit[:-1]}"
             print(each.name, found[each.name], flush=True)  # noqa: T201 - progress of a command
     return {"counted": found}
 

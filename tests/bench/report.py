@@ -18,12 +18,12 @@ def renew(document: Path, results: dict[str, Any]) -> None:
     """Put all results into the document, and the chart beside it."""
     measured = [Measured(name, found) for name, found in results["sets"].items()]
     measured = sorted((each for each in measured if each.rounds), key=_place)
-    parts = {
-        "machine": _machine(measured),
-        "verdict": _verdict(measured),
-        "sets": "\n".join(_set(each) for each in measured),
-        "levels": "\n".join(_levels(each) for each in measured if _has_levels(each)),
-    }
+    parts = {}
+    if measured:
+        parts["machine"] = _machine(measured)
+        parts["verdict"] = _verdict(measured)
+        parts["sets"] = "\n".join(_set(each) for each in measured)
+        parts["levels"] = "\n".join(_levels(each) for each in measured if _has_levels(each))
     if "primitives" in results:
         counted = results.get("instructions", {}).get("counted", {})
         parts["primitives"] = _primitives(results["primitives"], counted)
