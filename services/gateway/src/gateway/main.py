@@ -19,6 +19,19 @@ from gateway.stream.hub import Hub
 Wire = Callable[[Runtime[GatewaySettings]], AbstractAsyncContextManager[None]]
 
 
+def _resealing(runtime: Runtime[GatewaySettings], secrets: SecretKeys) -> Resealing:
+    """What keeps stored secrets under the newest key, at work."""
+    resealing = Resealing(
+        runtime,
+        Sealing(secrets.keys),
+        what="authenticators",
+        setting="SECURITY_ENCRYPTION_KEY",
+    )
+    runtime.spawn("sealing anew", resealing.run())
+    runtime.health.add_warning("second factors", resealing.warning)
+    return resealing
+
+
 def wire_with(announce: Announce | None, listening: Callable[[int], None] | None) -> Wire:
     """The wiring.
 
@@ -37,12 +50,7 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         identity = Identity(runtime, settings)
         hub = Hub(runtime.listen)
         secrets = SecretKeys(settings.security_encryption_key, settings.security_key_salt)
-        resealing = Resealing(
-            runtime,
-            Sealing(secrets.keys),
-            what="authenticators",
-            setting="SECURITY_ENCRYPTION_KEY",
-        )
+        resealing = _resealing(runtime, secrets)
         await ensure_administrator(
             runtime, settings.strongroom_admin_password, identity.hash, announce
         )
@@ -50,8 +58,6 @@ def wire_with(announce: Announce | None, listening: Callable[[int], None] | None
         runtime.spawn("event streams", hub.run())
         runtime.spawn("identity housekeeping", identity.keep_house())
         runtime.spawn("security counts", identity.tally.keep())
-        runtime.spawn("sealing anew", resealing.run())
-        runtime.health.add_warning("second factors", resealing.warning)
         runtime.on_drain(hub.close)
         runtime.on_drain(identity.tally.flush)
         app = build_app(runtime, identity, hub, secrets, resealing)
