@@ -44,10 +44,10 @@ def _change_dump(source: Path, next_day: Path | None) -> None:
 
 
 SETS: dict[str, DataSet] = {
-    "mixed": DataSet(datasets.mixed, 240, 14, _change_mixed, levels=True),
-    "dump": DataSet(datasets.dump, 90, 4, _change_dump, datasets.next_dump),
-    "tiny-200k": DataSet(partial(_tiny, 200_000), 240, 2),
-    "tiny-1m": DataSet(partial(_tiny, 1_000_000), 1500, 6),
+    "mixed": DataSet(datasets.mixed, 240, 12, _change_mixed, levels=True),
+    "dump": DataSet(datasets.dump, 90, 3, _change_dump, datasets.next_dump),
+    "tiny-200k": DataSet(partial(_tiny, 200_000), 240, 1),
+    "tiny-1m": DataSet(partial(_tiny, 1_000_000), 1500, 3),
     "sparse": DataSet(datasets.sparse, 300, 2, sparse=True),
 }
 
