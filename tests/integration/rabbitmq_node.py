@@ -21,7 +21,9 @@ from typing import Protocol, Self
 from certificates import Authority
 
 PACKAGE = Path("/usr/lib/rabbitmq/lib")
-START_LIMIT = 90.0
+# Ended by the kernel with the process that starts it, however that comes to its end.
+WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")
+START_LIMIT = 180.0
 STOP_LIMIT = 30.0
 
 CONFIGURATION = """\
@@ -193,7 +195,7 @@ class Node:
     def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
         with (self._folder / "output").open("ab") as output:
             return subprocess.Popen(
-                command,
+                (*WITH_ITS_PARENT, *command),
                 env=self.environment,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,

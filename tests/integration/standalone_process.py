@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from integration.rabbitmq_node import WITH_ITS_PARENT
+
 COMMAND = Path(sys.executable).parent / "strongroom"
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -64,7 +66,7 @@ class Machine:
         output = self.folder / "output"
         with output.open("w") as file:
             process = subprocess.Popen(
-                [COMMAND, "up", "--data", self.data, "--port", str(self.port)],
+                [*WITH_ITS_PARENT, COMMAND, "up", "--data", self.data, "--port", str(self.port)],
                 env=self.environment,
                 stdout=file,
                 stderr=file,
