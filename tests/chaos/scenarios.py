@@ -78,7 +78,11 @@ SCENARIOS = (
         (elsewhere(A), copy(A), elsewhere(forget("a"), PRUNE, B, RECOVERY)),
         (copy(forget("a"), B), PRUNE),
     ),
-    Scenario("copy after a rotation", (elsewhere(A), copy(A), elsewhere(ROTATE, B)), (copy(A, B),)),
+    Scenario(
+        "copy after a rotation",
+        (elsewhere(A, B), copy(A, B), elsewhere(forget("a"), PRUNE, ROTATE, C)),
+        (copy(forget("a"), C),),
+    ),
     Scenario("everything", (A, B), (C, forget("a"), PRUNE, ROTATE, backup("d"))),
 )
 

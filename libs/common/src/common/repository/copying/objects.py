@@ -201,14 +201,17 @@ class _Copy:
             return
         config = RepositoryConfig.parse(self._config)
         former = _pairs_without(config, found) if found.sealing == config.sealing else ()
-        if not former or not self._left_behind(config):
+        if found != config and not (former and self._left_behind(config)):
             self._target.write(CONFIG, self._config, owner=_OWNER)
 
     def _config_there(self) -> RepositoryConfig | None:
+        """The target's; None where it is missing, damaged or forged."""
         try:
-            return read_config(self._target)
+            found = read_config(self._target)
+            found.authenticate(self._session.keys.writer_key)
         except (NotFound, Corrupt):
             return None
+        return found
 
     def _left_behind(self, config: RepositoryConfig) -> bool:
         """Whether the target has run keys that a prune has removed here, for a former pair."""
