@@ -113,6 +113,18 @@ async def test_a_batch_that_is_cut_off_is_done_by_whoever_comes_next(
     assert "3 authenticators" in (await tried(site, lost).warning() or "")
 
 
+async def test_a_key_that_was_taken_away_too_early_locks_nobody_out(
+    site: Site, database_url: Url
+) -> None:
+    """Otherwise users are locked for codes that are right, and told that they are wrong."""
+    name, secret = await enrol(site)
+    async with running(database_url("gateway"), security_encryption_key=FORMER) as other:
+        half = await other.log_in(name)
+        for _ in range(6):
+            answer = await half.post("/api/auth/mfa/verify", json={"code": code(secret)})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+
+
 async def test_without_a_key_no_secret_is_stored(database_url: Url) -> None:
     """Otherwise second factors stand in the clear in every copy of the database."""
     async with running(database_url("gateway"), security_encryption_key="") as bare:

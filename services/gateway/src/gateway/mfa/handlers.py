@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from common.crypto.purposes import NotOpened
 from common.db import borrowed, transaction
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, NotFound, Unavailable
 from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import session_store
@@ -161,18 +162,29 @@ class Factors:
         return "totp"
 
     async def _check_code(self, caller: Caller, code: str, *, confirmed: bool = False) -> None:
+        async with borrowed(self._runtime.pool) as connection:
+            found = await store.find(connection, caller.user_id)
+        counts = found is not None and (found.confirmed or not confirmed)
+        # Before it is counted: it is not the user's fault if a key is missing.
+        secret = await self._opened(found) if found and counts else None
         async with self._identity.attempt(caller, "totp"):
-            async with borrowed(self._runtime.pool) as connection:
-                found = await store.find(connection, caller.user_id)
-            if found is None or (confirmed and not found.confirmed):
+            if found is None or secret is None:
                 raise WrongFactor
-            secret = await self._sealing.open(found.secret)
             step = step_of(secret, code, datetime.now(UTC), found.last_step)
             if step is None:
                 raise WrongFactor
             async with transaction(self._runtime.pool) as connection:
                 if not await store.use_step(connection, caller.user_id, found, step):
                     raise WrongFactor
+
+    async def _opened(self, found: store.Totp) -> str:
+        try:
+            return await self._sealing.open(found.secret)
+        except NotOpened as error:
+            raise Unavailable(
+                "The authenticator cannot be checked: the key that its secret is under is missing.",
+                remedy="Use a recovery code or a passkey, and tell an administrator.",
+            ) from error
 
     async def _check_recovery_code(self, caller: Caller, code: str) -> None:
         async with self._identity.attempt(caller, "recovery code"):
