@@ -121,10 +121,8 @@ class Oidc:
         user_id: str | None = None
         async with transaction(self._runtime.pool) as connection:
             data = await challenge_store.take(connection, LOGIN, state)
-            if data is None and (
-                found := await challenge_store.take_begun(connection, LINK, state)
-            ):
-                user_id, data = found
+            if data is None:
+                user_id, data = await challenge_store.take_begun(connection, LINK, state)
         if data is None:
             raise OidcRefused
         begun = Begun(**data)
@@ -133,9 +131,8 @@ class Oidc:
         return begun, user_id
 
     async def _link(self, person: Person, user_id: str, client: Client) -> None:
-        async with self._runtime.transaction(
-            Actor(user=user_id, address=client.address)
-        ) as context:
+        actor = Actor(user=user_id, address=client.address)
+        async with self._runtime.transaction(actor) as context:
             await linking.link(context, client, user_id, person.issuer, person.subject)
 
     async def _begin(self, person: Person, client: Client) -> NewSession:
