@@ -2,6 +2,7 @@
 
 import json
 import struct
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -36,9 +37,9 @@ def _other_values(random: Random, body: Any) -> bytes:
             if isinstance(target, dict) and random.random() < 0.2:
                 del target[key]
             elif isinstance(target, list) and random.random() < 0.2:
-                target.append(inner)
+                target.append(deepcopy(inner))
             else:
-                target[key] = random.choice(_VALUES)
+                target[key] = deepcopy(random.choice(_VALUES))
             break
     text = json.dumps(body)
     return (text.replace("[]", "[" * 5000) if random.random() < 0.01 else text).encode()
