@@ -13,8 +13,8 @@ import pytest
 from chaos.disk import Contents, Disk, Loss, read_tree, shape, write_tree
 from chaos.orderly import ORDER, small_and_orderly
 from chaos.scenarios import SCENARIOS, Plan, Scenario, Story, replay, tell
-from chaos.settings import seeds
-from chaos.world import create_at, fresh, other_than, tidy
+from chaos.settings import FACTOR, seeds
+from chaos.world import MENDS, create_at, fresh, other_than, tidy
 
 
 class Laboratory:
@@ -120,7 +120,8 @@ def test_what_the_dead_made_visible_is_durable_before_it_is_relied_on(
     """Lost: a backup that rests on a name which a killed process had not yet made durable."""
     laboratory.prepare(scenario)
     undisturbed, _ = laboratory.tell(scenario)
-    for at in range(len(undisturbed.changes)):
+    stride = 3 if scenario.steps[0].kind in MENDS and FACTOR < 3 else 1  # they make many changes
+    for at in range(0, len(undisturbed.changes), stride):
         story, disk = laboratory.tell(scenario, Plan(0, at))
         for _ in replay(story, disk):
             pass

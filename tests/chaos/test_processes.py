@@ -40,7 +40,7 @@ def start(path: Path, name: str, seed: int) -> subprocess.Popen[bytes]:
 
 def test_writers_and_a_prune_at_once(memory: Path, config: bytes) -> None:
     """Lost: a backup whose packs a prune took away while it was made."""
-    for seed in seeds(3):
+    for seed in seeds(2):
         place = fresh(memory / "place")
         create_at(place, config)
         with small_packs():
