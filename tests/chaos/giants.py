@@ -6,7 +6,7 @@ By the name of the parser in ``chaos.parsers`` that reads them.
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import lz4.block
 import zstandard
@@ -86,12 +86,13 @@ def texts(body: bytes) -> Iterator[bytes]:
     yield b"[" * 200_000
     yield b'{"generation": ' + b"9" * 200_000 + b"}"
     fields = json.loads(body)
+    values: tuple[object, ...] = (10**300, "A" * 100_000, [[]] * 10_000, {"a": {}})
     for name in fields:
-        for value in (10**300, "A" * 100_000, [[]] * 10_000, {"a": {}}):
+        for value in values:
             yield json.dumps({**fields, name: value}).encode()
 
 
-GIANTS = {
+GIANTS: dict[str, Callable[[], Iterator[bytes]]] = {
     "record": records,
     "directory": directories,
     "bare directory": directories,

@@ -56,7 +56,8 @@ def objects(contents: Contents, folder: str) -> dict[str, bytes]:
 def look(place: Path, contents: Contents) -> tuple[set[str], set[str], list[str]]:
     """What a check finds, which backups restore, and what the others say. Nothing else happens."""
     write_tree(fresh(place), contents)
-    whole, complaints = set(), []
+    whole: set[str] = set()
+    complaints: list[str] = []
     try:
         reader = open_at(place)
     except Corrupt as error:

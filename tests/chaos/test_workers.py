@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -21,7 +22,7 @@ from common.repository.prepared import SnapshotMeta
 from vault import Keys, Vault, make_keys, noise
 
 PATIENCE = 30.0
-SOON = 5.0
+SOON = 20.0
 FAILED = 3
 MANY = 1_200
 
@@ -88,6 +89,16 @@ def is_there(process: int) -> bool:
     return state not in "ZX"
 
 
+def begun(parent: int) -> bool:
+    """Whether both of its workers are at work, or all is over."""
+    return len(children(parent)) == 2 or not is_there(parent)
+
+
+def gone(processes: list[int]) -> bool:
+    """Whether none of them is left."""
+    return not any(map(is_there, processes))
+
+
 def wait_for(condition: Callable[[], object], within: float) -> bool:
     """Whether it came true in time."""
     end = time.monotonic() + within
@@ -127,15 +138,15 @@ def test_any_process_of_a_backup_may_be_killed(
     for seed in seeds(3):
         random, run_id = Random(f"{seed} {victim}"), uuid5(NAMESPACE_OID, f"{seed} {victim}")
         listed = {info.id for info in vault.writer().snapshots()}
-        parent = in_a_process(lambda run=run_id: back_up(vault, source, run), memory / "complaint")
-        wait_for(lambda of=parent: len(children(of)) == 2 or not is_there(of), PATIENCE)
+        parent = in_a_process(partial(back_up, vault, source, run_id), memory / "complaint")
+        wait_for(partial(begun, parent), PATIENCE)
         time.sleep(random.random() * 0.6)
         workers = children(parent)
         if workers:
             struck += 1
             os.kill(random.choice(workers) if victim == "worker" else parent, signal.SIGKILL)
         status = status_of(parent)
-        assert wait_for(lambda left=workers: not any(map(is_there, left)), SOON), "orphans"
+        assert wait_for(partial(gone, workers), SOON), "orphans"
         now = vault.reader().snapshots()
         if victim == "worker" and status:
             assert status == FAILED
@@ -222,7 +233,7 @@ def test_files_change_while_they_are_read(vault: Vault, memory: Path) -> None:
         (folder / f"{number:04}").write_bytes(noise(9_000, number))
     for seed in seeds(2):
         run_id = uuid5(NAMESPACE_OID, f"busy {seed}")
-        parent = in_a_process(lambda run=run_id: back_up(vault, folder, run), memory / "complaint")
+        parent = in_a_process(partial(back_up, vault, folder, run_id), memory / "complaint")
         with disturbed(folder):
             assert status_of(parent) == 0
         reader = vault.reader()

@@ -13,6 +13,7 @@ from common.crypto.aead import KEY_SIZE, seal, unseal
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt
 from common.repository.copying.objects import copy_objects
+from common.repository.format.blockreader import StoredEntry
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
 from common.repository.format.pack import HEADER_SIZE
@@ -149,6 +150,7 @@ def _damage(path: Path, step: Step) -> None:
     (info,) = (info for info in reader.snapshots() if info.backup_name == step.name)
     source = reader.snapshot(info.id).source("files")
     own = next(entry for entry in source.entries() if entry.path == b"own/a")
+    assert isinstance(own, StoredEntry)
     places = [reader.fetcher.place(*item) for item in own.content.root]
     names = sorted({reader.fetcher.catalog.packs[place.pack].name for place in places})
     data = bytearray((path / names[0]).read_bytes())
