@@ -82,12 +82,14 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
     try:
         process.wait(deadline - time.perf_counter())
         _bury_orphans(process, deadline)
-    except subprocess.TimeoutExpired as error:
-        raise MeasuredCommandFailed(f"{process.args!r} did not end in time") from error
-    finally:
+    except BaseException as error:
+        # Only now: the number of a group that has ended may be another's already.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise MeasuredCommandFailed(f"{process.args!r} did not end in time") from error
+        raise
 
 
 def _bury_orphans(process: subprocess.Popen[bytes], deadline: float) -> None:
