@@ -28,6 +28,8 @@ MANY = 600
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every kind of file, and some hundreds more; processes are worth their while for them."""
     monkeypatch.setattr(crew, "_WORTHWHILE_FILES", 0)
+    monkeypatch.setattr(crew, "_HANDY_FILES", 0)
+    monkeypatch.setattr(crew, "_AT_ONCE", 1)
     monkeypatch.setattr(assembling, "_SETTLED_NS", 0)
     root = tmp_path / "tree"
     make_nasty_tree(root)

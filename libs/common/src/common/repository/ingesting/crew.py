@@ -22,6 +22,10 @@ _WORTHWHILE_BYTES = 32 * 1024**2
 _WORTHWHILE_FILES = 2000
 """More than this is worth the start of processes."""
 
+_HANDY_BYTES = 1024**2
+_HANDY_FILES = 16
+"""Less than this is not worth a message."""
+
 _AT_ONCE = 4
 _SILENCE_SECONDS = 900.0
 _END_SECONDS = 30.0
@@ -84,15 +88,11 @@ class Crew:
         self._bytes += task.size
         self._files += len(task.files)
         worthwhile = self._bytes > _WORTHWHILE_BYTES or self._files > _WORTHWHILE_FILES
-        if not self._readers and not (self._size and worthwhile):
+        handy = task.size <= _HANDY_BYTES and len(task.files) <= _HANDY_FILES
+        if handy or not self._size or not worthwhile:
             self._inline.submit(task)
-            return
-        if not self._readers:
-            self._start()
-        while not (free := [each for each in self._readers if len(each.tasks) < _AT_ONCE]):
-            self.wait()
-        reader = min(free, key=lambda each: each.bytes)
-        self._hand_over(reader, task)
+        else:
+            self._hand_over(self._free_reader(), task)
         self._collect(0)
 
     def wait(self) -> None:
@@ -125,23 +125,31 @@ class Crew:
         """End the processes; each removes what it has not listed."""
         self._end()
 
-    def _start(self) -> None:
+    def _free_reader(self) -> _Reader:
+        """The process with the least to do, when it has not enough; a new one where all have."""
+        while True:
+            free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
+            if free:
+                return min(free, key=lambda each: each.bytes)
+            if len(self._readers) < self._size:
+                return self._start()
+            self.wait()
+
+    def _start(self) -> _Reader:
         self.was_started = True
-        opening = self._opening()
-        for _ in range(self._size):
-            ours, theirs = socket.socketpair()
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _PROGRAM],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name in _INHERITED},
-            )
-            theirs.close()
-            reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
-            self._readers.append(reader)
-            self._ready.register(reader.channel, selectors.EVENT_READ, reader)
-            table = self._known.table.descriptor
-            self._send(reader, opening, [table])
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", _PROGRAM],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name in _INHERITED},
+        )
+        theirs.close()
+        reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
+        self._readers.append(reader)
+        self._ready.register(reader.channel, selectors.EVENT_READ, reader)
+        self._send(reader, self._opening(), [self._known.table.descriptor])
+        return reader
 
     def _hand_over(self, reader: _Reader, task: Task) -> None:
         folders: dict[int, int] = {}
