@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from common.repository.format.pack import _LAST, HEADER_SIZE, TRAILER_SIZE, Pack
 from vault import KEY, Vault, make_keys
 
 TEXT = b"a file of an old backup, and nothing that is in a new one\n"
-MANY = 2_500
+MANY = 12_000
 PATIENCE = 60.0
 HIGH = np.uint64(0x8080808080808080)
 
@@ -43,7 +44,7 @@ def spec(vault: Vault, memory: Path) -> dict[str, Any]:
     source = memory / "source"
     source.mkdir()
     for number in range(MANY):
-        (source / f"{number}").write_text(f"{number} of {MANY}\n" * 20)
+        (source / f"{number}").write_text(f"{number} of {MANY}\n" * 300)
     components = memory / "components.toml"
     components.write_text(f'[components.files]\nkind = "files"\npaths = ["{source}"]\n')
     names = ("backup_id", "backup_name", "station", "plan", "chain")
@@ -159,16 +160,33 @@ class Seen(Exception):
         self.memories = memories
 
 
+def is_writing(process: int) -> bool:
+    """Whether a process has a pack open that it writes."""
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            if "/repository/tmp/" in str(each.readlink()):
+                return True
+    return False
+
+
+def stop_readers_of(worker: int) -> list[int]:
+    """Stop two processes that read for a worker, each in the middle of a pack."""
+    end = time.monotonic() + PATIENCE
+    stopped: list[int] = []
+    while len(stopped) < 2 and time.monotonic() < end:
+        for process in set(readers_of(worker)) - set(stopped):
+            if is_writing(process):
+                os.kill(process, signal.SIGSTOP)
+                stopped.append(process)
+        time.sleep(0.002)
+    assert len(stopped) == 2
+    return stopped
+
+
 def look_into(worker: int) -> list[bytes]:
     """All that a worker and the processes that read for it have in memory while they work."""
-    end = time.monotonic() + PATIENCE
-    while len(readers_of(worker)) < 2 and time.monotonic() < end:
-        time.sleep(0.005)
-    time.sleep(0.3)  # for those to have been told what to do
-    processes = [worker, *readers_of(worker)]
-    assert len(processes) == 3
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    processes = [worker, *stop_readers_of(worker)]
+    os.kill(worker, signal.SIGSTOP)
     try:
         plain = [
             Path(f"/proc/{each}/{name}") for each in processes for name in ("environ", "cmdline")

@@ -95,8 +95,8 @@ class Run:
         self._crew = Crew(settings.processes, inline, self._opening, self._known, advance)
         self._caches: list[FileCache] = []
 
-    def _opening(self) -> tuple[Any, ...]:
-        """What a process is told that reads files for this run."""
+    def _opening(self, *, alone: bool) -> tuple[Any, ...]:
+        """What a process is told that reads for this run, perhaps with no others beside it."""
         return (
             os.fsencode(self._session.directory.path.absolute()),
             write_key(WRITER_PREFIX, self._session.keys.writer_key),
@@ -106,7 +106,7 @@ class Run:
             self._settings.compression,
             self._settings.level,
             self._known.packs,
-            1 if self._settings.processes > 1 else _THREADS,
+            _THREADS if alone else 1,
         )
 
     @contextmanager

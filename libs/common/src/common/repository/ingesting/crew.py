@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from common.errors import Error, of_code
 from common.repository.ingesting.channel import Channel, Gone
@@ -33,6 +33,12 @@ _INHERITED = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "
 """Of the environment: none of the keys that may be in it."""
 
 _PROGRAM = "common.repository.ingesting.reader_process"
+
+
+class Opening(Protocol):
+    """Makes the first message to a process."""
+
+    def __call__(self, *, alone: bool) -> tuple[Any, ...]: ...
 
 
 class ReaderLost(Error):
@@ -62,14 +68,15 @@ class Results:
 class Crew:
     """Does small amounts of work itself, and starts processes for more.
 
-    ``opening`` is what a process is told first. ``advance`` is told the number of bytes read.
+    ``opening`` says what a process is told first; one that begins with a large file is likely to be
+    ``alone`` with it. ``advance`` is told the number of bytes read.
     """
 
     def __init__(
         self,
         size: int,
         inline: InlineReaders,
-        opening: Callable[[], tuple[Any, ...]],
+        opening: Opening,
         known: KnownPacks,
         advance: Callable[[int], None],
     ) -> None:
@@ -92,7 +99,7 @@ class Crew:
         if handy or not self._size or not worthwhile:
             self._inline.submit(task)
         else:
-            self._hand_over(self._free_reader(), task)
+            self._hand_over(self._free_reader(task), task)
         self._collect(0)
 
     def wait(self) -> None:
@@ -125,17 +132,17 @@ class Crew:
         """End the processes; each removes what it has not listed."""
         self._end()
 
-    def _free_reader(self) -> _Reader:
+    def _free_reader(self, task: Task) -> _Reader:
         """The process with the least to do, when it has not enough; a new one where all have."""
         while True:
             free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
             if free:
                 return min(free, key=lambda each: each.bytes)
             if len(self._readers) < self._size:
-                return self._start()
+                return self._start(alone=task.size > _WORTHWHILE_BYTES)
             self.wait()
 
-    def _start(self) -> _Reader:
+    def _start(self, *, alone: bool) -> _Reader:
         self.was_started = True
         ours, theirs = socket.socketpair()
         process = subprocess.Popen(
@@ -148,7 +155,7 @@ class Crew:
         reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
         self._readers.append(reader)
         self._ready.register(reader.channel, selectors.EVENT_READ, reader)
-        self._send(reader, self._opening(), [self._known.table.descriptor])
+        self._send(reader, self._opening(alone=alone), [self._known.table.descriptor])
         return reader
 
     def _hand_over(self, reader: _Reader, task: Task) -> None:
