@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from common.childprocess.parent import spawn
+from common.childprocess.parent import Limits, spawn
 from common.crypto.aead import NumberedSeal
 from common.crypto.kdf import derive
 from common.crypto.keys import WRITER_PREFIX, PassphraseProvider, write_key
@@ -203,8 +203,9 @@ async def test_a_worker_at_work_holds_nothing_that_opens_a_past_backup(
     """Lost: every past backup, to whoever breaks into a worker or finds its core dump."""
     monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", KEY)  # the service may have it, its process not
     secrets, trial = secrets_of(vault), Trial(vault)
+    leash = Limits(leash=2 * PATIENCE)  # nobody tells it meanwhile that it may go on
     with pytest.raises(Seen) as seen:  # so that the process is not waited for
-        async with spawn("backup_worker.capture", spec) as child:
+        async with spawn("backup_worker.capture", spec, limits=leash) as child:
             raise Seen(look_into(child.pid))
     memories = seen.value.memories
     assert vault.writer_key in memories[0]  # so the dump does show keys
