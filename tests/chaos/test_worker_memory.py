@@ -162,30 +162,29 @@ class Seen(Exception):
 
 def is_writing(process: int) -> bool:
     """Whether a process has a pack open that it writes."""
-    for each in Path(f"/proc/{process}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed since
-            if "/repository/tmp/" in str(each.readlink()):
-                return True
+    with suppress(FileNotFoundError):  # closed, or ended, since
+        return any(
+            "/repository/tmp/" in str(each.readlink())
+            for each in Path(f"/proc/{process}/fd").iterdir()
+        )
     return False
 
 
-def stop_readers_of(worker: int) -> list[int]:
-    """Stop two processes that read for a worker, each in the middle of a pack."""
+def stop_reader_of(worker: int) -> int:
+    """Stop a process that reads for a worker, in the middle of a pack."""
     end = time.monotonic() + PATIENCE
-    stopped: list[int] = []
-    while len(stopped) < 2 and time.monotonic() < end:
-        for process in set(readers_of(worker)) - set(stopped):
+    while time.monotonic() < end:
+        for process in readers_of(worker):
             if is_writing(process):
                 os.kill(process, signal.SIGSTOP)
-                stopped.append(process)
+                return process
         time.sleep(0.002)
-    assert len(stopped) == 2
-    return stopped
+    raise TimeoutError
 
 
 def look_into(worker: int) -> list[bytes]:
-    """All that a worker and the processes that read for it have in memory while they work."""
-    processes = [worker, *stop_readers_of(worker)]
+    """All that a worker and a process that reads for it have in memory while they work."""
+    processes = [worker, stop_reader_of(worker)]
     os.kill(worker, signal.SIGSTOP)
     try:
         plain = [

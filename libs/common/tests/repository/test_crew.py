@@ -156,7 +156,7 @@ def test_a_backup_that_fails_ends_its_processes(vault: Vault, tree: Path) -> Non
 def _readers() -> list[str]:
     """The processes that read for this one."""
     found = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "args="],
+        ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "args="],
         capture_output=True,
         check=False,
         text=True,

@@ -88,6 +88,23 @@ def test_everything_lost_at_once_comes_back(vault: Vault, two: Two, other: Path)
     assert whole(vault, two)
 
 
+def test_packs_come_back_that_are_damaged_and_in_no_segment(
+    vault: Vault, two: Two, tmp_path: Path
+) -> None:
+    """Lost: a backup that is called damaged when everything of it is there again."""
+    before = {folder: vault.names(folder) for folder in ("packs/", "index/")}
+    vault.backup({b"small": noise(1_000, 4)}, "third")
+    shutil.copytree(vault.path, tmp_path / "other")
+    for pack in set(vault.names("packs/")) - set(before["packs/"]):
+        with vault.hurt(pack) as data:
+            data[60] ^= 1
+    for segment in set(vault.names("index/")) - set(before["index/"]):
+        remove(vault, segment)
+    report = fetch(vault, tmp_path / "other")
+    assert (report.failed, report.remaining) == ({}, [])
+    assert whole(vault, two)
+
+
 def test_a_copy_that_is_damaged_too_replaces_nothing(vault: Vault, two: Two, other: Path) -> None:
     """Lost: the sound half of a pack, to a copy that is worse."""
     name = vault.names("packs/")[0]

@@ -135,9 +135,10 @@ class _Copier:
         return len(self._report.fetched) > before
 
     def _fetch(self, name: str) -> bool:
-        if name in self._report.fetched or name in self._report.failed:
+        if name in self._report.failed:
             return False
-        if content_hash(name) is not None and _is_good(self._session, name):
+        fetched = name in self._report.fetched
+        if fetched or (content_hash(name) is not None and _is_good(self._session, name)):
             self._index_at_fault = True  # it does not list what is there
             return False
         self._index_at_fault |= kind_of(name) is Kind.INDEX
