@@ -14,9 +14,9 @@ from backup_worker.protocol import CaptureSpec, Prepared, Written
 from common.childprocess.child import Channel, serve
 from common.components.configured import load
 from common.errors import Error
+from common.kernel import processors
 from common.messages import ComponentResult
 from common.repository.history import SnapshotInfo
-from common.repository.ingesting.crew import useful_size
 from common.repository.opening import create, open_writer
 from common.repository.prepared import Prepared as PreparedRun
 from common.repository.prepared import SnapshotMeta
@@ -82,7 +82,7 @@ def _capture(repository: Repository, spec: CaptureSpec, channel: Channel) -> Pre
         on_progress=tell,
         cache=spec.cache,
         reread=spec.reread,
-        processes=useful_size() if spec.processes is None else spec.processes,
+        processes=processors() if spec.processes is None else spec.processes,
     ) as run:
         for name in spec.components:
             component = configured[name]

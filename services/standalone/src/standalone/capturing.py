@@ -9,8 +9,8 @@ from pathlib import Path
 from common.components.files import FilesComponent, FilesOptions
 from common.components.names import show
 from common.identifiers import uuid7
+from common.kernel import processors
 from common.repository.history import SnapshotInfo
-from common.repository.ingesting.crew import useful_size
 from common.repository.prepared import SnapshotMeta
 from common.repository.repository import Repository
 from standalone.console import Report
@@ -47,7 +47,7 @@ def back_up(
     )
     tell = _expecting(_last_size(repository, meta.chain, component), report)
     with repository.begin(
-        run_id, level=level, on_progress=tell, cache=cache, processes=useful_size()
+        run_id, level=level, on_progress=tell, cache=cache, processes=processors()
     ) as run:
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)

@@ -7,7 +7,6 @@ under, even when its parent was stopped and could not end it.
 """
 
 import contextlib
-import ctypes
 import logging
 import os
 import queue
@@ -23,8 +22,8 @@ from typing import Any, NoReturn
 
 from common.childprocess.wire import LONGEST_LINE, BrokenTalk, decode, describe, encode
 from common.errors import LeaseLost, Unavailable
+from common.kernel import end_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _PROGRESS_INTERVAL = 0.25
 _HEARING = 0.5
 _SESSION_GROUP = Path("/proc/self/autogroup")
@@ -211,12 +210,8 @@ def _keep_stdout_for_the_parent() -> int:
 
 
 def _die_with_the_parent() -> None:
-    """Linux sends SIGKILL when the parent dies; elsewhere the end of stdin has to do.
-
-    No core dump either: it would hold the keys.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """No core dump either: it would hold the keys."""
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

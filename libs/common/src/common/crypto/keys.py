@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pydantic import SecretStr
-
 from common.crypto.aead import KEY_SIZE, seal, unseal
 from common.crypto.kdf import ITERATIONS, stretch
 from common.errors import Corrupt, Invalid, WrongKey
@@ -20,7 +18,15 @@ RECOVERY_PREFIX = "srk1-"
 _WRITER_SALT = b"strongroom/v1/writer"
 _SALT_SIZE = 32
 
-Secret = SecretStr | str | None
+
+class Hidden(Protocol):
+    """A text that shows itself only to who asks for it, such as a ``SecretStr`` of pydantic."""
+
+    def get_secret_value(self) -> str:
+        """The text."""
+
+
+Secret = Hidden | str | None
 
 
 def reveal(secret: Secret) -> str:
@@ -31,7 +37,7 @@ def reveal(secret: Secret) -> str:
     """
     if secret is None:
         return NOT_ENCRYPTED
-    text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+    text = secret if isinstance(secret, str) else secret.get_secret_value()
     if not text:
         raise Invalid(
             "The encryption key is empty.",

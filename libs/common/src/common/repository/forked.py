@@ -4,7 +4,6 @@ Only what they tell comes back. A forked process has one thread and uses nothing
 process may have held at that moment: it reads, computes, writes files, and ends.
 """
 
-import ctypes
 import gc
 import multiprocessing
 import os
@@ -18,22 +17,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from common.errors import Error, Unavailable
+from common.kernel import end_with_parent, processors
 
 T = TypeVar("T")
 _FORK = multiprocessing.get_context("fork")
-_PR_SET_PDEATHSIG = 1
-_MOST = 4
 _SILENCE = 900.0
 """Seconds within which one of several processes has always something to tell."""
 
 _ENDING = 10.0
 _NUMBER = struct.Struct("<H")
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def team_size() -> int:
-    """How many processes are of use here."""
-    return min(_MOST, len(os.sched_getaffinity(0)))
 
 
 class Claims:
@@ -163,7 +155,7 @@ def spread(items: Sequence[T], work: Callable[[Iterator[T], Link], None]) -> Ite
         work((items[each] for begin, end in borders for each in range(begin, end)), link)
 
     try:
-        team = Team(share, min(team_size(), parts))
+        team = Team(share, min(processors(), parts))
     finally:
         claims.close()
     with team:
@@ -183,7 +175,7 @@ def _receive(pipe: "Connection[Any, Any]") -> Any:
 def _run(work: Callable[[Link], None], pipe: "Connection[Any, Any]", parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         return
     gc.freeze()  # what was there before stays shared: the collector would write to all of it

@@ -18,7 +18,6 @@ from common.crypto.keys import (
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
-from common.repository.format.writerkeys import WriterKeys
 from common.repository.objects import ObjectSource
 from common.repository.reader import Reader
 from common.repository.repository import Repository
@@ -71,7 +70,7 @@ def open_writer(place: Path | ObjectSource, writer_key: Secret) -> Repository:
         )
     else:
         key = derive_writer_key(None)
-    return Repository(_session(source, config, key))
+    return Repository(Session.open(source, config, key))
 
 
 def open_reader(
@@ -94,7 +93,7 @@ def open_reader(
     recovery = _text(recovery_key)
     if recovery:
         private = PrivateKey(read_key(RECOVERY_PREFIX, recovery))
-        return Reader(_session(source, config, config.open_recovery(private)), private)
+        return Reader(Session.open(source, config, config.open_recovery(private)), private)
     text = _text(encryption_key)
     if not text and config.encrypted:
         raise WrongKey(
@@ -109,7 +108,7 @@ def open_reader(
         return (now.open_private(provider)[0], *now.open_former(provider))
 
     former = config.open_former(provider)
-    return Reader(_session(source, config, writer_key), private, former=former, renew=renew)
+    return Reader(Session.open(source, config, writer_key), private, former=former, renew=renew)
 
 
 def stored_writer_key(place: Path, encryption_key: Secret) -> str:
@@ -131,11 +130,6 @@ def _find(place: Path | ObjectSource) -> tuple[ObjectSource, RepositoryConfig]:
             remedy="Make one with `strongroom repo init`, or correct the place.",
         ) from error
     return source, config
-
-
-def _session(source: ObjectSource, config: RepositoryConfig, writer_key: bytes) -> Session:
-    config.authenticate(writer_key)
-    return Session(source, config, WriterKeys.of(writer_key, config.repository))
 
 
 def _text(secret: Secret) -> str:

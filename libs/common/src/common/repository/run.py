@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from common.crypto.keys import WRITER_PREFIX, write_key
 from common.errors import Conflict, Corrupt, Error, Invalid
+from common.kernel import processors
 from common.repository.catalog import load_segments
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name
@@ -22,12 +22,11 @@ from common.repository.ingesting.filecache import FileCache
 from common.repository.ingesting.inline import InlineReaders
 from common.repository.ingesting.reading import FileReader
 from common.repository.ingesting.stores import Stores
+from common.repository.ingesting.tasks import Assignment
 from common.repository.listing import TreeWriter
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.recording import OnProgress, Progress, Recorder
 from common.repository.session import Session
-
-_THREADS = max(2, min(os.cpu_count() or 2, 4))
 
 
 @dataclass(slots=True)
@@ -88,25 +87,24 @@ class Run:
             raise
         compressor = Compressor(settings.compression, settings.level)
         note = self._known.note
-        self._stores = Stores(session, run_id, self._key, compressor, note, threads=_THREADS)
+        self._stores = Stores(session, run_id, self._key, compressor, note, threads=processors())
         advance = self._progress.advance
         self._contents = self._stores.content_writer(advance)
         inline = InlineReaders(FileReader(self._contents))
-        self._crew = Crew(settings.processes, inline, self._opening, self._known, advance)
+        self._crew = Crew(settings.processes, inline, self._assignment(), self._known, advance)
         self._caches: list[FileCache] = []
 
-    def _opening(self, *, alone: bool) -> tuple[Any, ...]:
-        """What a process is told that reads for this run, perhaps with no others beside it."""
-        return (
-            os.fsencode(self._session.directory.path.absolute()),
-            write_key(WRITER_PREFIX, self._session.keys.writer_key),
-            self._run_id.bytes,
-            self._key.key_id,
-            self._key.key,
-            self._settings.compression,
-            self._settings.level,
-            self._known.packs,
-            _THREADS if alone else 1,
+    def _assignment(self) -> Assignment:
+        """What a process is told that reads for this run."""
+        return Assignment(
+            place=os.fsencode(self._session.directory.path.absolute()),
+            writer_key=self._session.keys.writer_key,
+            run=self._run_id.bytes,
+            key_id=self._key.key_id,
+            key=self._key.key,
+            compression=self._settings.compression,
+            level=self._settings.level,
+            packs=self._known.packs,
         )
 
     @contextmanager

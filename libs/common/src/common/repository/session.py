@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 from uuid import UUID
 
 from common.errors import Corrupt, Invalid, NotFound
@@ -36,6 +37,17 @@ class Session:
     config: RepositoryConfig
     keys: WriterKeys
     history: History = field(init=False)
+
+    @classmethod
+    def open(cls, source: ObjectSource, config: RepositoryConfig, writer_key: bytes) -> Self:
+        """The session of a holder of the writer key.
+
+        Raises:
+            WrongKey: the key is another repository's.
+            Corrupt: ``config`` was changed by someone without it.
+        """
+        config.authenticate(writer_key)
+        return cls(source, config, WriterKeys.of(writer_key, config.repository))
 
     def __post_init__(self) -> None:
         self.history = History(self.source, self.keys.chain, self.keys.repository)

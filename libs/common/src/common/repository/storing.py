@@ -1,12 +1,12 @@
 """From content to chunks in packs: deduplicate, bundle, compress."""
 
-import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 
 from blake3 import blake3
 
+from common.kernel import processors
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.packing import Buffer, Chunk, PackWriter
@@ -14,7 +14,7 @@ from common.repository.packing import Buffer, Chunk, PackWriter
 BUNDLE_SIZE = 1024**2
 BUNDLE_CHUNKS = 32_768
 SMALL_CHUNK = 256 * 1024
-_IN_FLIGHT = 2 * max(2, min(os.cpu_count() or 2, 4))
+_IN_FLIGHT = 2 * processors()
 
 Known = Callable[[bytes], bool]
 """Notes a chunk id; true when the chunk is stored already or about to be."""

@@ -11,7 +11,8 @@ from common.components.files.folders import Folders
 from common.components.files.metadata import Applier
 from common.components.files.writing import Failed, Named, Writing, Written
 from common.components.notes import Notes
-from common.repository.forked import Claims, Link, Team, team_size
+from common.kernel import processors
+from common.repository.forked import Claims, Link, Team
 from common.repository.tree import Batch, ContentDamaged
 
 
@@ -48,7 +49,7 @@ class Delivery:
                 self._fail(entry.path, error)
         claims = Claims(batch.slices)
         try:
-            size = min(team_size(), batch.slices)
+            size = min(processors(), batch.slices)
             self._teams.append(Team(lambda link: self._work(link, batch, claims), size))
         finally:
             claims.close()

@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from common.errors import Error, of_code
+from common.kernel import processors
 from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.inline import InlineReaders
 from common.repository.ingesting.reading import FileRead, Outcome
-from common.repository.ingesting.tasks import Task
+from common.repository.ingesting.tasks import Assignment, Task
 from common.repository.known import KnownPacks
 
 _WORTHWHILE_BYTES = 32 * 1024**2
@@ -35,16 +36,11 @@ _INHERITED = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "
 _PROGRAM = "common.repository.ingesting.reader_process"
 
 
-class Opening(Protocol):
-    """Makes the first message to a process."""
-
-    def __call__(self, *, alone: bool) -> tuple[Any, ...]: ...
-
-
 class ReaderLost(Error):
     """A process that read files for this backup has ended or no longer answers."""
 
     code = "reader_lost"
+    remedy = "See whether the machine is out of memory, and run the backup again."
 
 
 @dataclass(slots=True)
@@ -68,21 +64,21 @@ class Results:
 class Crew:
     """Does small amounts of work itself, and starts processes for more.
 
-    ``opening`` says what a process is told first; one that begins with a large file is likely to be
-    ``alone`` with it. ``advance`` is told the number of bytes read.
+    ``assignment`` is what a process is told first, but for its threads: one that begins with a
+    large file is likely to be alone with it. ``advance`` is told the number of bytes read.
     """
 
     def __init__(
         self,
         size: int,
         inline: InlineReaders,
-        opening: Opening,
+        assignment: Assignment,
         known: KnownPacks,
         advance: Callable[[int], None],
     ) -> None:
         self._size = size
         self._inline = inline
-        self._opening = opening
+        self._assignment = assignment
         self._known = known
         self._advance = advance
         self._readers: list[_Reader] = []
@@ -139,10 +135,10 @@ class Crew:
             if free:
                 return min(free, key=lambda each: each.bytes)
             if len(self._readers) < self._size:
-                return self._start(alone=task.size > _WORTHWHILE_BYTES)
+                return self._start(processors() if task.size > _WORTHWHILE_BYTES else 1)
             self.wait()
 
-    def _start(self, *, alone: bool) -> _Reader:
+    def _start(self, threads: int) -> _Reader:
         self.was_started = True
         ours, theirs = socket.socketpair()
         process = subprocess.Popen(
@@ -155,7 +151,8 @@ class Crew:
         reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
         self._readers.append(reader)
         self._ready.register(reader.channel, selectors.EVENT_READ, reader)
-        self._send(reader, self._opening(alone=alone), [self._known.table.descriptor])
+        assignment = self._assignment._replace(threads=threads)
+        self._send(reader, tuple(assignment), [self._known.table.descriptor])
         return reader
 
     def _hand_over(self, reader: _Reader, task: Task) -> None:
@@ -225,8 +222,3 @@ def _status(process: subprocess.Popen[bytes]) -> str:
         if status < 0:
             return f"It was ended by signal {-status}."
     return ""
-
-
-def useful_size() -> int:
-    """How many processes make a backup fast on this machine."""
-    return min(len(os.sched_getaffinity(0)), 4)

@@ -3,7 +3,6 @@
 It is given its work by the socket that is its standard input, and ends when that ends.
 """
 
-import ctypes
 import os
 import signal
 import socket
@@ -14,18 +13,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import SecretStr
-
 from common.errors import Error
+from common.kernel import end_with_parent
 from common.repository.format.codec import Compressor
 from common.repository.format.runkey import RunKey
 from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.reading import FileReader, Outcome
 from common.repository.ingesting.stores import Stores
+from common.repository.ingesting.tasks import Assignment
 from common.repository.known import KnownChunks
-from common.repository.opening import open_writer
+from common.repository.session import Session, read_config
+from common.storage.local import LocalDirectory
 
-_PR_SET_PDEATHSIG = 1
 _TELL_SECONDS = 0.2
 
 
@@ -54,19 +53,20 @@ class ReaderProcess:
     """Does one task after another."""
 
     def __init__(self, channel: Channel) -> None:
-        (opening, (table,)) = channel.receive()
-        place, writer_key, run, key_id, key, compression, level, packs, threads = opening
+        told, (table,) = channel.receive()
+        given = Assignment(*told)
         self._channel = channel
-        session = open_writer(Path(os.fsdecode(place)), SecretStr(writer_key)).session
-        self._known = KnownChunks.attach(table, packs)
+        directory = LocalDirectory(Path(os.fsdecode(given.place)))
+        session = Session.open(directory, read_config(directory), given.writer_key)
+        self._known = KnownChunks.attach(table, given.packs)
         os.close(table)
         self._stores = Stores(
             session,
-            UUID(bytes=run),
-            RunKey(key_id, key),
-            Compressor(compression, level),
+            UUID(bytes=given.run),
+            RunKey(given.key_id, given.key),
+            Compressor(given.compression, given.level),
             self._known.note,
-            threads=threads,
+            threads=given.threads,
         )
         self._progress = Progress(channel)
         self._read = FileReader(self._stores.content_writer(self._progress)).read
@@ -111,7 +111,7 @@ def plain(outcome: Outcome) -> Any:
 
 def main() -> int:
     """Work, and tell the run of an error."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run ends this process
     channel = Channel(socket.socket(fileno=os.dup(0)), timeout=None)
     try:
