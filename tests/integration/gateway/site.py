@@ -171,6 +171,11 @@ class Site:
         return found.state.value if found else ""
 
 
+def code(answer: httpx.Response) -> str:
+    """The code of the error that an answer reports."""
+    return str(answer.json()["error"]["code"])
+
+
 def completed(backup_id: str, name: str, **changes: Any) -> BackupCompleted:
     """A worker's word that a backup of two components stands."""
     values: dict[str, Any] = {

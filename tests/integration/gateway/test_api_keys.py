@@ -6,11 +6,7 @@ from uuid import uuid4
 import httpx
 
 from common.messages import uuid7
-from integration.gateway.site import Site, completed
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
+from integration.gateway.site import Site, code, completed
 
 
 async def made(owner: httpx.AsyncClient, *scopes: str, **more: Any) -> tuple[str, str]:

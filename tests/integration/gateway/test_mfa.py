@@ -7,13 +7,9 @@ import httpx
 import pyotp
 import pytest
 
-from integration.gateway.site import PASSWORD, Site
+from integration.gateway.site import PASSWORD, Site, code
 
 STALE = "UPDATE sessions SET proven_at = now() - interval '6 minutes' WHERE user_id = $1"
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
 
 
 class Ada:

@@ -1,41 +1,15 @@
 """Login by OpenID Connect, at a provider of the tests' own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
-import httpx
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from integration.gateway.oidc_provider import CLIENT, SECRET, Provider, provider
-from integration.gateway.site import Site, running
-
-LOGIN, CALLBACK = "/api/auth/oidc/login", "/api/auth/oidc/callback"
-
-
-@pytest.fixture(scope="module")
-def organisation() -> Iterator[Provider]:
-    with provider() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-async def joined(organisation: Provider, database_url: Callable[[str], str]) -> AsyncIterator[Site]:
-    """A gateway that trusts the organisation."""
-    settings = {
-        "gateway_oidc_issuer": organisation.url,
-        "gateway_oidc_client_id": CLIENT,
-        "gateway_oidc_client_secret": SECRET,
-        "gateway_oidc_group_roles": {"ops": "operator", "checkers": "auditor", "bosses": "strict"},
-        "gateway_oidc_trusts_mfa": True,
-    }
-    async with running(database_url("gateway"), **settings) as site:
-        await site.runtime.pool.execute(
-            "INSERT INTO roles (name, permissions, mfa_required) VALUES ('strict', '{}', true)"
-        )
-        yield site
+from integration.gateway.oidc_login import CALLBACK, LOGIN, logged_in, person
+from integration.gateway.oidc_provider import CLIENT, SECRET, Provider
+from integration.gateway.site import Site, code, running
 
 
 @pytest.fixture(autouse=True)
@@ -45,27 +19,6 @@ def honest(organisation: Provider) -> Iterator[None]:
     organisation.lies.clear()
     organisation.signer = organisation.key
     organisation.header = {"alg": "RS256", "kid": organisation.key.kid}
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
-
-
-def person(**claims: Any) -> dict[str, Any]:
-    subject = uuid4().hex
-    known = {"sub": subject, "preferred_username": f"cy-{subject[:8]}", "groups": ["ops"]}
-    return {**known, **claims}
-
-
-async def logged_in(
-    site: Site, organisation: Provider, **claims: Any
-) -> tuple[httpx.AsyncClient, httpx.Response]:
-    """A browser that has been at the provider, and what it was answered when it came back."""
-    browser = site.anonymous()
-    sent = await browser.get(LOGIN)
-    assert sent.status_code == 303, sent.text
-    back = organisation.log_in(sent.headers["location"], **claims)
-    return browser, await browser.get(CALLBACK, params=back)
 
 
 async def test_a_login_there_is_a_session_here(joined: Site, organisation: Provider) -> None:

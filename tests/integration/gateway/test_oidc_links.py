@@ -1,54 +1,15 @@
 """Users of ours who log in by the organisation's provider: linked by an act, never by a name."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import pytest
 
-from integration.gateway.oidc_provider import CLIENT, SECRET, Provider, provider
-from integration.gateway.site import PASSWORD, Site, running
+from integration.gateway.oidc_login import CALLBACK, logged_in, person
+from integration.gateway.oidc_provider import Provider
+from integration.gateway.site import PASSWORD, Site, code
 from integration.gateway.soft_authenticator import SoftAuthenticator
 
-LOGIN, CALLBACK, LINK = (f"/api/auth/oidc/{each}" for each in ("login", "callback", "link"))
-
-
-@pytest.fixture(scope="module")
-def organisation() -> Iterator[Provider]:
-    with provider() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-async def joined(organisation: Provider, database_url: Callable[[str], str]) -> AsyncIterator[Site]:
-    """A gateway that trusts the organisation."""
-    settings = {
-        "gateway_oidc_issuer": organisation.url,
-        "gateway_oidc_client_id": CLIENT,
-        "gateway_oidc_client_secret": SECRET,
-        "gateway_oidc_group_roles": {"ops": "operator"},
-    }
-    async with running(database_url("gateway"), **settings) as site:
-        yield site
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
-
-
-def person() -> dict[str, Any]:
-    return {"sub": uuid4().hex, "preferred_username": f"di-{uuid4().hex[:8]}", "groups": []}
-
-
-async def logged_in(
-    site: Site, organisation: Provider, claims: dict[str, Any]
-) -> tuple[httpx.AsyncClient, httpx.Response]:
-    """A browser that has been at the provider, and what it was answered when it came back."""
-    browser = site.anonymous()
-    sent = await browser.get(LOGIN)
-    back = organisation.log_in(sent.headers["location"], **claims)
-    return browser, await browser.get(CALLBACK, params=back)
+LINK = "/api/auth/oidc/link"
 
 
 async def link(
@@ -63,19 +24,19 @@ async def link(
 
 async def test_a_signed_in_user_links_the_account(joined: Site, organisation: Provider) -> None:
     """Otherwise users of ours keep a password more, or the provider changes what they may do."""
-    name, claims = await joined.add_user(["auditor"]), person()
+    name, claims = await joined.add_user(["auditor"]), person(groups=[])
     client = await joined.log_in(name)
-    _, stranger = await logged_in(joined, organisation, claims)
+    _, stranger = await logged_in(joined, organisation, **claims)
     assert code(stranger) == "oidc_no_role"
     linked = await link(client, organisation, claims)
     assert (linked.status_code, linked.headers["location"]) == (303, "/")
     assert "strongroom_session" not in linked.headers.get("set-cookie", "")
-    browser, answer = await logged_in(joined, organisation, {**claims, "groups": ["ops"]})
+    browser, answer = await logged_in(joined, organisation, **{**claims, "groups": ["ops"]})
     assert answer.status_code == 303
     me = (await browser.get("/api/auth/me")).json()
     assert (me["name"], me["permissions"]) == (name, ["audit:read", "backups:read"])
     assert (await client.delete(LINK)).status_code == 204
-    _, stranger = await logged_in(joined, organisation, claims)
+    _, stranger = await logged_in(joined, organisation, **claims)
     assert code(stranger) == "oidc_no_role"
 
 
@@ -127,7 +88,7 @@ async def test_an_administrator_links_others_who_may_no_more(
     assert (await admin.put(path, json=body)).status_code == 204
     found = (await admin.get(f"/api/users/{user_id}")).json()
     assert (found["external"], found["linked"]) == (True, True)
-    browser, _ = await logged_in(joined, organisation, claims)
+    browser, _ = await logged_in(joined, organisation, **claims)
     assert (await browser.get("/api/auth/me")).json()["user_id"] == user_id
     own = (await admin.get("/api/auth/me")).json()["user_id"]
     assert (await admin.put(f"/api/users/{own}/oidc", json={"subject": "x"})).status_code == 409
@@ -142,8 +103,8 @@ async def test_whom_the_provider_decides_about_has_no_way_around_it(
     joined: Site, organisation: Provider
 ) -> None:
     """Otherwise whoever left the organisation stays in by a passkey, or by parting."""
-    claims = {**person(), "groups": ["ops"]}
-    browser, _ = await logged_in(joined, organisation, claims)
+    claims = person()
+    browser, _ = await logged_in(joined, organisation, **claims)
     me = (await browser.get("/api/auth/me")).json()
     browser.headers["X-CSRF-Token"] = me["csrf_token"]
     parted = await browser.delete(LINK)

@@ -6,14 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from integration.gateway.site import PASSWORD, Site
+from integration.gateway.site import PASSWORD, Site, code
 from integration.gateway.soft_authenticator import PRESENT, SoftAuthenticator
 
 BASE = "/api/auth/passkeys"
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
 
 
 class Bea:

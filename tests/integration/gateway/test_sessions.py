@@ -2,13 +2,9 @@
 
 import httpx
 
-from integration.gateway.site import PASSWORD, Site
+from integration.gateway.site import PASSWORD, Site, code
 
 COOKIE = "strongroom_session"
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
 
 
 async def test_sessions_are_listed_and_ended(site: Site) -> None:

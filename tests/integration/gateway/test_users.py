@@ -7,14 +7,10 @@ import httpx
 import pytest
 
 from common.db import transaction
-from integration.gateway.site import PASSWORD, Site
+from integration.gateway.site import PASSWORD, Site, code
 
 NEW = "Wrong-lamp-battery-31"
 NOBODY = "019ab0c4-7d1e-7c3a-9b57-6a1f0f3c2d11"
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
 
 
 async def created(
