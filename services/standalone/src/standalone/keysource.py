@@ -1,6 +1,5 @@
 """Where a command takes the key from: never from an argument, which every process can read."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from pydantic import SecretStr
 
 from common.errors import Invalid
 from common.keyproviders import Resolver
+from standalone.keytext import key_text, text_in
 
 KeyFile = Annotated[
     Path | None,
@@ -45,31 +45,13 @@ def given_key(key_file: Path | None) -> SecretStr | None:
 
     Each may say that Vault or KMS keeps it.
     """
-    found = _found(key_file)
+    found = key_text(key_file)
     if found is None:
         return None
     with Resolver() as resolver:
-        return resolver.resolve("BACKUP_ENCRYPTION_KEY", found)
-
-
-def _found(key_file: Path | None) -> SecretStr | None:
-    if key_file is not None:
-        return key_in(key_file)
-    if value := os.environ.get("BACKUP_ENCRYPTION_KEY"):
-        return SecretStr(value)
-    named = os.environ.get("BACKUP_ENCRYPTION_KEY_FILE")
-    return key_in(Path(named)) if named else None
+        return resolver.resolve("BACKUP_ENCRYPTION_KEY", SecretStr(found))
 
 
 def key_in(key_file: Path) -> SecretStr:
-    """What the file holds, without the end of its last line."""
-    try:
-        value = key_file.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Invalid(
-            f"The key file {key_file} cannot be read: {reason}.", remedy="Correct the path."
-        ) from error
-    if not value:
-        raise Invalid(f"The key file {key_file} is empty.", remedy="Name another one.")
-    return SecretStr(value)
+    """What the file holds. Errors as of ``text_in``."""
+    return SecretStr(text_in(key_file))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from common.crypto.aead import KEY_SIZE, seal, unseal
-from common.crypto.kdf import ITERATIONS, stretch
+from common.crypto.kdf import ITERATIONS, stretch, stretch_ahead
 from common.errors import Corrupt, Invalid, WrongKey
 
 NOT_ENCRYPTED = "strongroom: not encrypted"
@@ -107,11 +107,20 @@ class PassphraseProvider:
         Raises:
             Invalid: it was another kind of provider, or its numbers are not acceptable.
         """
+        return cls(encryption_key, *cls._numbers(description))
+
+    @classmethod
+    def prepare(cls, encryption_key: Secret, description: Mapping[str, Any]) -> None:
+        """Begin, in a thread, what makes ``found`` slow: it will wait for that. Errors as there."""
+        stretch_ahead(reveal(encryption_key).encode(), *cls._numbers(description))
+
+    @classmethod
+    def _numbers(cls, description: Mapping[str, Any]) -> tuple[bytes, int]:
         if description.get("provider") != cls.name:
             raise Invalid(f"Keys sealed by {description.get('provider')!r} are not understood.")
         try:
             salt = base64.b64decode(description["salt"], validate=True)
-            return cls(encryption_key, salt, int(description["iterations"]))
+            return salt, int(description["iterations"])
         except (KeyError, ValueError, TypeError) as error:
             raise Invalid("How the keys are sealed is not readable.") from error
 

@@ -1,0 +1,60 @@
+"""What is begun before the program is loaded is what the program needs, or comes to nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from common.crypto import kdf
+from common.repository.format.config import RepositoryConfig
+from common.repository.opening import create
+from standalone.ahead import stretch_for
+
+KEY = "correct horse battery staple"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    create(tmp_path / "repo", RepositoryConfig.create(KEY))
+    return tmp_path / "repo"
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    return file
+
+
+def test_the_key_of_the_repository_is_begun(repo: Path, key_file: Path) -> None:
+    """Lost: every repository, were it another key; or the time that this is there to save."""
+    stretch_for(["repo", "check", f"--key-file={key_file}", str(repo)])
+    (arguments,) = kdf._begun
+    assert kdf.stretch(*arguments) == kdf._stretch(*arguments)
+    assert not kdf._begun
+    assert arguments[0] == KEY.encode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["status"],
+        ["repo", "check", "REPO"],
+        ["repo", "check", "REPO", "--key-file"],
+        ["repo", "check", "REPO", "--key-file", "/nowhere"],
+        ["repo", "check", "/nowhere", "--key-file", "KEY"],
+        ["repo", "check", "DAMAGED", "--key-file", "KEY"],
+        ["repo", "check", "a\0b", "--key-file", "KEY"],
+    ],
+)
+def test_what_is_wrong_is_left_to_the_command(
+    repo: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Lost: the sentence that says what is wrong, and its exit code."""
+    monkeypatch.delenv("BACKUP_ENCRYPTION_KEY", raising=False)
+    damaged = repo.with_name("damaged")
+    damaged.mkdir()
+    (damaged / "config").write_bytes(b"[core]\n\tbare = false\n")
+    places = {"REPO": str(repo), "KEY": str(key_file), "DAMAGED": str(damaged)}
+    stretch_for([places.get(each, each) for each in arguments])
+    assert not kdf._begun
