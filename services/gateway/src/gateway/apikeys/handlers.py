@@ -5,14 +5,13 @@ from typing import Any
 from common.crypto.tokens import digest, new_token
 from common.errors import NotFound
 from common.messages import uuid7
-from common.outbox import Context
 from common.service import Runtime
 from gateway.apikeys import store
 from gateway.apikeys.store import Key, Wish
 from gateway.identity.admission import KEY_PREFIX
+from gateway.identity.auditing import audit_change
 from gateway.identity.change_store import check_holds, permissions_of_user
 from gateway.identity.domain import Caller
-from gateway.identity.refusals import audit
 
 SHOWN = 8
 SECRET = 48
@@ -38,7 +37,7 @@ async def create(runtime: Runtime[Any], caller: Caller, wish: Wish) -> tuple[Key
             "sensitive": wish.sensitive,
             "expires_at": wish.expires_at.isoformat() if wish.expires_at else None,
         }
-        await _audit(context, caller, "api_key_created", key.id, data)
+        await audit_change(context, "api_key_created", caller.client, "api_key", key.id, **data)
     return key, secret
 
 
@@ -55,18 +54,6 @@ async def revoke(runtime: Runtime[Any], caller: Caller, user_id: str, key_id: st
         prefix = await store.delete(context.conn, user_id, key_id)
         if prefix is None:
             raise NotFound("There is no such API key.")
-        await _audit(context, caller, "api_key_revoked", key_id, {"prefix": prefix})
-
-
-async def _audit(
-    context: Context, caller: Caller, event: str, key_id: str, data: dict[str, Any]
-) -> None:
-    await audit(
-        context,
-        event,
-        caller.client,
-        entity_type="api_key",
-        entity_id=key_id,
-        risk_level="high",
-        data=data,
-    )
+        await audit_change(
+            context, "api_key_revoked", caller.client, "api_key", key_id, prefix=prefix
+        )

@@ -10,8 +10,8 @@ from common.db import transaction
 from common.messages import Actor
 from gateway.identity import store
 from gateway.identity.admission import Admission
+from gateway.identity.auditing import audit
 from gateway.identity.domain import Caller, Client, WrongFactor
-from gateway.identity.refusals import audit
 from gateway.limits.domain import AccountLocked
 from gateway.limits.lockout import Attempt
 

@@ -11,6 +11,7 @@ from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import caller_store, session_store, store
 from gateway.identity.attempts import Attempts
+from gateway.identity.auditing import audit
 from gateway.identity.domain import (
     Caller,
     Client,
@@ -18,7 +19,6 @@ from gateway.identity.domain import (
     WrongFactor,
     name_key,
 )
-from gateway.identity.refusals import audit
 from gateway.limits import store as limits
 from gateway.limits.lockout import Attempt, account_of
 from gateway.passwords import Hashing, NewPasswords

@@ -1,23 +1,12 @@
-"""Audit entries of identity, and how many of those that anybody can cause are written."""
+"""How many of the audit entries that anybody can cause are written."""
 
 import time
 from typing import Any
 
 from common.messages import Actor
-from common.outbox import Context
 from common.service import Runtime
+from gateway.identity.auditing import audit
 from gateway.identity.domain import Caller, Client, Refusal, RefusalQuota
-
-
-async def audit(context: Context, event_type: str, client: Client, **fields: Any) -> None:
-    """Record in this transaction what a request did or tried to do."""
-    await context.audit(
-        client.method,
-        event_type=event_type,
-        resource=client.resource,
-        user_agent=client.user_agent,
-        **fields,
-    )
 
 
 class Refusals:

@@ -7,13 +7,12 @@ from typing import Any
 from common.crypto.purposes import NotOpened
 from common.db import borrowed, transaction
 from common.errors import Conflict, NotFound, Unavailable
-from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import session_store
+from gateway.identity.auditing import audit_change
 from gateway.identity.change_store import check_holds, permissions_of_user, serialize
 from gateway.identity.domain import Caller, WrongFactor
 from gateway.identity.handlers import Identity, NewSession
-from gateway.identity.refusals import audit
 from gateway.mfa import store
 from gateway.mfa.domain import new_secret, step_of, uri_of
 from gateway.mfa.sealing import Sealing
@@ -80,7 +79,7 @@ class Factors:
         await self._check_code(caller, code)
         async with self._runtime.transaction(caller.actor()) as context:
             made = await recovery.renew(context, caller)
-            await _audit(context, caller, "mfa_enabled", caller.user_id)
+            await audit_change(context, "mfa_enabled", caller.client, "user", caller.user_id)
         await self._identity.refresh(caller, "totp", second_factor=True)
         return made
 
@@ -124,7 +123,7 @@ class Factors:
         async with self._runtime.transaction(caller.actor()) as context:
             await store.remove_totp(context.conn, caller.user_id)
             await codes.remove_with_last_factor(context.conn, caller.user_id)
-            await _audit(context, caller, "mfa_disabled", caller.user_id)
+            await audit_change(context, "mfa_disabled", caller.client, "user", caller.user_id)
 
     async def reset(self, caller: Caller, user_id: str) -> None:
         """Take every second factor of a user away who has lost them; the user's sessions end.
@@ -143,7 +142,7 @@ class Factors:
             check_holds(caller, await permissions_of_user(context.conn, user_id))
             await store.remove_everything(context.conn, user_id)
             await session_store.end_sessions(context.conn, user_id)
-            await _audit(context, caller, "mfa_reset", user_id)
+            await audit_change(context, "mfa_reset", caller.client, "user", user_id)
 
     async def _check_given(self, caller: Caller, proof: Proof | None) -> None:
         """Refuse whoever gives no second factor now. Who has a passkey gave one for this session:
@@ -192,14 +191,3 @@ class Factors:
                 taken = await recovery.use(connection, caller.user_id, code)
             if not taken:
                 raise WrongFactor
-
-
-async def _audit(context: Context, caller: Caller, event: str, user_id: str) -> None:
-    await audit(
-        context,
-        event,
-        caller.client,
-        entity_type="user",
-        entity_id=user_id,
-        risk_level="high",
-    )

@@ -10,10 +10,10 @@ from common.messages import Actor, uuid7
 from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import challenge_store
+from gateway.identity.auditing import audit, audit_change
 from gateway.identity.change_store import check_administered, serialize
 from gateway.identity.domain import Caller, Client, name_key
 from gateway.identity.handlers import Identity, NewSession
-from gateway.identity.refusals import audit
 from gateway.oidc import linking, store
 from gateway.oidc.domain import (
     Begun,
@@ -156,15 +156,8 @@ class Oidc:
             await store.add(context.conn, user_id, person, name_key(person.name))
         if await store.set_roles(context.conn, user_id, roles):
             await check_administered(context.conn)
-            await audit(
-                context,
-                "user_updated" if known else "user_created",
-                client,
-                entity_type="user",
-                entity_id=user_id,
-                risk_level="high",
-                data={"roles": roles, "by": "oidc"},
-            )
+            event = "user_updated" if known else "user_created"
+            await audit_change(context, event, client, "user", user_id, roles=roles, by="oidc")
 
     async def _record(self, error: Error, client: Client) -> None:
         self._identity.tally.note("failed_login_attempts")

@@ -5,9 +5,9 @@ from typing import Any
 from common.errors import Conflict
 from common.outbox import Context
 from common.service import Runtime
+from gateway.identity.auditing import audit_change
 from gateway.identity.change_store import check_holds, permissions_of_user, serialize
 from gateway.identity.domain import Caller, Client
-from gateway.identity.refusals import audit
 from gateway.oidc import store
 
 
@@ -20,7 +20,9 @@ async def link(context: Context, client: Client, user_id: str, issuer: str, subj
     """
     await serialize(context.conn)
     await store.link(context.conn, user_id, issuer, subject)
-    await _audit(context, client, "user_linked", user_id, {"issuer": issuer, "subject": subject})
+    await audit_change(
+        context, "user_linked", client, "user", user_id, issuer=issuer, subject=subject
+    )
 
 
 async def link_other(
@@ -54,7 +56,7 @@ async def unlink(runtime: Runtime[Any], caller: Caller, user_id: str) -> None:
     async with runtime.transaction(caller.actor()) as context:
         await _check(context, caller, user_id)
         await store.unlink(context.conn, user_id, own=own)
-        await _audit(context, caller.client, "user_unlinked", user_id, {})
+        await audit_change(context, "user_unlinked", caller.client, "user", user_id)
 
 
 async def _check(context: Context, caller: Caller, user_id: str) -> None:
@@ -62,17 +64,3 @@ async def _check(context: Context, caller: Caller, user_id: str) -> None:
     await store.check_exists(context.conn, user_id)
     if user_id != caller.user_id:
         check_holds(caller, await permissions_of_user(context.conn, user_id))
-
-
-async def _audit(
-    context: Context, client: Client, event: str, user_id: str, data: dict[str, Any]
-) -> None:
-    await audit(
-        context,
-        event,
-        client,
-        entity_type="user",
-        entity_id=user_id,
-        risk_level="high",
-        data=data,
-    )

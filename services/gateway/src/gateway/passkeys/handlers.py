@@ -4,14 +4,13 @@ import secrets
 from typing import Any
 from uuid import UUID
 
-from common.db import borrowed, transaction
+from common.db import Connection, borrowed, transaction
 from common.messages import Actor, uuid7
-from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import challenge_store
+from gateway.identity.auditing import audit, audit_change
 from gateway.identity.domain import Caller, Client, WrongCredentials, WrongFactor
 from gateway.identity.handlers import Identity, NewSession
-from gateway.identity.refusals import audit
 from gateway.passkeys import store
 from gateway.passkeys.ceremony import Ceremony, PasskeyRefused, credential_id_of
 from gateway.passkeys.store import OnlyByProvider, Passkey
@@ -34,16 +33,9 @@ class Passkeys:
 
     async def begin_registration(self, caller: Caller) -> Begun:
         """What to ask of the caller's device, and the token under which to answer."""
-        challenge = secrets.token_bytes(CHALLENGE)
         async with transaction(self._runtime.pool) as connection:
-            known = [each.credential_id for each in await store.of_user(connection, caller.user_id)]
-            token = await challenge_store.begin(
-                connection,
-                REGISTRATION,
-                {"challenge": challenge.hex()},
-                user_id=caller.user_id,
-                session_id=caller.session_id,
-            )
+            known = await _known(connection, caller)
+            token, challenge = await _begun(connection, REGISTRATION, caller)
         user_id = UUID(caller.user_id).bytes
         return token, self._ceremony.for_registration(user_id, caller.name, known, challenge)
 
@@ -70,17 +62,15 @@ class Passkeys:
                 made.credential_public_key,
                 made.sign_count,
             )
-            await _audit(context, caller, "passkey_added", passkey.id)
+            await audit_change(context, "passkey_added", caller.client, "passkey", passkey.id)
             codes = await recovery.ensure(context, caller)
         await self._identity.refresh(caller, "passkey", second_factor=True)
         return passkey, codes
 
     async def begin_login(self) -> Begun:
         """What to ask of anybody's device: it says by itself whose it is."""
-        challenge = secrets.token_bytes(CHALLENGE)
         async with transaction(self._runtime.pool) as connection:
-            data = {"challenge": challenge.hex()}
-            token = await challenge_store.begin(connection, LOGIN, data)
+            token, challenge = await _begun(connection, LOGIN)
         return token, self._ceremony.for_use([], challenge)
 
     async def log_in(self, token: str, credential: dict[str, Any], client: Client) -> NewSession:
@@ -116,18 +106,11 @@ class Passkeys:
 
     async def begin_proof(self, caller: Caller) -> Begun:
         """What to ask of the caller's device, as a second or a fresh factor."""
-        challenge = secrets.token_bytes(CHALLENGE)
         async with transaction(self._runtime.pool) as connection:
-            known = [each.credential_id for each in await store.of_user(connection, caller.user_id)]
+            known = await _known(connection, caller)
             if not known:
                 raise WrongFactor("There is no passkey of this user.")
-            token = await challenge_store.begin(
-                connection,
-                PROOF,
-                {"challenge": challenge.hex()},
-                user_id=caller.user_id,
-                session_id=caller.session_id,
-            )
+            token, challenge = await _begun(connection, PROOF, caller)
         return token, self._ceremony.for_use(known, challenge)
 
     async def prove(self, caller: Caller, token: str, credential: dict[str, Any]) -> NewSession:
@@ -153,7 +136,7 @@ class Passkeys:
         async with self._runtime.transaction(caller.actor()) as context:
             await store.delete(context.conn, caller.user_id, passkey_id)
             await remove_with_last_factor(context.conn, caller.user_id)
-            await _audit(context, caller, "passkey_removed", passkey_id)
+            await audit_change(context, "passkey_removed", caller.client, "passkey", passkey_id)
 
     async def _take(self, kind: str, token: str, session_id: str | None) -> bytes:
         async with transaction(self._runtime.pool) as connection:
@@ -176,12 +159,20 @@ class Passkeys:
         return passkey
 
 
-async def _audit(context: Context, caller: Caller, event: str, passkey_id: str) -> None:
-    await audit(
-        context,
-        event,
-        caller.client,
-        entity_type="passkey",
-        entity_id=passkey_id,
-        risk_level="high",
+async def _known(connection: Connection, caller: Caller) -> list[bytes]:
+    return [each.credential_id for each in await store.of_user(connection, caller.user_id)]
+
+
+async def _begun(
+    connection: Connection, kind: str, caller: Caller | None = None
+) -> tuple[str, bytes]:
+    """The token to answer under, and the challenge: in the caller's session, or anybody's."""
+    challenge = secrets.token_bytes(CHALLENGE)
+    token = await challenge_store.begin(
+        connection,
+        kind,
+        {"challenge": challenge.hex()},
+        user_id=caller.user_id if caller else None,
+        session_id=caller.session_id if caller else None,
     )
+    return token, challenge

@@ -3,8 +3,8 @@
 from common.crypto.tokens import digest
 from common.db import Connection
 from common.outbox import Context
+from gateway.identity.auditing import audit_change
 from gateway.identity.domain import Caller
-from gateway.identity.refusals import audit
 from gateway.recovery import store
 from gateway.recovery.domain import new_recovery_codes, plain
 
@@ -27,14 +27,7 @@ async def renew(context: Context, caller: Caller) -> list[str]:
     await store.replace(
         context.conn, caller.user_id, [digest_of(caller.user_id, code) for code in codes]
     )
-    await audit(
-        context,
-        "recovery_codes_renewed",
-        caller.client,
-        entity_type="user",
-        entity_id=caller.user_id,
-        risk_level="high",
-    )
+    await audit_change(context, "recovery_codes_renewed", caller.client, "user", caller.user_id)
     return codes
 
 

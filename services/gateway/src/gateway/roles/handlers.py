@@ -4,11 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from common.errors import Conflict
-from common.outbox import Context
 from common.service import Runtime
+from gateway.identity.auditing import audit_change
 from gateway.identity.change_store import check_holds, serialize
 from gateway.identity.domain import Caller
-from gateway.identity.refusals import audit
 from gateway.roles import store
 from gateway.roles.store import Role
 
@@ -35,7 +34,7 @@ async def create(runtime: Runtime[Any], caller: Caller, role: Role) -> Role:
             "mfa_required": role.mfa_required,
             "request_factor": role.request_factor,
         }
-        await _audit(context, caller, "role_created", role.name, data)
+        await audit_change(context, "role_created", caller.client, "role", role.name, **data)
         return await store.find(context.conn, role.name)
 
 
@@ -63,7 +62,7 @@ async def change(runtime: Runtime[Any], caller: Caller, name: str, changes: dict
             "mfa_required": after.mfa_required,
             "request_factor": after.request_factor,
         }
-        await _audit(context, caller, "role_updated", name, data)
+        await audit_change(context, "role_updated", caller.client, "role", name, **data)
         return await store.find(context.conn, name)
 
 
@@ -81,18 +80,6 @@ async def delete(runtime: Runtime[Any], caller: Caller, name: str) -> None:
             raise BuiltIn
         check_holds(caller, role.permissions)
         await store.delete(context.conn, name)
-        await _audit(context, caller, "role_deleted", name, {"permissions": role.permissions})
-
-
-async def _audit(
-    context: Context, caller: Caller, event: str, name: str, data: dict[str, Any]
-) -> None:
-    await audit(
-        context,
-        event,
-        caller.client,
-        entity_type="role",
-        entity_id=name,
-        risk_level="high",
-        data=data,
-    )
+        await audit_change(
+            context, "role_deleted", caller.client, "role", name, permissions=role.permissions
+        )

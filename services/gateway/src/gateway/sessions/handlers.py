@@ -6,9 +6,9 @@ from common.errors import NotFound
 from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import session_store
+from gateway.identity.auditing import audit
 from gateway.identity.change_store import check_holds, permissions_of_user
 from gateway.identity.domain import Caller
-from gateway.identity.refusals import audit
 
 
 async def end(runtime: Runtime[Any], caller: Caller, user_id: str, session_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 
@@ -13,6 +13,7 @@ from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import caller_store, session_store
 from gateway.identity import store as identities
+from gateway.identity.auditing import audit, audit_change
 from gateway.identity.change_store import (
     ADMINISTRATOR,
     check_administered,
@@ -23,11 +24,8 @@ from gateway.identity.change_store import (
 )
 from gateway.identity.domain import Caller, name_key
 from gateway.identity.handlers import Identity
-from gateway.identity.refusals import audit
 from gateway.users import store
 from gateway.users.store import Account, UserExists
-
-Changed = Literal["user_updated", "user_disabled", "user_enabled", "user_deleted", "password_reset"]
 
 
 class Accounts:
@@ -60,7 +58,7 @@ class Accounts:
             except asyncpg.UniqueViolationError as error:
                 raise UserExists from error
             await self._identity.remember_password(context.conn, user_id, stored)
-            await _audit(context, caller, "user_created", user_id, {"roles": roles})
+            await audit_change(context, "user_created", caller.client, "user", user_id, roles=roles)
             return await store.find(context.conn, user_id)
 
     async def update(
@@ -81,7 +79,7 @@ class Accounts:
                 check_holds(caller, await store.granted_by(context.conn, roles))
                 await store.set_roles(context.conn, user_id, roles)
                 data |= {"roles_before": before.roles, "roles": sorted(set(roles))}
-            await _audit(context, caller, "user_updated", user_id, data)
+            await audit_change(context, "user_updated", caller.client, "user", user_id, **data)
             return await store.find(context.conn, user_id)
 
     async def disable(self, caller: Caller, user_id: str) -> Account:
@@ -89,14 +87,14 @@ class Accounts:
         async with self._changing(caller, user_id) as (context, _):
             await store.set_disabled(context.conn, user_id, disabled=True)
             await end_access(context.conn, user_id)
-            await _audit(context, caller, "user_disabled", user_id)
+            await audit_change(context, "user_disabled", caller.client, "user", user_id)
             return await store.find(context.conn, user_id)
 
     async def enable(self, caller: Caller, user_id: str) -> Account:
         """Let a user in again, with the password and the factors that there were."""
         async with self._changing(caller, user_id) as (context, _):
             await store.set_disabled(context.conn, user_id, disabled=False)
-            await _audit(context, caller, "user_enabled", user_id)
+            await audit_change(context, "user_enabled", caller.client, "user", user_id)
             return await store.find(context.conn, user_id)
 
     async def delete(self, caller: Caller, user_id: str) -> None:
@@ -104,7 +102,7 @@ class Accounts:
         async with self._changing(caller, user_id) as (context, before):
             await store.delete(context.conn, user_id)
             data = {"user_name": before.name, "roles": before.roles}
-            await _audit(context, caller, "user_deleted", user_id, data)
+            await audit_change(context, "user_deleted", caller.client, "user", user_id, **data)
 
     async def reset_password(self, caller: Caller, user_id: str, password: str) -> None:
         """Give another user a password, which must be changed at the next login.
@@ -123,7 +121,7 @@ class Accounts:
             await store.set_password(context.conn, user_id, stored, must_change=True)
             await self._identity.remember_password(context.conn, user_id, stored)
             await session_store.end_sessions(context.conn, user_id)
-            await _audit(context, caller, "password_reset", user_id)
+            await audit_change(context, "password_reset", caller.client, "user", user_id)
 
     async def change_password(self, caller: Caller, current: str, new: str) -> None:
         """Change the caller's own password; every other session of the caller ends.
@@ -163,21 +161,3 @@ class Accounts:
             yield context, before
             if ADMINISTRATOR in before.roles:
                 await check_administered(context.conn)
-
-
-async def _audit(
-    context: Context,
-    caller: Caller,
-    event: Changed | Literal["user_created"],
-    user_id: str,
-    data: dict[str, Any] | None = None,
-) -> None:
-    await audit(
-        context,
-        event,
-        caller.client,
-        entity_type="user",
-        entity_id=user_id,
-        risk_level="high",
-        data=data or {},
-    )
