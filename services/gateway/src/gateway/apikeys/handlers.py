@@ -10,7 +10,7 @@ from gateway.apikeys import store
 from gateway.apikeys.store import Key, Wish
 from gateway.identity.admission import KEY_PREFIX
 from gateway.identity.auditing import audit_change
-from gateway.identity.change_store import check_holds, permissions_of_user
+from gateway.identity.change_store import check_holds, check_own_or_lesser
 from gateway.identity.domain import Caller
 
 SHOWN = 8
@@ -49,8 +49,7 @@ async def revoke(runtime: Runtime[Any], caller: Caller, user_id: str, key_id: st
         CannotGrant: the user may do more.
     """
     async with runtime.transaction(caller.actor()) as context:
-        if user_id != caller.user_id:
-            check_holds(caller, await permissions_of_user(context.conn, user_id))
+        await check_own_or_lesser(context.conn, caller, user_id)
         prefix = await store.delete(context.conn, user_id, key_id)
         if prefix is None:
             raise NotFound("There is no such API key.")

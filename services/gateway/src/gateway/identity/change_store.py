@@ -68,6 +68,16 @@ async def permissions_of_user(connection: Connection, user_id: str) -> list[str]
     return [row["permission"] for row in rows]
 
 
+async def check_own_or_lesser(connection: Connection, caller: Caller, user_id: str) -> None:
+    """Refuse to act upon another user who may do more than the caller.
+
+    Raises:
+        CannotGrant: naming what the caller lacks.
+    """
+    if user_id != caller.user_id:
+        check_holds(caller, await permissions_of_user(connection, user_id))
+
+
 async def end_access(connection: Connection, user_id: str) -> None:
     """End every session and key of a user."""
     await connection.execute("DELETE FROM sessions WHERE user_id = $1", user_id)

@@ -6,7 +6,7 @@ from common.errors import Conflict
 from common.outbox import Context
 from common.service import Runtime
 from gateway.identity.auditing import audit_change
-from gateway.identity.change_store import check_holds, permissions_of_user, serialize
+from gateway.identity.change_store import check_own_or_lesser, serialize
 from gateway.identity.domain import Caller, Client
 from gateway.oidc import store
 
@@ -62,5 +62,4 @@ async def unlink(runtime: Runtime[Any], caller: Caller, user_id: str) -> None:
 async def _check(context: Context, caller: Caller, user_id: str) -> None:
     await serialize(context.conn)
     await store.check_exists(context.conn, user_id)
-    if user_id != caller.user_id:
-        check_holds(caller, await permissions_of_user(context.conn, user_id))
+    await check_own_or_lesser(context.conn, caller, user_id)

@@ -7,7 +7,7 @@ from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import session_store
 from gateway.identity.auditing import audit
-from gateway.identity.change_store import check_holds, permissions_of_user
+from gateway.identity.change_store import check_own_or_lesser
 from gateway.identity.domain import Caller
 
 
@@ -19,7 +19,7 @@ async def end(runtime: Runtime[Any], caller: Caller, user_id: str, session_id: s
         CannotGrant: the user may do more.
     """
     async with runtime.transaction(caller.actor()) as context:
-        await _check(context, caller, user_id)
+        await check_own_or_lesser(context.conn, caller, user_id)
         if not await session_store.end_session(context.conn, session_id, user_id):
             raise NotFound("There is no such session.")
         await _audit(context, caller, user_id, 1)
@@ -32,16 +32,11 @@ async def end_all(runtime: Runtime[Any], caller: Caller, user_id: str) -> int:
         CannotGrant: the user may do more than the caller.
     """
     async with runtime.transaction(caller.actor()) as context:
-        await _check(context, caller, user_id)
+        await check_own_or_lesser(context.conn, caller, user_id)
         own = {"but": caller.session_id} if caller.session_id else {}
         ended = await session_store.end_sessions(context.conn, user_id, **own)
         await _audit(context, caller, user_id, ended)
     return ended
-
-
-async def _check(context: Context, caller: Caller, user_id: str) -> None:
-    if user_id != caller.user_id:
-        check_holds(caller, await permissions_of_user(context.conn, user_id))
 
 
 async def _audit(context: Context, caller: Caller, user_id: str, count: int) -> None:
