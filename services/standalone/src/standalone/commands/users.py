@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from standalone import console, text
-from standalone.client import Api, asking, connect
+from standalone.client import asking, connect
 from standalone.client.listing import UserName, find_user, pages
 from standalone.client.server import DEFAULT, Server
 from standalone.commands import new_app
@@ -73,9 +73,7 @@ def create(
 @app.command()
 def rename(user: UserName, name: str, server: Server = DEFAULT) -> None:
     """Give a user another name."""
-    with connect(server) as api:
-        _send(api, "PATCH", user, json={"username": name})
-    console.note(f"{user} is {name} from now on.")
+    _change(server, user, "PATCH", json={"username": name}, done=f"is {name} from now on")
 
 
 @app.command()
@@ -85,26 +83,21 @@ def set_role(
     server: Server = DEFAULT,
 ) -> None:
     """Give a user roles; they hold at once."""
-    with connect(server) as api:
-        _send(api, "PATCH", user, json={"roles": roles})
-    console.note(f"{user} is {', '.join(roles)} from now on.")
+    done = f"is {', '.join(roles)} from now on"
+    _change(server, user, "PATCH", json={"roles": roles}, done=done)
 
 
 @app.command()
 def disable(user: UserName, yes: Yes = False, server: Server = DEFAULT) -> None:
     """Let a user in no more. Sessions and API keys end at once; the keys do not come back."""
-    with connect(server) as api:
-        console.confirm(f"Disable {user} and remove the API keys of {user}?", yes=yes)
-        _send(api, "POST", user, "/disable")
-    console.note(f"{user} is disabled.")
+    console.confirm(f"Disable {user} and remove the API keys of {user}?", yes=yes)
+    _change(server, user, "POST", "/disable", done="is disabled")
 
 
 @app.command()
 def enable(user: UserName, server: Server = DEFAULT) -> None:
     """Let a user in again."""
-    with connect(server) as api:
-        _send(api, "POST", user, "/enable")
-    console.note(f"{user} is enabled.")
+    _change(server, user, "POST", "/enable", done="is enabled")
 
 
 @app.command()
@@ -112,19 +105,16 @@ def reset_password(
     user: UserName, password_file: asking.PasswordFile = None, server: Server = DEFAULT
 ) -> None:
     """Give a user a password, to be changed at the next login. The user's sessions end."""
-    password = _new_password(password_file)
-    with connect(server) as api:
-        _send(api, "PUT", user, "/password", json={"password": password})
-    console.note(f"{user} has to change the password at the next login.")
+    given = {"password": _new_password(password_file)}
+    done = "has to change the password at the next login"
+    _change(server, user, "PUT", "/password", json=given, done=done)
 
 
 @app.command()
 def reset_factors(user: UserName, yes: Yes = False, server: Server = DEFAULT) -> None:
     """Take every second factor of a user away who has lost them. The user's sessions end."""
-    with connect(server) as api:
-        console.confirm(f"Take every second factor of {user} away?", yes=yes)
-        _send(api, "DELETE", user, "/mfa")
-    console.note(f"{user} has no second factor any more.")
+    console.confirm(f"Take every second factor of {user} away?", yes=yes)
+    _change(server, user, "DELETE", "/mfa", done="has no second factor any more")
 
 
 @app.command()
@@ -134,30 +124,29 @@ def link(
     server: Server = DEFAULT,
 ) -> None:
     """Let a user log in at the provider of OpenID Connect too; the roles given here stay."""
-    with connect(server) as api:
-        _send(api, "PUT", user, "/oidc", json={"subject": subject})
-    console.note(f"{user} is linked.")
+    _change(server, user, "PUT", "/oidc", json={"subject": subject}, done="is linked")
 
 
 @app.command()
 def unlink(user: UserName, server: Server = DEFAULT) -> None:
     """Part a user from the provider again."""
-    with connect(server) as api:
-        _send(api, "DELETE", user, "/oidc")
-    console.note(f"{user} is not linked any more.")
+    _change(server, user, "DELETE", "/oidc", done="is not linked any more")
 
 
 @app.command()
 def delete(user: UserName, yes: Yes = False, server: Server = DEFAULT) -> None:
     """Remove a user. What the user did stays in the audit log."""
+    console.confirm(f"Delete the user {user} for good?", yes=yes)
+    _change(server, user, "DELETE", done="is deleted")
+
+
+def _change(
+    server: str, user: str, method: str, path: str = "", *, done: str, json: Any = None
+) -> None:
+    """Send one change of a user, and say what is ``done`` then."""
     with connect(server) as api:
-        console.confirm(f"Delete the user {user} for good?", yes=yes)
-        _send(api, "DELETE", user)
-    console.note(f"{user} is deleted.")
-
-
-def _send(api: Api, method: str, user: str, path: str = "", **options: Any) -> Any:
-    return api.send(method, f"/api/users/{find_user(api, user)['id']}{path}", **options)
+        api.send(method, f"/api/users/{find_user(api, user)['id']}{path}", json=json)
+    console.note(f"{user} {done}.")
 
 
 def _new_password(file: Any) -> str:
