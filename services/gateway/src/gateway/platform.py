@@ -1,6 +1,7 @@
-"""What every route may use of the platform."""
+"""What every route may use of the platform, and of what the application keeps for some."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -8,12 +9,26 @@ from starlette.requests import Request
 from common.service import Runtime
 from gateway.settings import GatewaySettings
 
-
-async def _platform_of(request: Request) -> Runtime[GatewaySettings]:
-    runtime = request.app.state.runtime
-    if not isinstance(runtime, Runtime):
-        raise TypeError(runtime)
-    return runtime
+T = TypeVar("T")
 
 
-ThePlatform = Annotated[Runtime[GatewaySettings], Depends(_platform_of)]
+def found_in(request: Request, name: str, kind: type[T]) -> T:
+    """What the application keeps under ``name``."""
+    found = getattr(request.app.state, name)
+    if not isinstance(found, kind):
+        raise TypeError(found)
+    return found
+
+
+def kept(name: str, kind: type[T]) -> Callable[[Request], Awaitable[T]]:
+    """The same as a dependency."""
+
+    # Async, as all are: the framework would hand each of the others to a thread, which costs more
+    # than finding the caller does.
+    async def find(request: Request) -> T:
+        return found_in(request, name, kind)
+
+    return find
+
+
+ThePlatform = Annotated[Runtime[GatewaySettings], Depends(kept("runtime", Runtime))]

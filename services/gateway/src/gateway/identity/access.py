@@ -20,6 +20,7 @@ from gateway.identity.domain import Caller, Client, Limit, Permission
 from gateway.identity.handlers import Identity
 from gateway.limits.domain import Kind
 from gateway.limits.limiter import Counted
+from gateway.platform import found_in, kept
 
 F = TypeVar("F", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -154,16 +155,7 @@ def guarded_router(**options: Any) -> APIRouter:
 
 def identity_of(request: Request) -> Identity:
     """The identity service of the application."""
-    identity = request.app.state.identity
-    if not isinstance(identity, Identity):
-        raise TypeError(identity)
-    return identity
-
-
-# Dependencies are async: the framework would hand each of the others to a thread, which costs more
-# than finding the caller does.
-async def _the_identity(request: Request) -> Identity:
-    return identity_of(request)
+    return found_in(request, "identity", Identity)
 
 
 async def the_client(request: Request) -> Client:
@@ -179,4 +171,4 @@ async def _the_caller(request: Request) -> Caller:
 
 
 TheCaller = Annotated[Caller, Depends(_the_caller)]
-TheIdentity = Annotated[Identity, Depends(_the_identity)]
+TheIdentity = Annotated[Identity, Depends(kept("identity", Identity))]

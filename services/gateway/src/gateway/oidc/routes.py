@@ -24,7 +24,7 @@ from gateway.limits.domain import Kind
 from gateway.oidc import linking
 from gateway.oidc.domain import LONGEST_SUBJECT
 from gateway.oidc.handlers import Oidc
-from gateway.platform import ThePlatform
+from gateway.platform import ThePlatform, kept
 from gateway.text import PRINTABLE
 
 router = guarded_router(prefix="/api/auth/oidc", tags=["auth"])
@@ -59,14 +59,7 @@ class PersonAt(BaseModel):
     )
 
 
-async def _oidc_of(request: Request) -> Oidc:
-    oidc = request.app.state.oidc
-    if not isinstance(oidc, Oidc):
-        raise TypeError(oidc)
-    return oidc
-
-
-TheOidc = Annotated[Oidc, Depends(_oidc_of)]
+TheOidc = Annotated[Oidc, Depends(kept("oidc", Oidc))]
 Code = Annotated[str, Query(max_length=4096)]
 State = Annotated[str, Query(max_length=200)]
 

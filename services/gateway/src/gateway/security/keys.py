@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from common.crypto.strength import listed
@@ -13,7 +13,7 @@ from common.service.resealing import Progress, Resealing
 from gateway.envelope import Enveloped
 from gateway.identity.access import TheCaller, guarded_router, needs
 from gateway.identity.domain import Permission
-from gateway.platform import ThePlatform
+from gateway.platform import ThePlatform, kept
 
 router = guarded_router(prefix="/api/v2/security", tags=["security"])
 
@@ -50,19 +50,12 @@ class KeysInUse(BaseModel):
     unanswered: list[str] = Field(examples=[[]])
 
 
-async def _resealing_of(request: Request) -> Resealing:
-    resealing = request.app.state.resealing
-    if not isinstance(resealing, Resealing):
-        raise TypeError(resealing)
-    return resealing
-
-
 @router.get("/keys")
 @needs(Permission.MANAGE_SETTINGS)
 async def show_keys(
     caller: TheCaller,
     platform: ThePlatform,
-    resealing: Annotated[Resealing, Depends(_resealing_of)],
+    resealing: Annotated[Resealing, Depends(kept("resealing", Resealing))],
 ) -> Enveloped[KeysInUse]:
     """Show how many stored secrets are still under former keys. No key is shown."""
     own = await resealing.progress()

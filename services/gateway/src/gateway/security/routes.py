@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, UploadFile
+from fastapi import Depends, Form, UploadFile
 
 from common.crypto.purposes import NotOpened
 from common.crypto.tokens import new_token
@@ -20,7 +20,7 @@ from gateway.identity.access import (
 )
 from gateway.identity.domain import Permission
 from gateway.limits.domain import Kind
-from gateway.platform import ThePlatform
+from gateway.platform import ThePlatform, kept
 from gateway.security.schemas import (
     ApiKey,
     ApiKeyRequest,
@@ -51,14 +51,7 @@ VALIDATE_FILE = "/api/v2/security/validate/file"
 _OUTSIDE = "api:"
 
 
-async def _secrets_of(request: Request) -> SecretKeys:
-    secrets = request.app.state.secrets
-    if not isinstance(secrets, SecretKeys):
-        raise TypeError(secrets)
-    return secrets
-
-
-TheSecrets = Annotated[SecretKeys, Depends(_secrets_of)]
+TheSecrets = Annotated[SecretKeys, Depends(kept("secrets", SecretKeys))]
 
 
 @router.get("/stats")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from common.web import error_answers
@@ -13,7 +13,7 @@ from gateway.identity.admitting import Access
 from gateway.identity.domain import Permission
 from gateway.operations.handlers import find
 from gateway.operations.routes import OperationAnswer
-from gateway.platform import ThePlatform
+from gateway.platform import ThePlatform, kept
 from gateway.stream.hub import Hub, Listener, frame
 from gateway.stream.response import EventStream, events
 
@@ -34,16 +34,9 @@ STREAM = {
 }
 
 
-async def _hub_of(request: Request) -> Hub:
-    hub = request.app.state.hub
-    if not isinstance(hub, Hub):
-        raise TypeError(hub)
-    return hub
-
-
 async def _listener(
     caller: TheCaller,
-    hub: Annotated[Hub, Depends(_hub_of)],
+    hub: Annotated[Hub, Depends(kept("hub", Hub))],
     operation: Annotated[
         UUID | None, Query(description="Only events about this operation or backup.")
     ] = None,
