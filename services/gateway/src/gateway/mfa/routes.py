@@ -22,14 +22,13 @@ from gateway.mfa.schemas import (
     StandingAnswer,
 )
 from gateway.mfa.sealing import Sealing
-from gateway.platform import ThePlatform, found_in
-from gateway.security.secrets import SecretKeys
+from gateway.platform import ThePlatform
 
 router = guarded_router(tags=["auth"])
 
 
 async def _factors_of(request: Request, platform: ThePlatform, identity: TheIdentity) -> Factors:
-    return Factors(platform, identity, Sealing(found_in(request, "secrets", SecretKeys).keys))
+    return Factors(platform, identity, Sealing(request.app.state.secrets.keys))
 
 
 TheFactors = Annotated[Factors, Depends(_factors_of)]
