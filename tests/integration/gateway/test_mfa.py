@@ -84,6 +84,18 @@ async def test_a_login_is_worth_nothing_without_the_second_factor(site: Site, ad
     assert (await stale.get("/api/auth/me", headers={"Authorization": before})).status_code == 401
 
 
+async def test_setting_up_an_authenticator_is_one_entry(site: Site) -> None:
+    """Otherwise one act looks like three to whoever reads the audit log."""
+    name = await site.add_user(["operator"])
+    user = Ada(site, name, await site.user_id(name))
+    client = await user.log_in()
+    await site.quiet()
+    await user.enrol(client)
+    told = [(entry.event_type, entry.data) for entry in await site.audited()]
+    assert told == [("mfa_enabled", {"recovery_codes": 10})]
+    assert (await client.get("/api/auth/me")).json()["fresh"] is True
+
+
 async def test_a_code_counts_once_even_at_once(ada: Ada) -> None:
     """Otherwise a code that was seen over a shoulder opens a second session."""
     clients = [await ada.log_in() for _ in range(4)]

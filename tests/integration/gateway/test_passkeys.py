@@ -80,6 +80,17 @@ async def test_a_password_alone_is_not_enough_any_more(site: Site, bea: Bea) -> 
     assert (wrong.status_code, code(wrong)) == (403, "wrong_factor")
 
 
+async def test_making_a_passkey_is_one_entry(site: Site) -> None:
+    """Otherwise one act looks like three to whoever reads the audit log."""
+    found = Bea(site, await site.add_user(["viewer"]))
+    client = await site.log_in(found.name)
+    await site.quiet()
+    assert (await found.register(client)).status_code == 201
+    told = [(entry.event_type, entry.data) for entry in await site.audited()]
+    assert told == [("passkey_added", {"recovery_codes": 10})]
+    assert (await client.get("/api/auth/me")).json()["limit"] is None
+
+
 async def test_a_lost_device_is_no_lost_account(site: Site, bea: Bea) -> None:
     """Otherwise whoever has passkeys alone is locked out with the last one."""
     assert len(bea.recovery_codes) == 10

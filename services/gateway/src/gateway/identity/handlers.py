@@ -170,6 +170,13 @@ class Identity(Attempts):
         async with self._runtime.transaction(caller.actor()) as context:
             await self._prove(context, caller, method, None, second_factor=second_factor)
 
+    async def take_factor(self, context: Context, caller: Caller) -> None:
+        """Let a factor that was set up, and tried, just now count as given in this session.
+
+        Whoever set it up says so in the audit log. A session that has ended meanwhile stays ended.
+        """
+        await session_store.prove(context.conn, caller.session_id, None, second_factor=True)
+
     async def _prove(
         self,
         context: Context,

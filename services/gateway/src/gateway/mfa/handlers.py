@@ -17,7 +17,7 @@ from gateway.mfa import store
 from gateway.mfa.domain import new_secret, step_of, uri_of
 from gateway.mfa.sealing import Sealing
 from gateway.recovery import handlers as recovery
-from gateway.recovery import store as codes
+from gateway.recovery.store import remove_with_last_factor
 
 
 class AlreadySetUp(Conflict):
@@ -78,10 +78,17 @@ class Factors:
             raise AlreadySetUp
         await self._check_code(caller, code)
         async with self._runtime.transaction(caller.actor()) as context:
-            made = await recovery.renew(context, caller)
-            await audit_change(context, "mfa_enabled", caller.client, "user", caller.user_id)
-        await self._identity.refresh(caller, "totp", second_factor=True)
-        return made
+            codes = await recovery.make(context.conn, caller.user_id)
+            await self._identity.take_factor(context, caller)
+            await audit_change(
+                context,
+                "mfa_enabled",
+                caller.client,
+                "user",
+                caller.user_id,
+                recovery_codes=len(codes),
+            )
+        return codes
 
     async def complete(self, caller: Caller, proof: Proof) -> NewSession:
         """The second factor of a login: the session is good from now on, under a new token.
@@ -122,7 +129,7 @@ class Factors:
         await self._check_given(caller, proof)
         async with self._runtime.transaction(caller.actor()) as context:
             await store.remove_totp(context.conn, caller.user_id)
-            await codes.remove_with_last_factor(context.conn, caller.user_id)
+            await remove_with_last_factor(context.conn, caller.user_id)
             await audit_change(context, "mfa_disabled", caller.client, "user", caller.user_id)
 
     async def reset(self, caller: Caller, user_id: str) -> None:

@@ -62,9 +62,16 @@ class Passkeys:
                 made.credential_public_key,
                 made.sign_count,
             )
-            await audit_change(context, "passkey_added", caller.client, "passkey", passkey.id)
-            codes = await recovery.ensure(context, caller)
-        await self._identity.refresh(caller, "passkey", second_factor=True)
+            codes = await recovery.make_if_none(context.conn, caller.user_id)
+            await self._identity.take_factor(context, caller)
+            await audit_change(
+                context,
+                "passkey_added",
+                caller.client,
+                "passkey",
+                passkey.id,
+                recovery_codes=len(codes),
+            )
         return passkey, codes
 
     async def begin_login(self) -> Begun:

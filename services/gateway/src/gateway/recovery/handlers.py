@@ -1,4 +1,4 @@
-"""Making recovery codes; each time it is audited."""
+"""Making recovery codes."""
 
 from common.crypto.tokens import digest
 from common.db import Connection
@@ -22,17 +22,19 @@ async def use(connection: Connection, user_id: str, code: str) -> bool:
 
 
 async def renew(context: Context, caller: Caller) -> list[str]:
-    """New codes of the caller; the former ones are worth nothing."""
-    codes = new_recovery_codes()
-    await store.replace(
-        context.conn, caller.user_id, [digest_of(caller.user_id, code) for code in codes]
-    )
+    """New codes, because the caller wants them; the former ones are worth nothing."""
+    codes = await make(context.conn, caller.user_id)
     await audit_change(context, "recovery_codes_renewed", caller.client, "user", caller.user_id)
     return codes
 
 
-async def ensure(context: Context, caller: Caller) -> list[str]:
-    """New codes if the caller has none left, with the first second factor; else none."""
-    if await store.any_left(context.conn, caller.user_id):
-        return []
-    return await renew(context, caller)
+async def make(connection: Connection, user_id: str) -> list[str]:
+    """New codes that come with a factor, whose entry in the audit log says so."""
+    codes = new_recovery_codes()
+    await store.replace(connection, user_id, [digest_of(user_id, code) for code in codes])
+    return codes
+
+
+async def make_if_none(connection: Connection, user_id: str) -> list[str]:
+    """The same if the user has none left; else none."""
+    return [] if await store.any_left(connection, user_id) else await make(connection, user_id)
