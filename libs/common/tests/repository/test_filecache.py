@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from common.repository.format.block import ends_block
 from common.repository.history import SnapshotInfo
 from common.repository.ingesting import assembling
 from common.repository.prepared import SnapshotMeta
@@ -97,6 +98,26 @@ def test_a_full_backup_reads_all_and_helps_the_next(back: Back, opened: list[str
     opened.clear()
     back()
     assert read(opened) == set()
+
+
+def test_a_border_that_comes_or_goes_makes_nothing_be_read(
+    vault: Vault, tree: Path, back: Back, opened: list[str]
+) -> None:
+    """Else one new file has hundreds read that lie between it and the border before."""
+    back()
+    names = (f"m{number}" for number in range(10_000))
+    border = tree / next(name for name in names if ends_block(name.encode()))
+    border.write_bytes(noise(100))
+    opened.clear()
+    with_it = back()
+    assert border.name in opened
+    assert read(opened) == set()
+    assert vault.restore(with_it.id) == content(tree)
+    border.unlink()
+    opened.clear()
+    without = back()
+    assert read(opened) == set()
+    assert vault.restore(without.id) == content(tree)
 
 
 def overwrite(path: Path) -> None:

@@ -27,7 +27,7 @@ class Progress:
         self.phase = ""
         self.done = 0
         self.entries = 0
-        self.current = ""
+        self.current = b""
 
     def advance(self, count: int) -> None:
         """So many more bytes are read."""
@@ -37,12 +37,12 @@ class Progress:
     def entry(self, path: bytes) -> None:
         """An entry begins."""
         self.entries += 1
-        self.current = path.decode("utf-8", "replace")
+        self.current = path
         self._tell()
 
     def begin(self, phase: str) -> None:
         """Another phase begins: always passed on."""
-        self.phase, self.current, self._told = phase, "", 0.0
+        self.phase, self.current, self._told = phase, b"", 0.0
         self._tell()
 
     def _tell(self) -> None:
@@ -51,7 +51,8 @@ class Progress:
         now = time.monotonic()
         if now - self._told >= _EVERY_SECONDS:
             self._told = now
-            self._listener(self.phase, self.done, None, self.entries, self.current)
+            current = self.current.decode("utf-8", "replace")
+            self._listener(self.phase, self.done, None, self.entries, current)
 
 
 class Recorder:

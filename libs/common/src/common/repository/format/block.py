@@ -133,16 +133,8 @@ def ends_block(path: bytes) -> bool:
 def _shared(before: bytes, path: bytes) -> int:
     """How many bytes two paths begin with in common."""
     most = min(len(before), len(path))
-    if before[:most] == path[:most]:
-        return most
-    low, high = 0, most
-    while low < high - 1:
-        middle = (low + high) // 2
-        if before[low:middle] == path[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
+    different = int.from_bytes(before[:most]) ^ int.from_bytes(path[:most])
+    return most - (different.bit_length() + 7) // 8
 
 
 def _pack_rest(entry: Entry, content: ChunkList, flags: int) -> Iterator[bytes]:

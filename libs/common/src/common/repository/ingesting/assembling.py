@@ -29,10 +29,11 @@ them.
 class _Waiting:
     """A stretch on its way: when it was read at the earliest, and what need not be read.
 
-    ``apart`` says that it has blocks of its own.
+    ``apart`` says that it has blocks of its own; ``marks`` are the fingerprints of its files that
+    were needed so far.
     """
 
-    __slots__ = ("apart", "files", "read_at", "same", "stretch")
+    __slots__ = ("apart", "files", "marks", "read_at", "same", "stretch")
 
     def __init__(self, stretch: Stretch, *, apart: bool) -> None:
         self.stretch = stretch
@@ -40,6 +41,7 @@ class _Waiting:
         self.read_at = time.time_ns()
         self.same: Remembered | None = None
         self.files: dict[int, KnownFile] = {}
+        self.marks: dict[int, bytes] = {}
 
 
 class Assembler:
@@ -113,19 +115,19 @@ class Assembler:
         """Find out what need not be read."""
         stretch = waiting.stretch
         remembered = cache.find(stretch)
-        if remembered is None:
-            return
-        same = cache.is_same(stretch, remembered)
         if (
-            same
+            remembered is not None
+            and cache.is_same(stretch, remembered)
             and self._relied(remembered.blocks, ITEM.size)
             and self._relied(remembered.items(), ITEM.size)
         ):
             waiting.same = remembered
             return
-        files = remembered.files()
-        for number, found in stretch.found():
-            known = files.get(cache.fingerprint(found.path, stretch.states[number]))
+        files = cache.files(stretch)
+        for number, found in stretch.found() if files else ():
+            mark = cache.fingerprint(found.path, stretch.states[number])
+            waiting.marks[number] = mark
+            known = files.get(mark)
             if known is not None and is_file(found) and self._relied(known.items, ITEM.size):
                 waiting.files[number] = known
 
@@ -145,9 +147,13 @@ class Assembler:
         blocks = self._tree.take_blocks()
         entries, size = self._tree.entries - entries, self._tree.size - size
         if self._cache is not None:
-            stretch, cache = waiting.stretch, self._cache
+            stretch, cache, marks = waiting.stretch, self._cache, waiting.marks
             files = [
-                (cache.fingerprint(stretch.paths[number], stretch.states[number]), known)
+                (
+                    marks.get(number)
+                    or cache.fingerprint(stretch.paths[number], stretch.states[number]),
+                    known,
+                )
                 for number, known in writer.known.items()
             ]
             cache.put(stretch, Facts(writer.whole, blocks, entries, size, files))

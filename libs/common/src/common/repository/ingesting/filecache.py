@@ -3,7 +3,8 @@
 Two files for each component: a table from stretches to places, and records at those places. A
 record holds keyed fingerprints of the stretch and of each file in it (path, owner, mode, size,
 times, inode and device), the chunks of their contents, the blocks that the stretch is stored in,
-and a MAC. There are no names in it, and whoever has no writer key cannot make it lie.
+and a MAC. There are no names in it, and whoever has no writer key cannot make it lie. It is found
+by both ends of the stretch: one that was divided by a new border is known in both its parts.
 """
 
 import hmac
@@ -31,7 +32,7 @@ _HEAD = struct.Struct(f"<{_PRINT}s?HIIQQ")
 _OWNER = struct.Struct("<II")
 _FILE = struct.Struct(f"<{_PRINT}sIi?")
 _EXTENT = struct.Struct("<QQ")
-_TRAILER = struct.Struct("<Q16s")
+_TRAILER = struct.Struct("<Q16s16s")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _DENSE = -1
 _BUFFER = 1024**2
@@ -117,23 +118,37 @@ class FileCache:
 
     def find(self, stretch: Stretch) -> Remembered | None:
         """What is known of the stretch that ended here last time; it may have changed since."""
+        place = self._place_of(stretch.end)
+        found = self._look_up(place)
+        return found[1] if found is not None and found[0] == place else None
+
+    def files(self, stretch: Stretch) -> dict[bytes, KnownFile]:
+        """Files that were in the stretches that began or ended here, each by its fingerprint."""
+        known: dict[bytes, KnownFile] = {}
+        for place in (stretch.begin, stretch.end):
+            found = self._look_up(self._place_of(place))
+            if found is not None:
+                known |= found[1].files()
+        return known
+
+    def _look_up(self, place: bytes) -> tuple[bytes, Remembered] | None:
+        """The record at a place, and where its stretch ended: whether it belongs there is open."""
         if self._records is None:
             return None
-        place = self._place_of(stretch)
         try:
-            end = self._table.get(place)
+            at = self._table.get(place)
         except ValueError:
             return None
-        if end is None or not _TRAILER.size <= end <= len(self._records):
+        if at is None or not _TRAILER.size <= at <= len(self._records):
             return None
-        length, mac = _TRAILER.unpack_from(self._records, end - _TRAILER.size)
-        start = end - _TRAILER.size - length
+        length, end, mac = _TRAILER.unpack_from(self._records, at - _TRAILER.size)
+        start = at - _TRAILER.size - length
         if start < 0:
             return None
-        body = self._records[start : end - _TRAILER.size]
-        if not hmac.compare_digest(self._mac(place, body), mac):
+        body = self._records[start : at - _TRAILER.size]
+        if not hmac.compare_digest(self._mac(end, body), mac):
             return None
-        return Remembered(body)
+        return end, Remembered(body)
 
     def is_same(self, stretch: Stretch, found: Remembered) -> bool:
         """Whether nothing in the stretch has changed, so that its blocks stand for it."""
@@ -195,12 +210,13 @@ class FileCache:
         return b"".join(parts)
 
     def _append(self, stretch: Stretch, body: bytes) -> None:
-        place = self._place_of(stretch)
+        end = self._place_of(stretch.end)
         with suppress(OSError):  # a full disk costs the next run some time
             self._file.write(body)
-            self._file.write(_TRAILER.pack(len(body), self._mac(place, body)))
+            self._file.write(_TRAILER.pack(len(body), end, self._mac(end, body)))
             self._end += len(body) + _TRAILER.size
-            self._new.add(place, self._end)
+            self._new.add(end, self._end)
+            self._new.add(self._place_of(stretch.begin), self._end)
 
     def _load(self) -> tuple[ChunkTable, mmap | None]:
         try:
@@ -210,11 +226,11 @@ class FileCache:
         except (OSError, ValueError):
             return ChunkTable(), None  # there is none, or it is no use
 
-    def _place_of(self, stretch: Stretch) -> bytes:
-        return bytes(blake3(stretch.place, key=self._key).digest(length=_PRINT))
+    def _place_of(self, end: bytes) -> bytes:
+        return bytes(blake3(end, key=self._key).digest(length=_PRINT))
 
-    def _mac(self, place: bytes, body: bytes) -> bytes:
-        mac = blake3(b"record" + place, key=self._key)
+    def _mac(self, end: bytes, body: bytes) -> bytes:
+        mac = blake3(b"record" + end, key=self._key)
         mac.update(body)
         return bytes(mac.digest(length=16))
 

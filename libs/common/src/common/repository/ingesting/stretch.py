@@ -70,9 +70,14 @@ class Stretch:
         self._at_end = True
 
     @property
-    def place(self) -> bytes:
-        """What the stretch is found by that is here next time: the path that ends it."""
+    def end(self) -> bytes:
+        """What the stretch is found by that ends here next time: the path that ends it."""
         return b"\0" if self._at_end else self.paths[-1]
+
+    @property
+    def begin(self) -> bytes:
+        """What the stretch is found by that begins here next time; no end is the same."""
+        return b"\0\0" + self.paths[0]
 
     def fingerprint(self, key: bytes, owners: bytes) -> bytes:
         """What two stretches have in common that are the same, entry by entry; 16 bytes."""
