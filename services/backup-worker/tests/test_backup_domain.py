@@ -1,6 +1,8 @@
+from typing import get_args
+
 import pytest
 
-from backup_worker.domain import Head, Place, chain_of, choose, next_place
+from backup_worker.domain import Head, Place, chain_of, choose, is_incremental, next_place
 from common.errors import Invalid
 from common.messages import BackupType, RunBackup
 
@@ -31,6 +33,13 @@ def test_a_chain_belongs_to_a_plan_of_a_station() -> None:
 def test_the_type_chooses_where_no_name_does(backup_type: BackupType, expected: list[str]) -> None:
     """A full backup that leaves a component out is found out on the day of the restore."""
     assert choose(command(backup_type), KINDS) == expected
+
+
+@pytest.mark.parametrize("backup_type", get_args(BackupType))
+def test_an_incremental_one_alone_leaves_unchanged_files_unread(backup_type: BackupType) -> None:
+    """A full backup that trusts the file cache never sees what rots under an unchanged time."""
+    expected = backup_type in {"incremental", "db_incremental"}
+    assert is_incremental(command(backup_type)) is expected
 
 
 def test_names_are_taken_in_the_order_configured() -> None:
