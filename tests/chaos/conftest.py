@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from chaos.orderly import small_and_orderly
 from chaos.world import plain_config
 from vault import make_keys
 
 
 @pytest.fixture(scope="session")
 def config() -> bytes:
-    """The config of every repository here."""
-    return plain_config(make_keys())
+    """The config of every repository here; the same every day, so that a seed means the same."""
+    with small_and_orderly():
+        return plain_config(make_keys())
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ So a seed repeats a failure to the byte, and states that were looked at once nee
 
 import random
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import pytest
 from common.crypto.hpke import PrivateKey, PublicKey
 from common.repository.format import index
 
-START = time.time() + 86_400
+START = 4_000_000_000.0
 """Later than any file that is really written meanwhile: to a prune those are old."""
 
 TICK = 0.001
