@@ -13,6 +13,7 @@ import structlog
 from backup_worker.protocol import CaptureSpec, Prepared, Written
 from common.childprocess.child import Channel, serve
 from common.components.configured import load
+from common.components.counting import Outlook
 from common.errors import Error
 from common.kernel import processors
 from common.messages import ComponentResult
@@ -20,6 +21,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import create, open_writer
 from common.repository.prepared import Prepared as PreparedRun
 from common.repository.prepared import SnapshotMeta
+from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 
 _COMMIT_WITHIN = 600.0
@@ -69,24 +71,22 @@ def _clear(repository: Repository, spec: CaptureSpec) -> Iterator[UUID]:
 
 
 def _capture(repository: Repository, spec: CaptureSpec, channel: Channel) -> PreparedRun:
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
-        channel.progress(
-            phase, done_bytes=done, total_bytes=total, entries=entries, current=current
-        )
-
     configured = load(spec.components_file)
-    with repository.begin(
-        spec.run_id,
-        compression=spec.compression_type,
-        level=spec.compression_level,
-        on_progress=tell,
-        cache=spec.cache,
-        reread=spec.reread,
-        processes=processors() if spec.processes is None else spec.processes,
-    ) as run:
-        for name in spec.components:
-            component = configured[name]
-            with run.component(name, component.kind) as sink:
+    components = [configured[name] for name in spec.components]
+    with (
+        Outlook(components, spec.expected) as outlook,
+        repository.begin(
+            spec.run_id,
+            compression=spec.compression_type,
+            level=spec.compression_level,
+            on_progress=_telling(channel, outlook),
+            cache=spec.cache,
+            reread=spec.reread,
+            processes=processors() if spec.processes is None else spec.processes,
+        ) as run,
+    ):
+        for component in components:
+            with run.component(component.name, component.kind) as sink:
                 sink.details = component.capture(sink)
         return run.finish(
             SnapshotMeta(
@@ -99,6 +99,25 @@ def _capture(repository: Repository, spec: CaptureSpec, channel: Channel) -> Pre
                 created=spec.created,
             )
         )
+
+
+def _telling(channel: Channel, outlook: Outlook) -> OnProgress:
+    """Tells the service how far the run is, and of how much."""
+
+    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+        del total  # the run has none
+        amount = outlook.total(phase, done, entries)
+        channel.progress(
+            phase,
+            done_bytes=done,
+            total_bytes=amount and amount.size,
+            entries=entries,
+            total_entries=amount and amount.entries,
+            counting=outlook.counting,
+            current=current,
+        )
+
+    return tell
 
 
 def _commit(

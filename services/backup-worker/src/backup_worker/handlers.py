@@ -31,13 +31,12 @@ class BackupJobs:
         components = await asyncio.to_thread(load, self._settings.backup_components_file)
         names = choose(job.message, {name: each.kind for name, each in components.items()})
         config = await missing_config(self._settings.backup_local_dir, self._ask)
-        spec, expected = await self._begin(job, names, config)
-        progress = Progress(job.id, "backup", job.progress, expected_bytes=expected)
+        spec = await self._begin(job, names, config)
         async with spawn(
             "backup_worker.capture",
             dict(spec),
             limits=self._limits(),
-            on_progress=progress,
+            on_progress=Progress(job.id, "backup", job.progress),
         ) as child:
             prepared = Prepared.model_validate(await child.receive("prepared"))
             await Commit(job, child, prepared, spec, started).carry_out()
@@ -71,14 +70,11 @@ class BackupJobs:
 
     async def _begin(
         self, job: Job[RunBackup], names: list[str], config: str | None
-    ) -> tuple[CaptureSpec, int | None]:
-        """Record the attempt, and under which run id it writes, before it writes anything.
-
-        Also gives the size that is to be expected.
-        """
+    ) -> CaptureSpec:
+        """Record the attempt, and under which run id it writes, before it writes anything."""
         message, run_id = job.message, uuid7()
         async with job.transaction() as context:
-            expected = await store.last_size(context.conn, chain_of(message), message.backup_type)
+            expected = await store.last_amount(context.conn, chain_of(message), message.backup_type)
             await store.begin_backup(context.conn, message, chain_of(message))
             earlier = await store.earlier_runs(context.conn, message.backup_id)
             dead = await store.dead_runs(context.conn, message.station)
@@ -93,7 +89,8 @@ class BackupJobs:
                 )
             )
         spec = self._spec(message, names, config, run_id)
-        return spec.model_copy(update={"earlier_runs": earlier, "dead_runs": dead}), expected
+        found = {"earlier_runs": earlier, "dead_runs": dead, "expected": expected}
+        return spec.model_copy(update=found)
 
     def _spec(
         self, message: RunBackup, names: list[str], config: str | None, run_id: UUID

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
+from common.components.component import Amount
 from common.messages import ComponentResult
 
 
@@ -34,6 +35,8 @@ class CaptureSpec(BaseModel):
     reread: bool
     """Whether even those are read."""
     processes: int | None
+    expected: Amount | None = None
+    """What the last such backup had; without it the components are counted."""
     compression_type: Literal["zstd", "gzip", "lz4", "none"]
     compression_level: int
     backup_id: str

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from backup_worker.domain import Head
+from common.components.component import Amount
 from common.db import Connection
 from common.messages import BackupCompleted, Failure, RunBackup
 
@@ -60,18 +61,18 @@ async def dead_runs(connection: Connection, station: str, limit: int = 100) -> l
     return [row["run_id"] for row in rows]
 
 
-async def last_size(connection: Connection, chain: str, backup_type: str) -> int | None:
-    """How many bytes the last such backup read."""
-    size: int | None = await connection.fetchval(
+async def last_amount(connection: Connection, chain: str, backup_type: str) -> Amount | None:
+    """How much the last such backup had."""
+    row = await connection.fetchrow(
         """
-        SELECT size_bytes FROM backups
+        SELECT entries, size_bytes FROM backups
         WHERE chain = $1 AND backup_type = $2 AND status = 'completed'
         ORDER BY counter DESC LIMIT 1
         """,
         chain,
         backup_type,
     )
-    return size
+    return Amount(*row) if row is not None else None
 
 
 async def close_runs(connection: Connection, runs: Sequence[UUID]) -> None:

@@ -2,16 +2,20 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.components.component import Amount
+from common.components.counting import Outlook
 from common.components.files import FilesComponent, FilesOptions
 from common.components.names import show
 from common.identifiers import uuid7
 from common.kernel import processors
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
+from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from standalone.console import Report
 
@@ -24,13 +28,14 @@ def back_up(
     *,
     name: str | None,
     exclude: Sequence[str],
-    report: Report,
+    report: Report | None,
     cache: Path | None,
     level: int,
 ) -> SnapshotInfo:
     """Take the backup; nothing of it is listed before all of it is durable.
 
-    Files that ``cache`` knows to be unchanged are not read again.
+    Files that ``cache`` knows to be unchanged are not read again. ``report`` is told how far it is
+    and of how much; without one nobody finds that out.
     """
     options = FilesOptions(
         paths=tuple(str(path.absolute()) for path in paths), exclude=tuple(exclude)
@@ -45,35 +50,51 @@ def back_up(
         plan="command",
         station=host,
     )
-    tell = _expecting(_last_size(repository, meta.chain, component), report)
-    with repository.begin(
-        run_id, level=level, on_progress=tell, cache=cache, processes=processors()
-    ) as run:
+    with (
+        _telling(repository, meta.chain, component, report) as tell,
+        repository.begin(
+            run_id, level=level, on_progress=tell, cache=cache, processes=processors()
+        ) as run,
+    ):
         with run.component(component.name, component.kind) as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(meta)
     return prepared.commit_next()
 
 
-def _last_size(repository: Repository, chain: str, component: FilesComponent) -> int | None:
-    """How many bytes the last backup of the same paths had."""
+@contextmanager
+def _telling(
+    repository: Repository, chain: str, component: FilesComponent, report: Report | None
+) -> Iterator[OnProgress | None]:
+    if report is None:
+        yield None
+        return
+
+    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+        del total  # the run has none
+        amount = outlook.total(phase, done, entries)
+        report(
+            phase,
+            done,
+            amount and amount.size,
+            entries,
+            current,
+            total_entries=amount and amount.entries,
+            counting=outlook.counting,
+        )
+
+    with Outlook([component], _last_amount(repository, chain, component)) as outlook:
+        yield tell
+
+
+def _last_amount(repository: Repository, chain: str, component: FilesComponent) -> Amount | None:
+    """How much the last backup of the same paths had."""
     roots = [show(b"/" + root) for root in component.roots]
     for info in reversed(repository.snapshots()):
         for stored in info.components:
             if info.chain == chain and stored.details.get("roots") == roots:
-                return stored.size
+                return Amount(stored.entries, stored.size)
     return None
-
-
-def _expecting(expected: int | None, report: Report) -> Report:
-    """The report, with this total for as long as it can be right."""
-
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
-        if total is None and expected and done <= expected:
-            total = expected
-        report(phase, done, total, entries, current)
-
-    return tell
 
 
 def cache_folder() -> Path:

@@ -8,17 +8,20 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TextIO
 
 import typer
 
 from common.errors import Cancelled, Error, Invalid
+from common.pace import Pace
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 
 def _console(stream: TextIO) -> "Console":
@@ -38,10 +41,18 @@ def _line(stream: TextIO, text: str, style: str = "") -> None:
 
 
 class Report(Protocol):
-    """Told how far a job is; called often."""
+    """Told how far a job is; called often. ``counting`` says that the totals are to come."""
 
     def __call__(
-        self, phase: str, done: int, total: int | None, entries: int, current: str
+        self,
+        phase: str,
+        done: int,
+        total: int | None,
+        entries: int,
+        current: str,
+        *,
+        total_entries: int | None = None,
+        counting: bool = False,
     ) -> None: ...
 
 
@@ -125,11 +136,16 @@ def _plain(cell: object) -> str:
     return text.replace("[", r"\[")
 
 
+def is_watched() -> bool:
+    """Whether somebody sees a progress bar."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
     """A progress bar on a terminal; silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
+    if not is_watched():
+        yield lambda *_, **__: None
         return
     from rich.progress import (  # noqa: PLC0415 - see above
         BarColumn,
@@ -137,23 +153,48 @@ def progress(title: str) -> Iterator[Report]:
         Progress,
         TaskProgressColumn,
         TextColumn,
-        TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
     with Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(),
-        DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+        DownloadColumn(), TransferSpeedColumn(), TextColumn("{task.fields[left]}"),
         console=_console(sys.stderr), transient=True,
-    ) as bar:  # fmt: skip
-        task, before = bar.add_task(title, total=None), 0
+    ) as drawn:  # fmt: skip
+        yield _Bar(title, drawn)
 
-        def report(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
-            nonlocal before
-            del entries, current
-            if done < before:  # something else is counted now, and as fast as that goes
-                bar.reset(task)
-            before = done
-            bar.update(task, description=f"{title}: {phase}", completed=done, total=total)
 
-        yield report
+class _Bar:
+    """The report that a progress bar shows."""
+
+    def __init__(self, title: str, drawn: "Progress") -> None:
+        self._title, self._drawn = title, drawn
+        self._task = drawn.add_task(title, total=None, left="")
+        self._pace = Pace()
+        self._done = 0
+
+    def __call__(
+        self,
+        phase: str,
+        done: int,
+        total: int | None,
+        entries: int,
+        current: str,
+        *,
+        total_entries: int | None = None,
+        counting: bool = False,
+    ) -> None:
+        """Show it."""
+        del current
+        if done < self._done:  # something else is counted now, and as fast as that goes
+            self._drawn.reset(self._task)
+        self._done = done
+        self._pace.advance(done, entries)
+        left = self._pace.seconds_left(total, total_entries)
+        self._drawn.update(
+            self._task,
+            description=f"{self._title}: {phase}{', counting' if counting else ''}",
+            completed=done,
+            total=total,
+            left="" if left is None else str(timedelta(seconds=round(left))),
+        )

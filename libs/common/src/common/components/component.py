@@ -3,12 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from common.repository.tree import Sink, Source
 
 Select = Callable[[bytes], bool]
 """Says of an entry's path whether it is wanted; what leads to a wanted path is made as well."""
+
+
+class Amount(NamedTuple):
+    """Entries, and bytes of content without the holes of sparse files."""
+
+    entries: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ def _listen(api: Api, operation_id: str, report: Report) -> bool:
                     data["total_bytes"],
                     data["entries"],
                     data["current"],
+                    total_entries=data.get("total_entries"),
+                    counting=data.get("counting", False),
                 )
             elif event and _may_have_ended(event):
                 return True

@@ -78,7 +78,7 @@ def backup(
             paths,
             name=name,
             exclude=exclude or (),
-            report=report,
+            report=report if console.is_watched() else None,
             cache=None if read_all else cache_folder(),
             level=level,
         )

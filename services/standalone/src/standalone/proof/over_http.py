@@ -47,9 +47,9 @@ def _do(api: Api, alive: Alive, name: str, path: str, wish: dict[str, Any]) -> d
     begin = time.monotonic()
     operation = api.post(path, wish)
 
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+    def tell(*told: Any, **totals: Any) -> None:
         alive()
-        report(phase, done, total, entries, current)
+        report(*told, **totals)
 
     try:
         with console.progress(name) as report:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from common.components.component import RestoreOutcome, Select, Target
+from common.components.component import Amount, RestoreOutcome, Select, Target
+from common.components.files.counting import Counter
 from common.components.files.folders import Folders
 from common.components.files.leftovers import claim
 from common.components.files.linux import allow_open_files
@@ -15,7 +16,7 @@ from common.components.files.metadata import Applier
 from common.components.files.patterns import Patterns
 from common.components.files.placing import Placing
 from common.components.files.selecting import Selection
-from common.components.files.walk import Walk, ancestors
+from common.components.files.walk import Taker, Walk, ancestors
 from common.components.names import beneath, parse, show
 from common.components.notes import Notes, raise_if_full
 from common.errors import CaptureFailed, NotFound, RestoreFailed
@@ -75,17 +76,26 @@ class FilesComponent:
         Raises:
             CaptureFailed: one of the paths themselves is gone or unreadable.
         """
+        return self._walk(sink)
+
+    def count(self) -> Amount:
+        """What ``capture`` is going to give, found by the same walk without reading any file."""
+        counter = Counter()
+        self._walk(counter)
+        return counter.amount
+
+    def _walk(self, taker: Taker) -> dict[str, Any]:
         roots = self.roots
         if not roots:
             raise CaptureFailed(f"Component {self.name} names no path.")
         allow_open_files()
-        walk = Walk(sink, self._patterns, self._devices(roots))
+        walk = Walk(taker, self._patterns, self._devices(roots))
         told: set[bytes] = set()
         for root in roots:
             for folder in ancestors(root):
                 if folder.path not in told:
                     told.add(folder.path)
-                    sink.add(folder)
+                    taker.add(folder)
             walk.run(root)
         return {"roots": [show(b"/" + root) for root in roots], **walk.counts}
 

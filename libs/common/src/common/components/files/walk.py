@@ -1,4 +1,4 @@
-"""Reads a tree of files into a sink: by folder, in order, never following a symlink."""
+"""Reads a tree of files: by folder, in order, never following a symlink."""
 
 import os
 import stat
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from common.components.files.links import Links
 from common.components.files.metadata import TYPES, describe
@@ -13,12 +14,21 @@ from common.components.files.patterns import Patterns
 from common.components.names import show
 from common.errors import CaptureFailed
 from common.repository.entry import Entry, EntryType
-from common.repository.found import OpenFolder
-from common.repository.tree import Sink
+from common.repository.found import Found, OpenFolder
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Taker(Protocol):
+    """Takes what a walk finds: a sink does."""
+
+    def add(self, entry: Entry) -> None: ...
+
+    def add_found(self, found: Found) -> None: ...
+
+    def warn(self, message: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -56,8 +66,8 @@ class Walk:
     Memory is one folder's names on each level, and the hard links whose other names are to come.
     """
 
-    def __init__(self, sink: Sink, patterns: Patterns, devices: Sequence[int] | None) -> None:
-        self._sink = sink
+    def __init__(self, taker: Taker, patterns: Patterns, devices: Sequence[int] | None) -> None:
+        self._taker = taker
         self._patterns = patterns
         self._devices = devices
         self._root = b""
@@ -86,7 +96,7 @@ class Walk:
                 self._announce()
             if stat.S_ISLNK(seen.status.st_mode):
                 path = show(b"/" + root)
-                self._sink.warn(f"{path} is a symlink: what it leads to is not backed up.")
+                self._taker.warn(f"{path} is a symlink: what it leads to is not backed up.")
             while self._stack:
                 self._step(self._stack[-1])
         finally:
@@ -166,7 +176,7 @@ class Walk:
         """Store what is no folder."""
         mode = seen.status.st_mode
         if stat.S_ISSOCK(mode):
-            self._sink.warn(f"{show(seen.path)} is a socket and was left out.")
+            self._taker.warn(f"{show(seen.path)} is a socket and was left out.")
             return
         if seen.status.st_nlink > 1:
             first = self._links.first(seen.path, seen.status)
@@ -185,7 +195,7 @@ class Walk:
             self._unreadable(seen.path, error)
             return
         self.counts[EntryType.HARDLINK.value] += 1
-        self._sink.add(replace(entry, type=EntryType.HARDLINK, target=first, xattrs=(), size=0))
+        self._taker.add(replace(entry, type=EntryType.HARDLINK, target=first, xattrs=(), size=0))
 
     def _readable(self, seen: Seen) -> bool:
         """Whether other names can lean on this one: the writer leaves out what it cannot open."""
@@ -199,13 +209,13 @@ class Walk:
 
     def _add(self, seen: Seen) -> None:
         self.counts[TYPES[stat.S_IFMT(seen.status.st_mode)].value] += 1
-        self._sink.add_found(seen)
+        self._taker.add_found(seen)
 
     def _unreadable(self, path: bytes, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):
-            self._sink.warn(f"{show(path)} vanished while the backup ran.")
+            self._taker.warn(f"{show(path)} vanished while the backup ran.")
         else:
-            self._sink.warn(f"{show(path)} could not be read: {error.strerror}.")
+            self._taker.warn(f"{show(path)} could not be read: {error.strerror}.")
 
 
 def ancestors(root: bytes) -> list[Entry]:

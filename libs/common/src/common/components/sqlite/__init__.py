@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.components.component import RestoreOutcome, Select, Target
+from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.metadata import describe
 from common.components.names import show
 from common.components.sqlite.details import describe_database
@@ -47,9 +47,7 @@ class SqliteComponent:
         Raises:
             CaptureFailed: it is gone, locked for too long, or no database.
         """
-        if self._options.path is None:
-            raise CaptureFailed(f"Component {self.name} names no path.")
-        path = self._options.path.resolve()
+        path = self._source()
         entry = _describe(path)
         with Snapshot(path, self._options.wait_seconds) as snapshot:
             details = describe_database(snapshot.connection)
@@ -57,6 +55,15 @@ class SqliteComponent:
             snapshot.start(0 if details["journal_mode"] == "wal" else AHEAD)
             sink.add_stream(entry, io.BufferedReader(snapshot, 1 << 20))
         return details
+
+    def count(self) -> Amount:
+        """What ``capture`` is going to give: a file of the size that this one has now."""
+        return Amount(1, self._source().stat().st_size)
+
+    def _source(self) -> Path:
+        if self._options.path is None:
+            raise CaptureFailed(f"Component {self.name} names no path.")
+        return self._options.path.resolve()
 
     def restore(
         self, source: Source, target: Target, select: Select | None = None

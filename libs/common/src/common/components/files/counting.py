@@ -1,0 +1,53 @@
+"""Takes what a walk finds and counts it."""
+
+import os
+import stat
+from contextlib import suppress
+
+from common.components.component import Amount
+from common.components.files.walk import OPEN_FILE
+from common.repository.entry import Entry
+from common.repository.found import Found
+from common.repository.ingesting.regions import data_regions
+
+_PAGE = 4096
+_BLOCK = 512
+
+
+class Counter:
+    """Entries, and bytes of content without the holes of sparse files."""
+
+    def __init__(self) -> None:
+        self._entries = self._size = 0
+
+    @property
+    def amount(self) -> Amount:
+        """What was taken so far."""
+        return Amount(self._entries, self._size)
+
+    def add(self, entry: Entry) -> None:
+        """An entry without content."""
+        del entry
+        self._entries += 1
+
+    def add_found(self, found: Found) -> None:
+        """Whatever it is, not read."""
+        self._entries += 1
+        if stat.S_ISREG(found.status.st_mode):
+            self._size += _data(found)
+
+    def warn(self, message: str) -> None:
+        """The backup says it."""
+
+
+def _data(found: Found) -> int:
+    size = found.status.st_size
+    if size <= _PAGE or found.status.st_blocks * _BLOCK >= size:
+        return size
+    with suppress(OSError):  # the backup says it
+        file = os.open(found.name, OPEN_FILE, dir_fd=found.folder.descriptor)
+        try:
+            return sum(length for _, length in data_regions(file, size))
+        finally:
+            os.close(file)
+    return size

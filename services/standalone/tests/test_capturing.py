@@ -1,0 +1,64 @@
+"""A backup by the command line alone, as somebody watches it."""
+
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standalone.capturing import back_up
+from standalone.repositories import writing
+
+Run = Callable[..., Any]
+SIZE = 5_000
+
+
+@pytest.fixture
+def repo(strongroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "correct horse battery staple")
+    assert strongroom("repo", "init", tmp_path / "repo").code == 0
+    return tmp_path / "repo"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_bytes(os.urandom(SIZE))
+    (tmp_path / "source" / "left out").write_bytes(b"x" * 9000)
+    return tmp_path / "source"
+
+
+def totals(repo: Path, source: Path) -> set[int | None]:
+    """What is told of how much a backup has to read."""
+    told = set[int | None]()
+
+    def report(phase: str, done: int, total: int | None, *_: Any, **__: Any) -> None:
+        told.add(total)
+
+    excluded = ["left out"]
+    repository = writing(repo, None)
+    back_up(repository, [source], name=None, exclude=excluded, report=report, cache=None, level=3)
+    return told
+
+
+def test_a_first_backup_is_counted_and_the_next_one_known(
+    repo: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: percent and time to go of the longest backup; then, a disk's time each night."""
+    look = select.select
+    monkeypatch.setattr(
+        select, "select", lambda *files_and_no_time: look(*files_and_no_time[:3], 10)
+    )
+    assert totals(repo, source) == {SIZE}
+    monkeypatch.delattr(os, "fork")
+    assert totals(repo, source) == {SIZE}
+
+
+def test_a_backup_that_nobody_watches_is_not_counted(
+    strongroom: Run, repo: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the time of every backup that cron starts."""
+    monkeypatch.delattr(os, "fork")
+    assert strongroom("repo", "backup", repo, source).code == 0
