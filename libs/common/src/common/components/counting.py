@@ -16,7 +16,7 @@ from common.kernel import end_with_parent
 _NICENESS = 2
 """A backup keeps all processors busy: at 10 the answer comes when most of it is over."""
 
-_END_SECONDS = 1.0
+_END_MILLISECONDS = 1000
 _ANSWER = struct.Struct("<QQ")
 
 
@@ -81,6 +81,7 @@ class Outlook:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+        self._bury()
         if self._process >= 0:
             with suppress(OSError):
                 _end(self._process)
@@ -99,13 +100,24 @@ class Outlook:
             os.close(answer)
 
     def _look(self) -> None:
-        """Take the answer, if it is there."""
-        if self._pipe < 0 or not select.select([self._pipe], [], [], 0)[0]:
+        """Take the answer, if it is there; then leave no dead process standing."""
+        if self._pipe < 0:
+            self._bury()
+            return
+        if not select.select([self._pipe], [], [], 0)[0]:
             return
         answer = os.read(self._pipe, _ANSWER.size)
         if len(answer) == _ANSWER.size:
             self._amount = Amount(*_ANSWER.unpack(answer))
         self._close()
+
+    def _bury(self) -> None:
+        try:
+            ended = self._process < 0 or os.waitpid(self._process, os.WNOHANG)[0]
+        except ChildProcessError:  # where nobody is told of the end of a child
+            ended = True
+        if ended:
+            self._process = -1
 
     def _close(self) -> None:
         if self._pipe >= 0:
@@ -123,7 +135,9 @@ def _end(process: int) -> None:
     os.kill(process, signal.SIGKILL)
     ended = os.pidfd_open(process)
     try:
-        select.select([ended], [], [], _END_SECONDS)
+        waiting = select.poll()
+        waiting.register(ended, select.POLLIN)
+        waiting.poll(_END_MILLISECONDS)
     finally:
         os.close(ended)
     os.waitpid(process, os.WNOHANG)
