@@ -8,7 +8,6 @@ from typer.main import get_command
 
 from common.errors import Error
 from standalone import console
-from standalone.ahead import stretch_for
 from standalone.commands import called
 
 HELP = """Encrypted, deduplicated backups that prove they come back.
@@ -43,7 +42,6 @@ def _root() -> None:
 
 def main() -> None:
     """Run the command; every failure is a sentence and an exit code."""
-    stretch_for(sys.argv[1:])
     try:
         get_command(app)(prog_name="strongroom")
     except Error as error:
