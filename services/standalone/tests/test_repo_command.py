@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +188,10 @@ def test_a_key_file_is_private_and_never_overwritten(strongroom: Run, tmp_path: 
     assert strongroom("keys", "generate", "--out", file).code == 6
     assert file.read_text() == key
     assert strongroom("keys", "writer", "--key-file", file).out.startswith("swk1-")
+
+
+def test_it_says_its_version(strongroom: Run) -> None:
+    """Lost: knowing what to report, and what to upgrade from."""
+    outcome = strongroom("--version")
+    assert outcome.code == 0
+    assert re.fullmatch(r"strongroom \d+\.\d+\.\d+\n", outcome.out)
