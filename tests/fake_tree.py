@@ -30,6 +30,7 @@ class FakeTree:
         self.warnings: list[str] = []
         self.details: Mapping[str, Any] = {}
         self.damaged: set[bytes] = set()
+        self.expected: list[int] = []
         self._later: list[tuple[Entry, int]] = []
         self._eager = eager
 
@@ -108,6 +109,9 @@ class FakeTree:
         files = (entry for entry in entries if entry.type is EntryType.FILE and entry.size)
         while found := list(islice(files, BATCH)):
             yield FakeBatch(self, found)
+
+    def expect(self, size: int) -> None:
+        self.expected.append(size)
 
     def holds(self, entry: Entry, file: int) -> bool:
         same = (os.pread(file, len(data), place) == data for place, data in self.data[entry.path])

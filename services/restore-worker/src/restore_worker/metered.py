@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from common.repository.entry import Entry
+from common.repository.extents import data_size
 from common.repository.tree import Batch, Source
 
 _TELLING = 256
@@ -17,16 +18,30 @@ class Told(Protocol):
 
 
 class Meter:
-    """Bytes and entries of a whole restore, told as they grow."""
+    """Bytes and entries of a whole restore, told as they grow.
+
+    Without ``total_bytes`` the total is that of the components so far, each as it is expected.
+    """
 
     def __init__(self, channel: Told, total_bytes: int | None) -> None:
         self._channel, self._total = channel, total_bytes
+        self._chosen = total_bytes is None
+        self._expected = 0
         self._phase, self._bytes, self._entries = "begin", 0, 0
 
     def begin(self, phase: str) -> None:
         """The next component."""
         self._phase = phase
+        if self._chosen:
+            self._total = None
         self._tell()
+
+    def expect(self, size: int) -> None:
+        """So much is chosen of this component."""
+        if self._chosen:
+            self._expected += size
+            self._total = self._expected
+            self._tell()
 
     def read(self, count: int) -> None:
         """So many more bytes have come."""
@@ -92,11 +107,15 @@ class MeteredSource:
         for batch in self._source.batches(entries):
             yield _MeteredBatch(batch, self._meter)
 
+    def expect(self, size: int) -> None:
+        """That is the total."""
+        self._meter.expect(size)
+
     def holds(self, entry: Entry, file: int) -> bool:
         """As the source says; what is there already counts as read."""
         found = self._source.holds(entry, file)
         if found:
-            self._meter.read(entry.size)
+            self._meter.read(data_size(entry.size, entry.extents))
         return found
 
     def stream(self, entry: Entry) -> Iterator[bytes]:

@@ -42,8 +42,8 @@ def restore(reader: Reader, spec: RestoreSpec, channel: Channel) -> Restored:
     done = {result.name: result for result in spec.done}
     chosen = _chosen(backup.info.components, spec)
     configured = load(spec.components_file) if spec.components_file.exists() else {}
-    total = None if spec.paths else sum(stored.size for stored in chosen)
-    meter, results = Meter(channel, total), _Results(list(spec.done))
+    total = sum(stored.size for stored in chosen if stored.name not in done)
+    meter, results = Meter(channel, None if spec.paths else total), _Results(list(spec.done))
     for stored in chosen:
         if stored.name in done:
             continue

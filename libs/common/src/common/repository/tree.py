@@ -110,6 +110,9 @@ class Source(Protocol):
             ContentDamaged: after the last batch, for what is in none of them.
         """
 
+    def expect(self, size: int) -> None:
+        """To be told, before any content is read, where only so many bytes of data are wanted."""
+
     def holds(self, entry: Entry, file: int) -> bool:
         """Whether an open file has the content of an entry of this very source. Reads all of it.
 

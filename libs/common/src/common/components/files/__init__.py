@@ -116,6 +116,8 @@ class FilesComponent:
             empty = False
         if empty and select is not None:
             raise NotFound("Nothing in the backup has that name.")
+        if select is not None:
+            source.expect(selection.size)
         folders, notes = self._folders(target), Notes()
         try:
             alone = not target.in_place and claim(folders.file(b""), str(target.directory))

@@ -7,6 +7,7 @@ from common.components.component import Select
 from common.components.names import beneath, show
 from common.errors import Conflict
 from common.repository.entry import Entry, EntryType
+from common.repository.extents import data_size
 from common.repository.tree import ContentDamaged, Source
 
 
@@ -16,6 +17,10 @@ class Wanted(NamedTuple):
     entry: Entry
     path: bytes
     lead: bool = False
+
+
+def _data(entry: Entry) -> int:
+    return data_size(entry.size, entry.extents) if entry.type is EntryType.FILE else 0
 
 
 class Selection:
@@ -40,15 +45,22 @@ class Selection:
         self._carriers: dict[bytes, bytes] = {}
         self._carried: set[bytes] = set()
         self.damaged = False
+        self.size = 0
 
     def prepare(self) -> Iterator[bytes]:
-        """Look at all entries once, where that is needed; the paths of what is wanted."""
+        """Look at all entries once, where that is needed; the paths of what is wanted.
+
+        After the last one ``size`` is that of their data.
+        """
         for entry in self._entries():
             if not self._wants(entry.path):
                 continue
             yield entry.path
             if entry.type is EntryType.HARDLINK and not self._wants(entry.target):
                 self._carried.add(self._carriers.setdefault(entry.target, entry.path))
+            self.size += _data(entry)
+        if self._carriers:
+            self.size += sum(_data(each) for each in self._entries() if each.path in self._carriers)
 
     def __iter__(self) -> Iterator[Wanted]:
         leads: list[Entry] = []

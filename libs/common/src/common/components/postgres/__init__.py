@@ -106,6 +106,8 @@ class PostgresComponent:
             )
         name = self._address.database if target.database is None else check_name(target.database)
         facts, dump = _find(source)
+        if select is not None:
+            source.expect(dump.size)
         dumped_by = str(source.details.get("pg_dump_version", facts.server))
         tools = newest(_major(dumped_by), RestoreFailed, "dump")
         password = self._password()

@@ -77,8 +77,10 @@ class SqliteComponent:
             Conflict: there is a file of that name, or others use the database.
         """
         entry = _entry(source)
-        if select is not None and not select(entry.path):
-            raise NotFound("Nothing in the backup has that name.")
+        if select is not None:
+            if not select(entry.path):
+                raise NotFound("Nothing in the backup has that name.")
+            source.expect(entry.size)
         if target.in_place:
             if self._options.path is None:
                 raise Conflict(

@@ -1,0 +1,46 @@
+"""What is said beforehand of a restore of chosen paths."""
+
+from pathlib import Path
+
+import pytest
+
+from common.components.component import Target
+from common.components.files import FilesComponent
+from common.components.names import selecting
+from fake_tree import FakeTree
+
+HOLE = 8 << 20
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> FakeTree:
+    """Captured: a folder with a link into another folder, and a sparse file."""
+    source, tree = tmp_path / "source", FakeTree()
+    for name, size in (("carrier/file", 700), ("chosen/file", 1000), ("other", 5000)):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(b"x" * size)
+    (source / "chosen/link").hardlink_to(source / "carrier/file")
+    with (source / "chosen/sparse").open("wb") as file:
+        file.truncate(HOLE)
+        file.seek(HOLE)
+        file.write(b"y" * 4096)
+    tree.details = FilesComponent.of("files", [source]).capture(tree)
+    return tree
+
+
+def test_the_size_of_what_is_chosen_is_told_before_it_is_read(
+    tree: FakeTree, tmp_path: Path
+) -> None:
+    """Lost: percent and time to go of a restore of some paths; or ones that are never reached."""
+    select = selecting([str(tmp_path / "source/chosen")])
+    outcome = FilesComponent.of("files", []).restore(
+        tree, Target(directory=tmp_path / "target"), select
+    )
+    assert outcome.size_bytes == 700 + 1000 + HOLE + 4096
+    assert tree.expected == [700 + 1000 + 4096]
+
+
+def test_all_of_a_backup_is_no_choice(tree: FakeTree, tmp_path: Path) -> None:
+    """Lost: a look at every entry before the first file is restored."""
+    FilesComponent.of("files", []).restore(tree, Target(directory=tmp_path / "target"))
+    assert tree.expected == []
