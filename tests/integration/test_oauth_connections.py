@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
 
 from common.bus.memory import Broker
-from common.errors import Corrupt, Invalid, NotFound, WrongKey
+from common.errors import Conflict, Corrupt, Invalid, NotFound, WrongKey
 from common.messages import GetSealing, SealingStanding
 from common.service import Runtime
 from common.service.resealing import Progress, Resealing
 from integration.replicas import replica
+from standalone.datadir import DataDirectory
+from standalone.retiring import retire
 from token_service.connection_store import OAuthConnection
 from token_service.connections import OAuthConnections, open_keychain
 from token_service.main import SERVICE
@@ -165,3 +168,20 @@ async def test_without_a_key_nothing_is_stored(runtime: Service) -> None:
     with pytest.raises(Invalid, match="ENCRYPTION_KEY is not set"):
         await connect(runtime, OAuthConnections(None), 1)
     assert await runtime.ask(GetSealing()) == SealingStanding()
+
+
+async def test_a_former_key_is_retired_when_no_token_needs_it(
+    runtime: Service, database_url: Url, tmp_path: Path
+) -> None:
+    """Lost: a token, to a key that went too early; or the reason to change keys at all."""
+    connections, _ = await under(runtime, OLD)
+    await connect(runtime, connections, 2)
+    directory, name = DataDirectory(tmp_path / "data"), "encryption_key"
+    with directory.opened():
+        directory.write_secret(name, f"{NEW},{OLD}")
+        with pytest.raises(Conflict, match="2 stored secrets"):
+            await retire(directory, database_url, name)
+        _, resealing = await under(runtime, NEW, OLD)
+        await resealing.once()
+        assert await retire(directory, database_url, name) == 1
+        assert directory.secret(name).get_secret_value() == NEW

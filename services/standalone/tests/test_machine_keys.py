@@ -112,6 +112,27 @@ def test_the_former_key_stays_as_long_as_the_copy_needs_it(directory: DataDirect
     assert not machinekeys.change(directory).resumed
 
 
+def test_a_former_key_is_retired_once_the_copy_has_followed(
+    directory: DataDirectory, strongroom: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the second copy; or an answer to whoever asks too early, twice or elsewhere."""
+    create(directory.second_copy, (directory.repository / "config").read_bytes())
+    machinekeys.change(directory)
+
+    def retire(name: str) -> Any:
+        return strongroom("keys", "retire", name, "--data", directory.path, "--json")
+
+    early = retire("backup_encryption_key")
+    assert (early.code, "second copy" in early.err) == (6, True)
+    assert directory.has_secret(FORMER)
+    (directory.second_copy / "config").write_bytes((directory.repository / "config").read_bytes())
+    unasked = retire("BACKUP_ENCRYPTION_KEY")
+    assert (unasked.code, "--yes" in unasked.err) == (2, True)
+    assert json.loads(retire("SECURITY_ENCRYPTION_KEY").out)["retired"] == 0
+    monkeypatch.setenv("ENCRYPTION_KEY", "given")
+    assert "by the environment" in retire("ENCRYPTION_KEY").err
+
+
 def test_status_shows_no_key(
     directory: DataDirectory, strongroom: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,14 @@ import pyotp
 import pytest
 from pydantic import SecretStr
 
+from common.errors import Conflict
 from common.messages import Envelope, SealingStanding, seal
 from common.service.resealing import Resealing
 from gateway.mfa.sealing import Sealing
 from gateway.security.secrets import SecretKeys
 from integration.gateway.site import SECRET, Site, running
+from standalone.datadir import DataDirectory
+from standalone.retiring import former_keys, retire
 
 FORMER = "aG7dK2mW9xQ4tZ6vB1nS8jL3pY5rC0fH"
 Url = Callable[[str], str]
@@ -111,6 +115,30 @@ async def test_a_batch_that_is_cut_off_is_done_by_whoever_comes_next(
     assert await tried(site, keys).warning() is None
     lost = SecretKeys(SecretStr(SECRET), SecretStr(SECRET))
     assert "3 authenticators" in (await tried(site, lost).warning() or "")
+
+
+async def test_former_keys_are_retired_when_nothing_needs_them(
+    site: Site, database_url: Url, tmp_path: Path
+) -> None:
+    """Otherwise a key that leaked stays in its list for years, or users lose their factors."""
+    await site.runtime.pool.execute("DELETE FROM totp")
+    await enrol(site)
+    await site.quiet()
+    directory, name = DataDirectory(tmp_path / "data"), "security_encryption_key"
+    newer = f"{FORMER},{SECRET}"
+    with directory.opened():
+        directory.write_secret(name, newer)
+        directory.write_secret("security_key_salt", SECRET)
+        with pytest.raises(Conflict, match="1 stored secret"):
+            await retire(directory, database_url, name)
+        assert directory.secret(name).get_secret_value() == newer
+        await tried(site, SecretKeys(SecretStr(newer), SecretStr(SECRET))).once()
+        assert await retire(directory, database_url, name) == 1
+        assert former_keys(directory, name) == 0
+    file = directory.path / "secrets" / name
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (FORMER, 0o600)
+    (told,) = (each for each in await site.audited() if each.event_type == "former_keys_retired")
+    assert (told.entity_id, told.data) == (name.upper(), {"former_keys": 1})
 
 
 async def test_a_key_that_was_taken_away_too_early_locks_nobody_out(

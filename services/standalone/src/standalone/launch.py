@@ -71,20 +71,13 @@ class Launch:
             keys = keys_of(self._directory)
             self._configure_logs()
             self._say("starting the database")
-            with self._database() as cluster:
+            with self._settings.cluster(self._directory.postgres) as cluster:
                 self._describe_source(cluster)
                 self._say("starting the services")
                 asyncio.run(self._serve(cluster, Wiring(self._directory, cluster, keys), work))
                 self._say("stopping the database")
         shutdown_tracing()
         self._say("stopped")
-
-    def _database(self) -> Cluster:
-        return Cluster(
-            self._directory.postgres,
-            shelter=self._settings.strongroom_postgres_dir,
-            account=self._settings.strongroom_postgres_user,
-        )
 
     def _describe_source(self, cluster: Cluster) -> None:
         path = self._directory.components

@@ -84,13 +84,30 @@ def settle(directory: DataDirectory) -> None:
 
 def forget_former(directory: DataDirectory) -> bool:
     """Remove the former key, unless the second copy still needs it; whether none is left."""
-    if not directory.has_secret(FORMER):
-        return True
-    copy = directory.second_copy / "config"
-    if copy.exists() and copy.read_bytes() != (directory.repository / "config").read_bytes():
+    if _copy_needs_former(directory):
         return False
     directory.forget_secret(FORMER)
     return True
+
+
+def require_followed(directory: DataDirectory) -> None:
+    """Refuse as long as the second copy needs the former key.
+
+    Raises:
+        Conflict: it has not followed the last change.
+    """
+    if _copy_needs_former(directory):
+        raise Conflict(
+            "The second copy still needs the key before this one.",
+            remedy="Start Strongroom and make a backup, so that it follows; then try again.",
+        )
+
+
+def _copy_needs_former(directory: DataDirectory) -> bool:
+    copy, config = directory.second_copy / "config", directory.repository / "config"
+    return (
+        directory.has_secret(FORMER) and copy.exists() and copy.read_bytes() != config.read_bytes()
+    )
 
 
 def _renew_lists(directory: DataDirectory) -> None:
@@ -108,11 +125,8 @@ def _require_ready(directory: DataDirectory) -> None:
             f"The encryption key is not kept in {directory.path}.",
             remedy="Change it where it is kept: strongroom keys change.",
         )
-    if not forget_former(directory):
-        raise Conflict(
-            "The second copy still needs the key before this one.",
-            remedy="Start Strongroom and make a backup, so that it follows; then try again.",
-        )
+    require_followed(directory)
+    forget_former(directory)
 
 
 def opens(repository: LocalDirectory, key: SecretStr) -> bool:

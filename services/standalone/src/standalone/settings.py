@@ -3,7 +3,7 @@ from pathlib import Path
 from pydantic import Field
 
 from common.config import Settings
-from standalone.postgres import SHELTER
+from standalone.postgres import SHELTER, Cluster
 
 
 class StandaloneSettings(Settings):
@@ -18,3 +18,9 @@ class StandaloneSettings(Settings):
     gateway_tls_certificate: Path | None = Field(
         default=None, description="the gateway's certificate, with which its address is https"
     )
+
+    def cluster(self, home: Path) -> Cluster:
+        """The embedded database whose home is there."""
+        return Cluster(
+            home, shelter=self.strongroom_postgres_dir, account=self.strongroom_postgres_user
+        )

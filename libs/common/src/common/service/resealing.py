@@ -123,7 +123,7 @@ class Resealing:
             newest,
             sum(counts.values()),
             row["resealed"] if row else 0,
-            sum(count for key, count in counts.items() if key != newest or not newest),
+            waiting(newest, counts),
             sum(count for key, count in counts.items() if key not in keys),
             row["finished_at"] if row else None,
         )
@@ -162,6 +162,11 @@ class Resealing:
             risk_level="high",
             data={"resealed": progress.resealed},
         )
+
+
+def waiting(newest: str, counts: Mapping[str, int]) -> int:
+    """How many of the secrets are not under the key ``newest``; without one none is."""
+    return sum(count for key, count in counts.items() if key != newest or not newest)
 
 
 async def _advance(connection: Connection, key_id: str, count: int) -> None:

@@ -1,8 +1,10 @@
-"""``strongroom keys status``, and ``keys rotate --data``: the keys of a Strongroom."""
+"""``strongroom keys status|retire``, and ``keys rotate --data``: the keys of a Strongroom."""
 
+import asyncio
 import os
 import time
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +60,47 @@ def rotate(data: Path, *, as_json: bool) -> None:
             f"The former key stays in secrets/{machinekeys.FORMER} until the second copy follows:"
             " it opens that copy."
         )
+
+
+class Retirable(StrEnum):
+    """A setting that keeps its former keys for a while."""
+
+    BACKUP = "BACKUP_ENCRYPTION_KEY"
+    TOKENS = "ENCRYPTION_KEY"
+    SECURITY = "SECURITY_ENCRYPTION_KEY"
+
+
+@app.command()
+def retire(
+    name: Annotated[
+        Retirable,
+        typer.Argument(
+            metavar="NAME", case_sensitive=False, help="The setting.", show_default=False
+        ),
+    ],
+    data: Annotated[Path, typer.Option(help="A stopped Strongroom of one machine.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: console.AsJson = False,
+) -> None:
+    """Take the former keys of a setting away. Refused while anything stored here needs them."""
+    # Imports two services, which the other commands shall not wait for.
+    from standalone import retiring  # noqa: PLC0415
+
+    os.umask(0o077)
+    directory, count = _directory(data), 0
+    with directory.opened():
+        if retiring.former_keys(directory, name.lower()):
+            console.confirm(
+                "Whatever is elsewhere under them, as a backup of Strongroom's own database from"
+                f" before, opens no more. Take the former keys of {name} away?",
+                yes=yes,
+            )
+            with retiring.database_of(directory) as cluster:
+                count = asyncio.run(retiring.retire(directory, cluster.url, name.lower()))
+    if as_json:
+        console.emit({"setting": name, "retired": count})
+        return
+    console.note(f"{text.count(count, 'former key')} of {name} taken away.")
 
 
 @app.command()
