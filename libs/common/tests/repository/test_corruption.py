@@ -8,7 +8,7 @@ import pytest
 
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, WrongKey
-from common.repository import packing, storing
+from common.repository import packcheck, packing, storing
 from common.repository.entry import Entry
 from common.repository.findings import CheckReport
 from common.repository.format.config import RepositoryConfig
@@ -27,7 +27,8 @@ SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
 
 @pytest.fixture
 def two(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Two:
-    """Two backups in one chain that share a file, in packs of 64 KiB."""
+    """Two backups in one chain that share a file, in packs of 64 KiB that are read in parts."""
+    monkeypatch.setattr(packcheck, "STRETCH", 30_000)
     monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
     monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")

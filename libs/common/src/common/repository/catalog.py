@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
@@ -40,15 +40,27 @@ class Layout:
     def __init__(self, directory: Directory) -> None:
         self.records = directory.records
         self.offsets = directory.offsets()
-        self._starts = array("I", accumulate((r.chunks for r in self.records), initial=0))
-        lengths = (length for _, length in directory.all_chunks())
-        self._borders = array("Q", accumulate(lengths, initial=0))
+        self._directory = directory
+
+    @cached_property
+    def starts(self) -> "array[int]":
+        """The first chunk of each record, and at the end the number of chunks."""
+        return array("I", accumulate((r.chunks for r in self.records), initial=0))
+
+    @cached_property
+    def borders(self) -> "array[int]":
+        """Where each chunk begins in what all records together hold, and where the last ends."""
+        return array("Q", accumulate(self._directory.lengths(), initial=0))
+
+    def record(self, chunk: int) -> int:
+        """The record that a chunk is in, by its number in the pack."""
+        return bisect_right(self.starts, chunk) - 1
 
     def place(self, pack: int, chunk: int) -> Place:
         """The place of a chunk by its number in the pack."""
-        record = bisect_right(self._starts, chunk) - 1
-        begin, end = self._borders[chunk], self._borders[chunk + 1]
-        return Place(pack, record, begin - self._borders[self._starts[record]], end - begin)
+        record = self.record(chunk)
+        begin, end = self.borders[chunk], self.borders[chunk + 1]
+        return Place(pack, record, begin - self.borders[self.starts[record]], end - begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,10 @@ class Catalog:
         None when no pack that is there has it.
         """
         return self.table.get(chunk_id)
+
+    def length(self, number: int) -> int:
+        """How long the chunk with this number is."""
+        return self.packs[number >> _PACK_SHIFT].directory.length(number & CHUNK_MASK)
 
     def place(self, number: int) -> Place:
         """Where the chunk with this number is."""

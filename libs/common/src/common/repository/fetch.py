@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from threading import local
 
 from blake3 import blake3
 
@@ -28,6 +29,13 @@ _RECORDS = 8
 Buffer = bytes | bytearray | memoryview
 
 
+class _Naming(local):
+    """A hasher for each thread: making one takes as long as hashing a small chunk."""
+
+    def __init__(self, key: bytes) -> None:
+        self.hasher = blake3(key=key)
+
+
 class Fetcher:
     """Reads chunks of a repository. May be used by several threads at once.
 
@@ -45,7 +53,7 @@ class Fetcher:
         self.catalog = catalog
         self._source = source
         self._keys = keys
-        self._chunk_id_key = chunk_id_key
+        self._naming = _Naming(chunk_id_key)
         self._recover = recover
         self._seal = lru_cache(_SEALS)(self._open_pack)
         self._recent = lru_cache(_RECORDS)(self.record)
@@ -132,9 +140,19 @@ class Fetcher:
             name = self.catalog.packs[pack].name
             raise Damaged(f"{name} holds other data than its directory says.", name=name)
 
+    def verify_record(self, raw: Buffer, chunks: Iterable[Item], pack: int) -> None:
+        """Raise ``Damaged`` unless a record is these chunks, one after another."""
+        verify, view, end = self.verify, memoryview(raw), 0
+        for chunk_id, length in chunks:
+            begin, end = end, end + length
+            verify(chunk_id, view[begin:end], pack)
+
     def names(self, chunk_id: bytes, data: Buffer) -> bool:
         """Whether that is the id of this data."""
-        return blake3(data, key=self._chunk_id_key).digest(length=CHUNK_ID_SIZE) == chunk_id
+        hasher = self._naming.hasher
+        hasher.reset()
+        hasher.update(data)
+        return hasher.digest(length=CHUNK_ID_SIZE) == chunk_id
 
     def _missing(self, chunk_id: bytes) -> Damaged:
         lost = self.catalog.lost(chunk_id)

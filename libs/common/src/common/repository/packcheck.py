@@ -9,14 +9,17 @@ from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher
 from common.repository.format.codec import expand
+from common.repository.format.index import PackEntry
 from common.repository.format.pack import (
     HEADER_SIZE,
     TRAILER_SIZE,
-    Directory,
     PackSeal,
     directory_place,
 )
 from common.repository.objects import ObjectSource
+
+STRETCH = 2**20
+"""Read at once: no more than stays near the processor until it is hashed, opened, expanded."""
 
 
 @dataclass(slots=True)
@@ -67,42 +70,84 @@ def _look(
     verdict.read = HEADER_SIZE + len(tail)
     if len(tail) != entry.size - start:
         raise Corrupt(f"{entry.name} has another size than the index says.")
-    _same_directory(seal, tail[:-TRAILER_SIZE], entry.directory, entry.name)
+    _verify_end(seal, tail, entry)
+
+
+class _Reading:
+    """Every byte of one pack, read once and in order, some records at a time."""
+
+    def __init__(self, source: ObjectSource, fetcher: Fetcher, number: int, seal: PackSeal) -> None:
+        self._source = source
+        self._fetcher = fetcher
+        self._number = number
+        self._seal = seal
+        self._entry = fetcher.catalog.packs[number]
+        self._offsets = fetcher.catalog.layout(number).offsets
+        self._digest = blake3()
+        self.read = 0
+        self.bad: set[int] = set()
+        self.first: Corrupt | None = None
+        """What is wrong with the first bad record."""
+
+    @property
+    def named_right(self) -> bool:
+        """Whether the name of the pack is the hash of what was read."""
+        return self._digest.digest() == self._entry.pack_id
+
+    def run(self) -> bytes:
+        """Open every record and verify its chunks; the bytes behind the last one."""
+        self._take(0, HEADER_SIZE)
+        records = self._entry.directory.records_with_chunks()
+        for stretch in _stretches(self._offsets):
+            start, end = self._offsets[stretch.start], self._offsets[stretch.stop]
+            data = memoryview(self._take(start, end - start))
+            for place, (record, chunks) in zip(stretch, records, strict=False):
+                sealed = data[self._offsets[place] - start : self._offsets[place + 1] - start]
+                try:
+                    raw = expand(record.codec, self._seal.open_record(place, sealed), record.raw)
+                    self._fetcher.verify_record(raw, chunks, self._number)
+                except Corrupt as error:
+                    self.first = self.first or error.with_traceback(None)
+                    self.bad.add(place)
+        return self._take(self._offsets[-1], self._entry.size + 1 - self._offsets[-1])
+
+    def _take(self, start: int, length: int) -> bytes:
+        data = self._source.read(self._entry.name, start, length)
+        self._digest.update(data)
+        self.read += len(data)
+        return data
+
+
+def _stretches(offsets: list[int]) -> Iterator[range]:
+    """The records of a pack, as many at a time as are read at once."""
+    begin, last = 0, len(offsets) - 1
+    for end in range(1, last + 1):
+        if end == last or offsets[end + 1] - offsets[begin] > STRETCH:
+            yield range(begin, end)
+            begin = end
 
 
 def _read_all(
     source: ObjectSource, fetcher: Fetcher, number: int, seal: PackSeal, verdict: PackVerdict
 ) -> None:
     entry = fetcher.catalog.packs[number]
+    reading = _Reading(source, fetcher, number, seal)
     try:
-        data = memoryview(source.read(entry.name, 0, entry.size + 1))
+        tail = reading.run()
     except Unavailable as error:
         verdict.blame(Damaged.unread(entry.name, error))
         verdict.records = set(_unread(fetcher, number))
         return
-    verdict.read = len(data)
-    if blake3(data).digest() != entry.pack_id:
+    verdict.read, verdict.records = reading.read, reading.bad
+    if not reading.named_right:
         verdict.blame(Corrupt("its bytes are not those it is named for."))
-    offsets = fetcher.catalog.layout(number).offsets
-    bad: set[int] = set()
-    for place, (record, chunks) in enumerate(entry.directory.records_with_chunks()):
-        try:
-            opened = seal.open_record(place, data[offsets[place] : offsets[place + 1]])
-            raw = memoryview(expand(record.codec, opened, record.raw))
-            offset = 0
-            for chunk_id, length in chunks:
-                fetcher.verify(chunk_id, raw[offset : offset + length], number)
-                offset += length
-        except Corrupt as error:
-            verdict.blame(error)
-            bad.add(place)
-    verdict.records = bad
-    if len(data) != entry.size:
+    if reading.first is not None:
+        verdict.blame(reading.first)
+    if reading.read != entry.size:
         verdict.blame(Corrupt(f"{entry.name} has another size than the index says."))
         return
     try:
-        start, length = directory_place(data[-TRAILER_SIZE:], len(data), entry.name)
-        _same_directory(seal, data[start : start + length], entry.directory, entry.name)
+        _verify_end(seal, tail, entry)
     except Corrupt as error:
         verdict.blame(error)
 
@@ -112,21 +157,19 @@ def _unread(fetcher: Fetcher, number: int) -> Iterator[int]:
     directory = fetcher.catalog.packs[number].directory
     for place, (_, chunks) in enumerate(directory.records_with_chunks()):
         try:
-            raw = memoryview(fetcher.record(number, place))
-            offset = 0
-            for chunk_id, length in chunks:
-                fetcher.verify(chunk_id, raw[offset : offset + length], number)
-                offset += length
+            fetcher.verify_record(fetcher.record(number, place), chunks, number)
         except Corrupt:
             yield place
 
 
-def _same_directory(
-    seal: PackSeal, sealed: bytes | memoryview, expected: Directory, name: str
-) -> None:
+def _verify_end(seal: PackSeal, tail: bytes, entry: PackEntry) -> None:
+    """Raise ``Corrupt`` unless what is behind the records is the directory that the index has."""
+    _, length = directory_place(tail[-TRAILER_SIZE:], entry.size, entry.name)
+    if length != len(tail) - TRAILER_SIZE:
+        raise Corrupt(f"{entry.name} does not end as a pack must.")
     try:
-        found = seal.open_directory(sealed, name)
+        opened = seal.open_packed_directory(tail[:-TRAILER_SIZE])
     except Corrupt as error:
-        raise Corrupt(f"{name} is damaged: its directory does not open.") from error
-    if found != expected:
-        raise Corrupt(f"{name} has another directory than the index says.")
+        raise Corrupt(f"{entry.name} is damaged: its directory does not open.") from error
+    if opened != entry.directory.pack():
+        raise Corrupt(f"{entry.name} has another directory than the index says.")

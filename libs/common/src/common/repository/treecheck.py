@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from common.repository.catalog import pack_of
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, Skip, items
 from common.repository.forked import Link, spread
-from common.repository.format.blockreader import StoredEntry
+from common.repository.format.blockreader import Lone, StoredEntry
 from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import read_block
+from common.repository.trees import read_references
 
 OnTrouble = Callable[[Damaged, str, bytes | None], None]
 """Told what is damaged, which component of which backup it affects, and the path, if just one."""
@@ -101,11 +102,16 @@ class TreeChecker:
         if trouble is not None:
             yield trouble, None
         try:
-            block = read_block(self._fetcher, *item)
+            entries = read_references(self._fetcher, *item)
         except Damaged as error:
             yield error, None
             return
-        for entry in block.entries:
+        for entry in entries:
+            if isinstance(entry, Lone):  # by far the most
+                trouble = self._use(entry.chunk_id, entry.length)
+                if trouble is not None:
+                    yield trouble, entry.path
+                continue
             for trouble in self.troubles(entry):
                 yield trouble, entry.path
 
@@ -150,6 +156,13 @@ class TreeChecker:
         return skip
 
     def _use(self, chunk_id: bytes, length: int) -> Damaged | None:
+        catalog = self._fetcher.catalog
+        number = catalog.number(chunk_id)
+        if number is not None and catalog.length(number) == length:
+            pack = pack_of(number)
+            if pack not in self._watch.damaged:  # by far the most
+                self._watch.used.add(pack)
+                return None
         try:
             place = self._fetcher.place(chunk_id, length)
         except Damaged as error:

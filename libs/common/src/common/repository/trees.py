@@ -1,13 +1,21 @@
 """Reading trees: block after block, past what is damaged."""
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from common.errors import Corrupt
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
-from common.repository.format.blockreader import Block, StoredEntry, parse_block
+from common.repository.format.blockreader import (
+    Block,
+    Lone,
+    StoredEntry,
+    parse_block,
+    parse_references,
+)
 from common.repository.format.chunklist import ChunkList
 
+T = TypeVar("T")
 OnDamage = Callable[[Damaged], None]
 
 
@@ -31,9 +39,18 @@ def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[t
 
 def read_block(fetcher: Fetcher, chunk_id: bytes, length: int) -> Block:
     """One block. Raises ``Damaged``."""
+    return _read(fetcher, chunk_id, length, parse_block)
+
+
+def read_references(fetcher: Fetcher, chunk_id: bytes, length: int) -> list[Lone | StoredEntry]:
+    """The entries of one block, for whoever follows their content. Raises ``Damaged``."""
+    return _read(fetcher, chunk_id, length, parse_references)
+
+
+def _read(fetcher: Fetcher, chunk_id: bytes, length: int, parse: Callable[[bytes, str], T]) -> T:
     name = f"chunk {chunk_id.hex()}"
     try:
-        return parse_block(fetcher.chunk(chunk_id, length), name)
+        return parse(fetcher.chunk(chunk_id, length), name)
     except Corrupt as error:
         raise Damaged.because(name, error) from error
 

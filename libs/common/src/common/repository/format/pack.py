@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from operator import sub
 from typing import NamedTuple
 
@@ -97,7 +97,11 @@ class PackSeal:
 
     def open_directory(self, sealed: Buffer, name: str) -> "Directory":
         """The directory of the pack ``name``. Raises ``Corrupt``."""
-        return Directory.parse(self._seal.open(_LAST, sealed, self._final), name)
+        return Directory.parse(self.open_packed_directory(sealed), name)
+
+    def open_packed_directory(self, sealed: Buffer) -> bytes:
+        """The bytes of the directory, to be compared. Raises ``Corrupt``."""
+        return self._seal.open(_LAST, sealed, self._final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,15 @@ class Directory:
         """The id and length of each chunk, in order."""
         return _CHUNK.iter_unpack(self.chunks)
 
+    def lengths(self) -> Iterator[int]:
+        """The length of each chunk, in order."""
+        return chain.from_iterable(_CHUNK_LENGTH.iter_unpack(self.chunks))
+
+    def length(self, chunk: int) -> int:
+        """The length of one chunk."""
+        length: int = _CHUNK_LENGTH.unpack_from(self.chunks, chunk * _CHUNK.size)[0]
+        return length
+
     def records_with_chunks(self) -> Iterator[tuple[Record, list[tuple[bytes, int]]]]:
         """Each record with its chunks."""
         chunks = self.all_chunks()
@@ -184,8 +197,7 @@ class Directory:
         )
         if not possible or sum(counts) != len(self):
             raise Corrupt(f"{name} has a directory with impossible records.")
-        lengths = [length for (length,) in _CHUNK_LENGTH.iter_unpack(self.chunks)]
-        borders = list(accumulate(lengths, initial=0))
+        borders = list(accumulate(self.lengths(), initial=0))
         if [borders[end] for end in accumulate(counts)] != list(accumulate(raw)):
             raise Corrupt(f"{name} has a directory whose lengths do not add up.")
 
