@@ -114,16 +114,16 @@ class Assembler:
     def _remember(self, waiting: _Waiting, cache: FileCache) -> None:
         """Find out what need not be read."""
         stretch = waiting.stretch
-        remembered = cache.find(stretch)
-        if (
-            remembered is not None
-            and cache.is_same(stretch, remembered)
-            and self._relied(remembered.blocks, ITEM.size)
-            and self._relied(remembered.items(), ITEM.size)
-        ):
-            waiting.same = remembered
-            return
-        files = cache.files(stretch)
+        files: dict[bytes, KnownFile] = {}
+        for remembered in cache.recall(stretch):
+            if (
+                cache.is_same(stretch, remembered)
+                and self._relied(remembered.blocks, ITEM.size)
+                and self._relied(remembered.items(), ITEM.size)
+            ):
+                waiting.same = remembered
+                return
+            files |= remembered.files()
         for number, found in stretch.found() if files else ():
             mark = cache.fingerprint(found.path, stretch.states[number])
             waiting.marks[number] = mark

@@ -10,7 +10,7 @@ by both ends of the stretch: one that was divided by a new border is known in bo
 import hmac
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
@@ -32,7 +32,7 @@ _HEAD = struct.Struct(f"<{_PRINT}s?HIIQQ")
 _OWNER = struct.Struct("<II")
 _FILE = struct.Struct(f"<{_PRINT}sIi?")
 _EXTENT = struct.Struct("<QQ")
-_TRAILER = struct.Struct("<Q16s16s")
+_TRAILER = struct.Struct("<Q16s")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _DENSE = -1
 _BUFFER = 1024**2
@@ -62,7 +62,7 @@ class Facts:
 
 
 class Remembered:
-    """A record of the last backup, about a stretch that ends with the same path."""
+    """A record of the last backup about one stretch of its tree."""
 
     def __init__(self, record: bytes) -> None:
         self.record = record
@@ -116,39 +116,35 @@ class FileCache:
         self._file = _create(self._temporary)
         self._end = 0
 
-    def find(self, stretch: Stretch) -> Remembered | None:
-        """What is known of the stretch that ended here last time; it may have changed since."""
-        place = self._place_of(stretch.end)
-        found = self._look_up(place)
-        return found[1] if found is not None and found[0] == place else None
+    def recall(self, stretch: Stretch) -> Iterator[Remembered]:
+        """What is known of the stretch that ended here last time, then of one that began here.
 
-    def files(self, stretch: Stretch) -> dict[bytes, KnownFile]:
-        """Files that were in the stretches that began or ended here, each by its fingerprint."""
-        known: dict[bytes, KnownFile] = {}
-        for place in (stretch.begin, stretch.end):
-            found = self._look_up(self._place_of(place))
-            if found is not None:
-                known |= found[1].files()
-        return known
+        They may have changed since.
+        """
+        ended = self._look_up(stretch.end)
+        if ended is not None:
+            yield ended
+        began = self._look_up(stretch.begin)
+        if began is not None and (ended is None or began.record != ended.record):
+            yield began
 
-    def _look_up(self, place: bytes) -> tuple[bytes, Remembered] | None:
-        """The record at a place, and where its stretch ended: whether it belongs there is open."""
+    def _look_up(self, end: bytes) -> Remembered | None:
         if self._records is None:
             return None
         try:
-            at = self._table.get(place)
+            at = self._table.get(self._place_of(end))
         except ValueError:
             return None
         if at is None or not _TRAILER.size <= at <= len(self._records):
             return None
-        length, end, mac = _TRAILER.unpack_from(self._records, at - _TRAILER.size)
+        length, mac = _TRAILER.unpack_from(self._records, at - _TRAILER.size)
         start = at - _TRAILER.size - length
         if start < 0:
             return None
         body = self._records[start : at - _TRAILER.size]
-        if not hmac.compare_digest(self._mac(end, body), mac):
+        if not hmac.compare_digest(self._mac(body), mac):
             return None
-        return end, Remembered(body)
+        return Remembered(body)
 
     def is_same(self, stretch: Stretch, found: Remembered) -> bool:
         """Whether nothing in the stretch has changed, so that its blocks stand for it."""
@@ -174,7 +170,7 @@ class FileCache:
             self._file.flush()
             with _create(self._temporary.with_suffix(".table")) as file:
                 self._new.save(file)
-            # The table first: an old table with new records, or the reverse, fails the MAC.
+            # An old table with new records, or the reverse, leads to none or to one of other files.
             self._temporary.with_suffix(".table").replace(self._place.with_suffix(".table"))
             self._temporary.replace(self._place.with_suffix(".records"))
         self.close()
@@ -210,13 +206,12 @@ class FileCache:
         return b"".join(parts)
 
     def _append(self, stretch: Stretch, body: bytes) -> None:
-        end = self._place_of(stretch.end)
         with suppress(OSError):  # a full disk costs the next run some time
             self._file.write(body)
-            self._file.write(_TRAILER.pack(len(body), end, self._mac(end, body)))
+            self._file.write(_TRAILER.pack(len(body), self._mac(body)))
             self._end += len(body) + _TRAILER.size
-            self._new.add(end, self._end)
-            self._new.add(self._place_of(stretch.begin), self._end)
+            for end in (stretch.end, stretch.begin):
+                self._new.add(self._place_of(end), self._end)
 
     def _load(self) -> tuple[ChunkTable, mmap | None]:
         try:
@@ -229,8 +224,8 @@ class FileCache:
     def _place_of(self, end: bytes) -> bytes:
         return bytes(blake3(end, key=self._key).digest(length=_PRINT))
 
-    def _mac(self, end: bytes, body: bytes) -> bytes:
-        mac = blake3(b"record" + end, key=self._key)
+    def _mac(self, body: bytes) -> bytes:
+        mac = blake3(b"record", key=self._key)
         mac.update(body)
         return bytes(mac.digest(length=16))
 
