@@ -53,3 +53,10 @@ async def test_small_files_after_large_ones_are_foreseen() -> None:
         told = await job.hear(1, second * 100 * mib, total_bytes=2001 * mib, total_entries=90_001)
         assert (told.eta_seconds is None) == (second < 3)  # too soon to tell
     assert 15 < (told.eta_seconds or 0) < 30
+
+
+async def test_a_start_foretells_nothing() -> None:
+    """Lost: hours that are said and turn out to be a minute; or any word, where all goes slowly."""
+    job = Job()
+    assert (await job.hear(5, 10, total_bytes=1000)).eta_seconds is None
+    assert (await job.hear(26, 15, total_bytes=1000)).eta_seconds is not None

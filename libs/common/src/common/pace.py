@@ -12,7 +12,9 @@ _SHOWN_SECONDS = 10.0
 """Over so long the rate is a mean."""
 
 _SETTLED_SECONDS = 3.0
-"""Before that the rate is that of the start of processes."""
+_SETTLED_SHARE = 0.03
+_PATIENCE_SECONDS = 30.0
+"""Before that time, and that share of the work or the longer time, the rate is that of a start."""
 
 
 class Pace:
@@ -54,13 +56,19 @@ class Pace:
 
         Entries count where their total is known.
         """
-        if total is None or total < self._done or self._time - self._begun < _SETTLED_SECONDS:
+        if total is None or total < self._done:
             return None
-        work, speed = float(total - self._done), self._bytes_a_second
-        if total_entries is not None:
-            work += _ENTRY * max(total_entries - self._entries, 0)
-            speed += _ENTRY * self._entries_a_second
-        return work / speed if speed > 0 else None
+        entry = _ENTRY if total_entries is not None else 0
+        done = self._done + entry * self._entries
+        left = total - self._done + entry * max((total_entries or 0) - self._entries, 0)
+        speed = self._bytes_a_second + entry * self._entries_a_second
+        if speed <= 0 or not self._is_settled(done / max(done + left, 1)):
+            return None
+        return left / speed
+
+    def _is_settled(self, share: float) -> bool:
+        age = self._time - self._begun
+        return age >= _SETTLED_SECONDS and (share >= _SETTLED_SHARE or age >= _PATIENCE_SECONDS)
 
     def _begin(self, done: int, entries: int) -> None:
         self._done, self._entries = done, entries
