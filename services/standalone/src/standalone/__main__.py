@@ -3,12 +3,13 @@
 import sys
 from importlib import import_module
 
-from standalone.ahead import stretch_for
+_OF_REPOSITORIES = {"repo", "rescue"}
 
 
 def main() -> None:
     """Begin what takes its time, then load and run the command."""
-    stretch_for(sys.argv[1:])
+    if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
+        import_module("standalone.ahead").stretch_for(sys.argv[2:])
     import_module("standalone.cli").main()
 
 

@@ -15,7 +15,6 @@ from common.repository.format.frame import MAX_SIZE, parse_frame
 from common.repository.format.names import CONFIG, Kind
 from standalone.keytext import key_text
 
-_COMMANDS = {"repo", "rescue"}
 _KEY_FILES = {"--key-file", "--recovery-key-file"}
 
 
@@ -24,8 +23,6 @@ def stretch_for(arguments: Sequence[str]) -> None:
 
     Whatever is wrong is left to the command, which meets it again.
     """
-    if not _COMMANDS & set(arguments[:1]):
-        return
     with suppress(Error, OSError, ValueError, IndexError):
         key = key_text(_key_file(arguments))
         found = next((each for each in map(Path, arguments) if (each / CONFIG).is_file()), None)
