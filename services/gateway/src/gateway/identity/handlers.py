@@ -11,7 +11,7 @@ from common.outbox import Context
 from common.service import Runtime
 from gateway.identity import caller_store, session_store, store
 from gateway.identity.attempts import Attempts
-from gateway.identity.auditing import audit
+from gateway.identity.auditing import audit, audit_change
 from gateway.identity.domain import (
     Caller,
     Client,
@@ -170,12 +170,15 @@ class Identity(Attempts):
         async with self._runtime.transaction(caller.actor()) as context:
             await self._prove(context, caller, method, None, second_factor=second_factor)
 
-    async def take_factor(self, context: Context, caller: Caller) -> None:
+    async def take_new_factor(
+        self, context: Context, caller: Caller, event: str, what: str, entity_id: str, **data: Any
+    ) -> None:
         """Let a factor that was set up, and tried, just now count as given in this session.
 
-        Whoever set it up says so in the audit log. A session that has ended meanwhile stays ended.
+        That it was set up is all that is audited. A session that has ended meanwhile stays ended.
         """
         await session_store.prove(context.conn, caller.session_id, None, second_factor=True)
+        await audit_change(context, event, caller.client, what, entity_id, **data)
 
     async def _prove(
         self,

@@ -79,14 +79,8 @@ class Factors:
         await self._check_code(caller, code)
         async with self._runtime.transaction(caller.actor()) as context:
             codes = await recovery.make(context.conn, caller.user_id)
-            await self._identity.take_factor(context, caller)
-            await audit_change(
-                context,
-                "mfa_enabled",
-                caller.client,
-                "user",
-                caller.user_id,
-                recovery_codes=len(codes),
+            await self._identity.take_new_factor(
+                context, caller, "mfa_enabled", "user", caller.user_id, recovery_codes=len(codes)
             )
         return codes
 

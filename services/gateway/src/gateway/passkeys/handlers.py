@@ -63,14 +63,8 @@ class Passkeys:
                 made.sign_count,
             )
             codes = await recovery.make_if_none(context.conn, caller.user_id)
-            await self._identity.take_factor(context, caller)
-            await audit_change(
-                context,
-                "passkey_added",
-                caller.client,
-                "passkey",
-                passkey.id,
-                recovery_codes=len(codes),
+            await self._identity.take_new_factor(
+                context, caller, "passkey_added", "passkey", passkey.id, recovery_codes=len(codes)
             )
         return passkey, codes
 
