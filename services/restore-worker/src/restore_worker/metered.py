@@ -118,6 +118,12 @@ class MeteredSource:
             self._meter.read(data_size(entry.size, entry.extents))
         return found
 
+    def held(self, entry: Entry, file: int) -> int:
+        """As the source says; what is there already counts as read."""
+        size = self._source.held(entry, file)
+        self._meter.read(size)
+        return size
+
     def stream(self, entry: Entry) -> Iterator[bytes]:
         """As the source gives it."""
         for piece in self._source.stream(entry):

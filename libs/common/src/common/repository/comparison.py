@@ -38,6 +38,25 @@ def holds(fetcher: Fetcher, entry: StoredEntry, file: int) -> bool:
     return end == entry.size or _is_hole(file, end, entry.size)
 
 
+def held(fetcher: Fetcher, entry: StoredEntry, file: int) -> tuple[int, bytes]:
+    """How many bytes of the data of an entry without holes an open file has in their places.
+
+    And for each chunk of it whether it is one of these, as far as the list of chunks can be read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found, place, right = bytearray(), 0, 0
+    for item in items(fetcher, entry.content):
+        if isinstance(item, Damaged):
+            break
+        chunk_id, length = item
+        data = os.pread(file, length, place)
+        found.append(len(data) == length and fetcher.names(chunk_id, data))
+        place, right = place + length, right + length * found[-1]
+    return right, bytes(found)
+
+
 def _is_hole(file: int, begin: int, end: int) -> bool:
     try:
         return os.lseek(file, begin, os.SEEK_DATA) >= end

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.errors import Invalid
 from common.repository.batching import Damage, StoredBatch, Wanted, batches
-from common.repository.comparison import holds
+from common.repository.comparison import held, holds
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
 from common.repository.extents import Position, advance, lay_out
@@ -24,6 +24,7 @@ class ComponentSource:
     def __init__(self, fetcher: Fetcher, component: StoredComponent) -> None:
         self._fetcher = fetcher
         self._component = component
+        self._held: dict[bytes, bytes] = {}
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -64,6 +65,11 @@ class ComponentSource:
         """Whether an open file has the content of an entry."""
         return holds(self._fetcher, _stored(entry), file)
 
+    def held(self, entry: Entry, file: int) -> int:
+        """How many bytes of an entry an open file has; ``batches`` leaves these out."""
+        size, self._held[entry.path] = held(self._fetcher, _stored(entry), file)
+        return size
+
     def stream(self, entry: Entry) -> Iterator[bytes]:
         """The content of one file in order, holes as zeros."""
         stored = _stored(entry)
@@ -103,17 +109,18 @@ class ComponentSource:
     def _listed(self, stored: StoredEntry, damage: Damage) -> Iterator[Wanted]:
         """The chunks of any entry; by far the most entries have one."""
         position, done = _BEGIN, 0
+        found = iter(self._held.pop(stored.path, b""))
         for item in items(self._fetcher, stored.content):
             if isinstance(item, Damaged):
                 # What comes after a lost piece of the list has no known place.
                 damage.note(item, stored.path)
                 return
             try:
-                number = self._fetcher.number(item[0])
+                if not next(found, False):
+                    number = self._fetcher.number(item[0])
+                    yield Wanted(number, item[1], item[0], stored, position)
             except Damaged as error:
                 damage.note(error, stored.path)
-            else:
-                yield Wanted(number, item[1], item[0], stored, position)
             done += item[1]
             position = advance(stored.extents, position, item[1])
         if done != stored.content.size:

@@ -120,6 +120,15 @@ class Source(Protocol):
             OSError: it cannot be read.
         """
 
+    def held(self, entry: Entry, file: int) -> int:
+        """How many bytes of the content of an entry without holes an open file has at their places.
+
+        ``batches`` leaves them out when it is given the entry next.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+
     def stream(self, entry: Entry) -> Iterator[bytes]:
         """The content of one file in order, holes as zeros.
 

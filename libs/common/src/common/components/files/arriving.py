@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from common.components.files.folders import Folders
-from common.components.files.leftovers import PREFIX
+from common.components.files.leftovers import PREFIX, part_mark
 from common.components.files.linux import fallocate, syncfs
 from common.components.files.metadata import Applier, Born
 from common.components.notes import raise_if_full
@@ -18,6 +18,8 @@ CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 PREALLOCATED = 1 << 20
 PUBLISH_FILES = 10_000
+LARGE = 8 << 20
+"""What is there of a file of this size or more is worth going on with when a restore was killed."""
 
 
 def temporary_name() -> bytes:
@@ -84,7 +86,8 @@ class Arriving:
         """Expect the content of ``entry`` for ``path``; whether it has data that must come."""
         left = entry.size if entry.extents is None else sum(size for _, size in entry.extents)
         self._begun += 1
-        item = Item(entry, path, b"%s-%x" % (self.own, self._begun), left)
+        mark = part_mark(path) if left >= LARGE else b""
+        item = Item(entry, path, b"%s-%x%s" % (self.own, self._begun, mark), left)
         self.items[entry.path] = item
         if left == 0:
             try:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import time
 from contextlib import suppress
@@ -10,6 +11,7 @@ from common.components.files.folders import READ
 from common.errors import Conflict
 
 PREFIX = b".strongroom-restore-"
+PART = b".part-"
 PATIENCE = 2.0
 """Seconds that the processes of a killed restore may take to end with it."""
 
@@ -41,16 +43,30 @@ def claim(folder: int, name: str) -> bool:
             return True
 
 
-def sweep(folder: int, own: bytes) -> None:
-    """Remove from a folder what others left; ``own`` is how our own names begin."""
+def part_mark(path: bytes) -> bytes:
+    """How the name ends of what is left of a large file, which was to become ``path``."""
+    return PART + hashlib.blake2b(path, digest_size=16).hexdigest().encode()
+
+
+def sweep(folder: int, own: bytes) -> list[bytes]:
+    """Remove from a folder what others left; ``own`` is how our own names begin.
+
+    What is left of large files stays. Returned are the names of that.
+    """
+    parts = []
     with suppress(PermissionError):  # a folder of another that cannot be listed
         file = os.open(".", READ, dir_fd=folder)
         try:
             with os.scandir(file) as found:
                 names = [os.fsencode(each.name) for each in found]
             for name in names:
-                if name.startswith(PREFIX) and not name.startswith(own):
-                    with suppress(OSError):  # a folder of that name is none of ours
-                        os.unlink(name, dir_fd=file)
+                if not name.startswith(PREFIX) or name.startswith(own):
+                    continue
+                if PART in name:
+                    parts.append(name)
+                    continue
+                with suppress(OSError):  # a folder of that name is none of ours
+                    os.unlink(name, dir_fd=file)
         finally:
             os.close(file)
+    return parts

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from common.components.component import RestoreOutcome
-from common.components.files.arriving import Arriving, replace, temporary_name
+from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
-from common.components.files.leftovers import sweep
 from common.components.files.metadata import Applier
+from common.components.files.parts import Parts
 from common.components.files.present import Present
 from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
@@ -59,6 +59,7 @@ class Placing:
         self._kept: set[bytes] = set()
         self._placed = 0
         self._arriving = Arriving(folders, applier, self._fail)
+        self._parts = Parts(source, folders, self._arriving.own)
         self._delivery = Delivery(
             self._arriving, folders, applier, notes, failed=self._fail, lost=self._lose
         )
@@ -72,7 +73,7 @@ class Placing:
             ContentDamaged: the same, because the repository has lost it.
         """
         if self._alone:
-            sweep(self._folders.file(b""), self._arriving.own)
+            self._parts.sweep(b"")
         try:
             self._contents()
             for link in self._links:
@@ -82,6 +83,7 @@ class Placing:
         finally:
             self._delivery.close()
             self._arriving.close()
+            self._parts.close()
         self._tell()
         entries = self._placed + self._arriving.entries
         size = self._present_bytes + self._arriving.bytes
@@ -130,14 +132,22 @@ class Placing:
                 self._placed += 1
                 self._present_bytes += wanted.entry.size
                 return False
-        return self._arriving.begin(wanted.entry, wanted.path)
+        return self._arriving.begin(wanted.entry, wanted.path) and not self._is_complete(wanted)
+
+    def _is_complete(self, wanted: Wanted) -> bool:
+        """Go on with what a killed restore has left of a file; whether that is all of it."""
+        path = wanted.entry.path
+        item = self._arriving.items[path]
+        if item.left >= LARGE and wanted.entry.extents is None:
+            self._arriving.part(path, self._parts.take(item))
+        return path not in self._arriving.items
 
     def _folder(self, wanted: Wanted) -> None:
         if len(self._directories) <= REMEMBERED:
             self._directories.append(wanted)
         made = self._folders.make(wanted.path) or wanted.path in self._made
         if self._alone and not made:
-            sweep(self._folders.file(wanted.path), self._arriving.own)
+            self._parts.sweep(wanted.path)
         if wanted.lead and not made:
             self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
         else:

@@ -1,0 +1,68 @@
+"""What a killed restore has left of large files, for the next one to go on with."""
+
+import os
+import stat
+
+from common.components.files.arriving import Item, remove
+from common.components.files.folders import Folders
+from common.components.files.leftovers import PART, part_mark, sweep
+from common.repository.tree import Source
+
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Parts:
+    """Finds them by their names while folders are swept. A name is trusted for nothing else."""
+
+    def __init__(self, source: Source, folders: Folders, own: bytes) -> None:
+        self._source = source
+        self._folders = folders
+        self._own = own
+        self._found: dict[bytes, bytes] = {}
+
+    def sweep(self, folder: bytes) -> None:
+        """Remove from a folder what others have left, but the parts."""
+        within = folder + b"/" if folder else b""
+        for name in sweep(self._folders.file(folder), self._own):
+            file = within + name
+            before = self._found.setdefault(within + name[name.rindex(PART) :], file)
+            if before != file:
+                remove(self._folders, file, file.rpartition(b"/")[2])
+
+    def take(self, item: Item) -> int:
+        """Make what there is of ``item`` its file; the bytes that are right in it.
+
+        The source gives the others alone.
+        """
+        folder, _, _ = item.path.rpartition(b"/")
+        file = self._found.pop((folder + b"/" if folder else b"") + part_mark(item.path), None)
+        if file is None:
+            return 0
+        try:
+            right = self._use(file, item)
+        except OSError:
+            right = 0
+        if not item.made:
+            remove(self._folders, file, file.rpartition(b"/")[2])
+        return right
+
+    def close(self) -> None:
+        """Remove what nobody has taken."""
+        for file in self._found.values():
+            remove(self._folders, file, file.rpartition(b"/")[2])
+
+    def _use(self, path: bytes, item: Item) -> int:
+        """Nobody else may have it open or know it by another name: it is ours, and always was."""
+        folder, name = self._folders.parent(path)
+        file = os.open(name, _OPEN, dir_fd=folder)
+        try:
+            status = os.fstat(file)
+            ours = status.st_uid == os.geteuid() and status.st_nlink == 1
+            if not ours or status.st_mode != stat.S_IFREG | 0o600:
+                return 0
+            os.ftruncate(file, item.entry.size)
+            os.rename(name, item.temporary, src_dir_fd=folder, dst_dir_fd=folder)
+            item.made = True
+            return self._source.held(item.entry, file)
+        finally:
+            os.close(file)
