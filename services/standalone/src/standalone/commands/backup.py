@@ -20,7 +20,12 @@ def backup(
         typer.Argument(help="As configured on the station; none means all.", show_default=False),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Else one is made.", show_default=False)] = None,
-    backup_type: Annotated[str, typer.Option("--type", help="full or incremental.")] = "full",
+    backup_type: Annotated[
+        str,
+        typer.Option(
+            "--type", help="full, or incremental: it reads no file known to be unchanged."
+        ),
+    ] = "full",
     station: Annotated[
         str | None, typer.Option(help="Whose data; else the server's own.", show_default=False)
     ] = None,
@@ -54,14 +59,14 @@ def _show(operation: dict[str, Any], *, as_json: bool) -> None:
         console.line(operation["id"])
     else:
         console.table(
-            ["component", "kind", ">entries", ">read"],
+            ["component", "kind", ">entries", ">size"],
             [
                 [part["name"], part["kind"], part["entries"], text.size(part["size_bytes"])]
                 for part in result["components"]
             ],
         )
         console.note(
-            f"Backup {operation['id']}: {text.size(result['size_bytes'])} read,"
+            f"Backup {operation['id']}: {text.size(result['size_bytes'])} in all,"
             f" {text.size(result['stored_bytes'])} stored,"
             f" {text.duration(result['duration_seconds'])}."
         )

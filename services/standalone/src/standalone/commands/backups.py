@@ -25,7 +25,7 @@ def backups(
         console.emit(page)
         return
     console.table(
-        ["name", "state", "taken", ">entries", ">read", ">stored", "verified", "copies"],
+        ["name", "state", "taken", ">entries", ">size", ">stored", "verified", "copies"],
         [_row(each) for each in page["backups"]],
     )
     if page["total"] > len(page["backups"]):

@@ -97,7 +97,7 @@ def _show(info: SnapshotInfo, *, as_json: bool, warnings: list[str]) -> None:
     numbers = info.statistics
     console.line(info.id)
     console.note(
-        f"{text.count(numbers.entries, 'entry')}, {text.size(numbers.size)} read,"
+        f"{text.count(numbers.entries, 'entry')}, {text.size(numbers.size)} in all,"
         f" {text.size(numbers.added)} new, {text.size(numbers.stored)} stored."
     )
 
@@ -133,7 +133,7 @@ def show_snapshots(found: list[SnapshotInfo], *, as_json: bool) -> None:
         console.emit([_document(info) for info in found])
         return
     console.table(
-        ["id", "name", "taken", ">entries", ">read", "components"],
+        ["id", "name", "taken", ">entries", ">size", "components"],
         [
             [
                 info.id[:12],

@@ -31,7 +31,7 @@ def _rows(overview: dict[str, Any]) -> list[list[object]]:
         ["last restored", text.moment(overview["last_restored_at"])],
         ["last failure", text.moment(overview["last_failed_at"])],
         ["backups", states or "none"],
-        ["read", text.size(overview["size_bytes"])],
+        ["size", text.size(overview["size_bytes"])],
         ["stored", text.size(overview["stored_bytes"])],
     ]
     rows += [
