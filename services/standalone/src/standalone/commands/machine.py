@@ -86,7 +86,6 @@ def retire(
     # Imports two services, which the other commands shall not wait for.
     from standalone import retiring  # noqa: PLC0415
 
-    os.umask(0o077)
     directory, count = _directory(data), 0
     with directory.opened():
         if retiring.former_keys(directory, name.lower()):
