@@ -1,13 +1,17 @@
 """Content that is to be read, in batches and slices that follow the order in which it is stored."""
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
-from common.repository.catalog import pack_of
+from common.repository.catalog import CHUNK_MASK, first_of, pack_of
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
 from common.repository.extents import Position, lay_out
-from common.repository.fetch import Buffer, Fetcher
+from common.repository.fetch import Fetcher
 from common.repository.format.blockreader import StoredEntry
 from common.repository.tree import ContentDamaged
 
@@ -21,6 +25,9 @@ _SLICE = 16 * 2**20
 _NAMED = 3
 
 Piece = tuple[Entry, int, memoryview]
+
+_number = attrgetter("number")
+_length = attrgetter("length")
 
 
 class Wanted(NamedTuple):
@@ -61,15 +68,13 @@ class StoredBatch:
     def __init__(self, fetcher: Fetcher, wanted: list[Wanted]) -> None:
         self._fetcher = fetcher
         self._wanted = sorted(wanted, key=_number)
+        self._sizes = array("Q", accumulate(map(_length, self._wanted), initial=0))
         self._borders = list(self._cut())
-        for pack in {pack_of(each.number) for each in wanted}:
+        for pack in self._packs():
             fetcher.prepare(pack)
-        self.size = sum(each.length for each in wanted)
-        self.pieced = list(
-            {
-                each.entry.path: each.entry for each in wanted if not _comes_whole(each.entry)
-            }.values()
-        )
+        self.size = self._sizes[-1]
+        pieced = [each.entry for each in wanted if not _comes_whole(each)]
+        self.pieced = list({entry.path: entry for entry in pieced}.values())
 
     @property
     def slices(self) -> int:
@@ -110,15 +115,22 @@ class StoredBatch:
 
     def _cut(self) -> Iterator[int]:
         """The borders of slices; no record is on both sides of one."""
-        yield 0
-        begin, size = 0, 0
-        for end, wanted in enumerate(self._wanted):
-            full = size >= _SLICE or end - begin >= _SLICE_REFERENCES
-            if full and self._record(end) != self._record(end - 1):
-                yield end
-                begin, size = end, 0
-            size += wanted.length
-        yield len(self._wanted)
+        end, last = 0, len(self._wanted)
+        while end < last:
+            yield end
+            full = bisect_left(self._sizes, self._sizes[end] + _SLICE)
+            end = min(full, end + _SLICE_REFERENCES, last)
+            while end < last and self._record(end) == self._record(end - 1):
+                end += 1
+        yield last
+
+    def _packs(self) -> Iterator[int]:
+        """The packs that are read."""
+        begin = 0
+        while begin < len(self._wanted):
+            pack = pack_of(self._wanted[begin].number)
+            yield pack
+            begin = bisect_left(self._wanted, first_of(pack + 1), begin, key=_number)
 
     def _record(self, index: int) -> tuple[int, int]:
         place = self._fetcher.catalog.place(self._wanted[index].number)
@@ -130,34 +142,40 @@ class _Records:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
-        self._at = (-1, -1)
+        self._numbers = range(0)
         self._raw: memoryview | Damaged = memoryview(b"")
+        self._borders = array("Q")
+        self._first = self._base = 0
 
     def chunk(self, wanted: Wanted) -> memoryview:
         """A chunk, verified; from another pack where need be. Raises ``Damaged``."""
-        place = self._fetcher.catalog.place(wanted.number)
+        chunk_id, length = wanted.chunk_id, wanted.length
         try:
-            raw = self._record(place.pack, place.record)
-            data = raw[place.offset : place.offset + wanted.length]
-            self._fetcher.verify(wanted.chunk_id, data, place.pack)
+            if wanted.number not in self._numbers:
+                self._turn(wanted.number)
+            if isinstance(self._raw, Damaged):
+                raise self._raw
+            begin = self._borders[wanted.number - self._first] - self._base
+            data = self._raw[begin : begin + length]
+            self._fetcher.verify(chunk_id, data, pack_of(wanted.number))
         except Damaged as error:
-            chunk_id, length = wanted.chunk_id, wanted.length
-            return memoryview(self._fetcher.spare(chunk_id, length, place.pack, error))
+            pack = pack_of(wanted.number)
+            return memoryview(self._fetcher.spare(chunk_id, length, pack, error))
         return data
 
-    def _record(self, pack: int, record: int) -> memoryview:
-        if self._at != (pack, record):
-            self._at = pack, record
-            try:
-                self._raw = memoryview(self._open(pack, record))
-            except Damaged as error:
-                self._raw = error
-        if isinstance(self._raw, Damaged):
-            raise self._raw
-        return self._raw
-
-    def _open(self, pack: int, record: int) -> Buffer:
-        return self._fetcher.record(pack, record)
+    def _turn(self, number: int) -> None:
+        """Open the record that holds the chunk with this number."""
+        pack, chunk = pack_of(number), number & CHUNK_MASK
+        layout = self._fetcher.catalog.layout(pack)
+        record = layout.record(chunk)
+        begin, end = layout.starts[record], layout.starts[record + 1]
+        self._first, self._borders = first_of(pack), layout.borders
+        self._numbers = range(self._first + begin, self._first + end)
+        self._base = self._borders[begin]
+        try:
+            self._raw = memoryview(self._fetcher.record(pack, record))
+        except Damaged as error:
+            self._raw = error
 
 
 def batches(fetcher: Fetcher, wanted: Iterable[Wanted]) -> Iterator[StoredBatch]:
@@ -174,9 +192,7 @@ def batches(fetcher: Fetcher, wanted: Iterable[Wanted]) -> Iterator[StoredBatch]
         yield StoredBatch(fetcher, found)
 
 
-def _number(wanted: Wanted) -> int:
-    return wanted.number
-
-
-def _comes_whole(entry: StoredEntry) -> bool:
-    return entry.extents is None and entry.content.level == 0 and len(entry.content.root) == 1
+def _comes_whole(wanted: Wanted) -> bool:
+    """Whether the chunk is the one of its entry, and all of its data is one region."""
+    entry = wanted.entry
+    return wanted.length == entry.size and entry.extents is None and not entry.content.level

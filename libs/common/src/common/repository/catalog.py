@@ -187,6 +187,11 @@ def pack_of(number: int) -> int:
     return number >> _PACK_SHIFT
 
 
+def first_of(pack: int) -> int:
+    """The number of a pack's first chunk."""
+    return pack << _PACK_SHIFT
+
+
 def load_segments(
     source: ObjectSource,
     index_key: bytes,

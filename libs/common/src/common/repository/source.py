@@ -100,8 +100,8 @@ class ComponentSource:
         number = self._fetcher.catalog.number
         for entry in entries:
             stored = _stored(entry)
-            root = stored.content.root
-            if len(root) == 1 and not stored.content.level and (found := number(root[0][0])):
+            level, _, root = stored.content
+            if len(root) == 1 and not level and (found := number(root[0][0])):
                 yield Wanted(found, root[0][1], root[0][0], stored, _BEGIN)
             else:
                 yield from self._listed(stored, damage)

@@ -39,7 +39,7 @@ class Folders:
         self.disks.clear()
 
     def is_new(self, path: bytes) -> bool:
-        """Whether the folder ``path``, used last, was made here, so that it holds nothing else."""
+        """Whether the folder ``path`` is open and was made here, so that it holds nothing else."""
         return path in self._new
 
     def trust(self, path: bytes) -> None:
@@ -56,8 +56,12 @@ class Folders:
 
     def file(self, path: bytes) -> int:
         """The folder ``path``, open; made if need be. It stays open until some more are used."""
-        self.make(path)
-        return self._known(path)
+        file = self._open.get(path)
+        if file is None:
+            self.make(path)
+            return self._known(path)
+        self._open.move_to_end(path)
+        return file
 
     def parent(self, path: bytes) -> tuple[int, bytes]:
         """The folder that holds ``path``, and the last part of the path."""

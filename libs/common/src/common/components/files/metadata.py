@@ -48,6 +48,11 @@ def describe(path: bytes, where: bytes, status: os.stat_result) -> Entry:
 
 
 @lru_cache(maxsize=4096)
+def _owner_here(user: str, uid: int, group: str, gid: int) -> tuple[int, int]:
+    return _uid_here(user, uid), _gid_here(group, gid)
+
+
+@lru_cache(maxsize=4096)
 def _uid_here(name: str, uid: int) -> int:
     try:
         return pwd.getpwnam(name).pw_uid if name else uid
@@ -105,19 +110,19 @@ class Applier:
             self._remove_xattrs(entry, where)
         # A user's own attributes need write permission, which the mode may take away; access
         # lists refine the mode, and capabilities do not outlive a change of owner.
-        early = [pair for pair in entry.xattrs if pair[0].startswith(b"user.")]
-        late = [pair for pair in entry.xattrs if not pair[0].startswith(b"user.")]
-        self._set_xattrs(entry, where, early)
+        if entry.xattrs:
+            self._set_xattrs(entry, where, early=True)
         if entry.type is not EntryType.SYMLINK:
             os.chmod(where, entry.mode if owned else entry.mode & ~SPECIAL_BITS)
-        self._set_xattrs(entry, where, late)
+        if entry.xattrs:
+            self._set_xattrs(entry, where, early=False)
         os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
 
     def owner(self, entry: Entry) -> tuple[int, int]:
         """The user and the group that an entry has on this machine."""
         if self.numeric_owners:
             return entry.uid, entry.gid
-        return _uid_here(entry.user, entry.uid), _gid_here(entry.group, entry.gid)
+        return _owner_here(entry.user, entry.uid, entry.group, entry.gid)
 
     def _own(self, entry: Entry, where: int | str, born: Born | None) -> bool:
         wanted = self.owner(entry)
@@ -145,8 +150,10 @@ class Applier:
             if error.errno not in UNSUPPORTED:
                 self.warn("extended attribute not removed", entry.path)
 
-    def _set_xattrs(self, entry: Entry, where: int | str, pairs: list[tuple[bytes, bytes]]) -> None:
-        for name, value in pairs:
+    def _set_xattrs(self, entry: Entry, where: int | str, *, early: bool) -> None:
+        for name, value in entry.xattrs:
+            if name.startswith(b"user.") is not early:
+                continue
             try:
                 os.setxattr(where, name, value)
             except OSError as error:

@@ -17,6 +17,7 @@ from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
 from common.components.notes import Notes, raise_if_full
 from common.errors import RestoreFailed
+from common.garbage import rare_collections
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
 
@@ -75,7 +76,8 @@ class Placing:
         if self._alone:
             self._parts.sweep(b"")
         try:
-            self._contents()
+            with rare_collections():
+                self._contents()
             for link in self._links:
                 self._attempt(self._link, link)
             self._finish_folders()
@@ -107,8 +109,13 @@ class Placing:
         """Make what has no content on the way; the files whose content is to come."""
         for wanted in self._selection:
             kind = wanted.entry.type
-            if kind is EntryType.FILE:
-                if self._attempt(self._begin, wanted):
+            if kind is EntryType.FILE:  # _attempt, written out: by far the most
+                try:
+                    begun = self._begin(wanted)
+                except OSError as error:
+                    self._fail(wanted.path, error)
+                    continue
+                if begun:
                     yield wanted.entry
             elif kind is EntryType.DIRECTORY:
                 self._attempt(self._folder, wanted)
@@ -125,14 +132,13 @@ class Placing:
                 folder = b"/".join(parts[:depth])
                 if self._folders.make(folder):
                     self._made.add(folder)
-        around, name = self._folders.parent(wanted.path)
-        if not self._folders.is_new(wanted.path.rpartition(b"/")[0]):
-            present = Present(self._source, self._applier)
-            if present.accept(wanted.entry, around, name):
-                self._placed += 1
-                self._present_bytes += wanted.entry.size
-                return False
-        return self._arriving.begin(wanted.entry, wanted.path) and not self._is_complete(wanted)
+        folder = wanted.path.rpartition(b"/")[0]
+        if not self._folders.is_new(folder) and self._is_present(wanted, folder):
+            self._placed += 1
+            self._present_bytes += wanted.entry.size
+            return False
+        to_come = self._arriving.begin(wanted.entry, wanted.path)
+        return to_come and (wanted.entry.size < LARGE or not self._is_complete(wanted))
 
     def _is_complete(self, wanted: Wanted) -> bool:
         """Go on with what a killed restore has left of a file; whether that is all of it."""
@@ -141,6 +147,13 @@ class Placing:
         if item.left >= LARGE and wanted.entry.extents is None:
             self._arriving.part(path, self._parts.take(item))
         return path not in self._arriving.items
+
+    def _is_present(self, wanted: Wanted, folder: bytes) -> bool:
+        """Whether a file is there already; the folder that it belongs into is then, in any case."""
+        around, name = self._folders.parent(wanted.path)
+        if self._folders.is_new(folder):
+            return False
+        return Present(self._source, self._applier).accept(wanted.entry, around, name)
 
     def _folder(self, wanted: Wanted) -> None:
         if len(self._directories) <= REMEMBERED:
