@@ -100,6 +100,18 @@ def test_many_entered_at_once_are_found_as_if_one_by_one(expected: int) -> None:
     assert not any(table.get(chunk_id) for chunk_id in _ids(9, 1000))
 
 
+def test_a_dict_is_filled_as_a_table_is() -> None:
+    """Else a chunk is sought in a pack that cannot be opened, though another one has it."""
+    ids, known = _ids(6, 300), dict[bytes, int]()
+    filling = Filling(known)
+    filling.add(b"".join(chunk_id + b"size" for chunk_id in ids[:100]), 7)
+    filling.flush()
+    filling.add(b"".join(chunk_id + b"size" for chunk_id in ids), 2**40, 1)
+    filling.flush()
+    later = zip(ids[100:], range(2**40 + 100, 2**41), strict=False)
+    assert known == dict.fromkeys(ids[:100], 7) | dict(later)
+
+
 def test_processes_share_it_without_a_lock() -> None:
     """Else a chunk that nobody stored is left out of a backup: the worst that can happen."""
     table = ChunkTable()

@@ -19,6 +19,10 @@ from common.repository.table import ChunkTable
 _PACK_SHIFT = 20
 CHUNK_MASK = 2**_PACK_SHIFT - 1
 _LAYOUTS = 64
+FEW = 2**18
+"""So many chunks are kept in a dict, of 40 MB at most: it is filled and asked several times as fast
+as a table, and nobody shares it.
+"""
 
 
 OnDamaged = Callable[[str, Corrupt], None]
@@ -92,7 +96,8 @@ class Catalog:
                     self._note(entry)
                 else:
                     self.void[entry.pack_id] = entry
-        self.table = ChunkTable(sum(len(pack.directory) for pack in self.packs))
+        chunks = sum(len(pack.directory) for pack in self.packs)
+        self.table: ChunkTable | dict[bytes, int] = ChunkTable(chunks) if chunks > FEW else {}
         self._enter(key_ids)
         self._layout = lru_cache(_LAYOUTS)(lambda number: Layout(self.packs[number].directory))
         self._copies = lru_cache(_LAYOUTS)(self._find_copies)

@@ -137,15 +137,19 @@ class Fetcher:
     def verify(self, chunk_id: bytes, data: Buffer, pack: int) -> None:
         """Raise ``Damaged`` unless the data is what its id says."""
         if not self.names(chunk_id, data):
-            name = self.catalog.packs[pack].name
-            raise Damaged(f"{name} holds other data than its directory says.", name=name)
+            raise self._false(pack)
 
     def verify_record(self, raw: Buffer, chunks: Iterable[Item], pack: int) -> None:
         """Raise ``Damaged`` unless a record is these chunks, one after another."""
-        verify, view, end = self.verify, memoryview(raw), 0
+        names, view, end = self.names, memoryview(raw), 0
         for chunk_id, length in chunks:
             begin, end = end, end + length
-            verify(chunk_id, view[begin:end], pack)
+            if not names(chunk_id, view[begin:end]):
+                raise self._false(pack)
+
+    def _false(self, pack: int) -> Damaged:
+        name = self.catalog.packs[pack].name
+        return Damaged(f"{name} holds other data than its directory says.", name=name)
 
     def names(self, chunk_id: bytes, data: Buffer) -> bool:
         """Whether that is the id of this data."""

@@ -1,6 +1,7 @@
 """Entering the chunks of many packs into a table at once."""
 
-from itertools import count, repeat
+from collections.abc import Iterator
+from itertools import chain, count, repeat
 from struct import Struct
 
 from common.repository.table import ChunkTable
@@ -13,7 +14,7 @@ _MANY = 2**17
 class Filling:
     """Takes the chunks of packs as directories hold them. Nobody else may add meanwhile."""
 
-    def __init__(self, table: ChunkTable) -> None:
+    def __init__(self, table: ChunkTable | dict[bytes, int]) -> None:
         self._table = table
         self._parts: list[tuple[bytes, int, int]] = []
         self._waiting = 0
@@ -34,13 +35,21 @@ class Filling:
         parts, self._parts = self._parts, []
         self._loaded |= self._waiting >= _MANY
         self._waiting = 0
-        if self._loaded and parts:
+        if isinstance(self._table, dict):
+            known = self._table.copy()
+            for packed, number, step in parts:
+                self._table.update(_numbered(packed, number, step))
+            self._table.update(known)
+        elif self._loaded and parts:
             from common.repository.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
 
             enter(self._table, parts)
-            return
-        add = self._table.add
-        for packed, number, step in parts:
-            numbers = count(number, step) if step else repeat(number)
-            for (chunk_id,), each in zip(_CHUNK.iter_unpack(packed), numbers, strict=False):
-                add(chunk_id, each)
+        else:
+            for packed, number, step in parts:
+                for chunk_id, each in _numbered(packed, number, step):
+                    self._table.add(chunk_id, each)
+
+
+def _numbered(packed: bytes, number: int, step: int) -> Iterator[tuple[bytes, int]]:
+    numbers = count(number, step) if step else repeat(number)
+    return zip(chain.from_iterable(_CHUNK.iter_unpack(packed)), numbers, strict=False)
