@@ -8,7 +8,7 @@ import pytest
 
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, WrongKey
-from common.repository import catalog, packcheck, packing, storing
+from common.repository import packcheck, packing, storing
 from common.repository.entry import Entry
 from common.repository.findings import CheckReport
 from common.repository.format.config import RepositoryConfig
@@ -63,12 +63,8 @@ def restorable(vault: Vault, info: SnapshotInfo) -> tuple[dict[bytes, bytes], tu
     return {path: bytes(data) for path, data in files.items()}, damaged
 
 
-@pytest.mark.parametrize("few", [catalog.FEW, 0])
-def test_a_sound_repository_has_no_findings(
-    vault: Vault, two: Two, few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sound_repository_has_no_findings(vault: Vault, two: Two) -> None:
     """Else nobody reads the findings any more."""
-    monkeypatch.setattr(catalog, "FEW", few)
     report = check(vault)
     assert report.ok, report.findings
     assert report.objects == len(vault.names()) - 1

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, Corrupt
-from common.repository import packing, storing
+from common.repository import catalog, packing, storing
 from common.repository.entry import Entry, EntryType
 from common.repository.fetch import Fetcher
 from common.repository.history import SnapshotInfo
@@ -28,6 +28,7 @@ B = {b"b": noise(300_000, 3), b"same": noise(100_000, 2)}
 @pytest.fixture(autouse=True)
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
+    monkeypatch.setattr(catalog, "FEW", 0)  # the index as large repositories have it
     monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
 
 
