@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from common.errors import Corrupt, NotFound
+from common.heap import keep_large_blocks
 from common.repository.catalog import Catalog, load_segments
 from common.repository.chain import verify_chains
 from common.repository.damage import Damaged
@@ -51,6 +52,7 @@ class Checker:
 
     def run(self) -> CheckReport:
         """Check; what is wrong is in the report, not an error."""
+        keep_large_blocks()
         self._tell("snapshots", 0, None)
         infos = self._snapshots()
         self._run_keys()

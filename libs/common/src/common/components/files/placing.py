@@ -17,7 +17,7 @@ from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
 from common.components.notes import Notes, raise_if_full
 from common.errors import RestoreFailed
-from common.garbage import rare_collections
+from common.heap import keep_large_blocks, rare_collections
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
 
@@ -73,6 +73,7 @@ class Placing:
             RestoreFailed: something is not there now; all the rest is.
             ContentDamaged: the same, because the repository has lost it.
         """
+        keep_large_blocks()
         if self._alone:
             self._parts.sweep(b"")
         try:

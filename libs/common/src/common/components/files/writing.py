@@ -89,11 +89,12 @@ class Writing:
         return named
 
     def _make(self, item: Item, piece: bytes | memoryview) -> None:
-        folder, _ = self._folders.parent(item.path)
+        path = item.path.rpartition(b"/")[0]
+        folder = self._folders.file(path)
         file = os.open(item.temporary, CREATE, 0o600, dir_fd=folder)
         try:
             _write(file, piece, 0)
-            self._applier.apply(item.entry, file, self._birth(item.path, file))
+            self._applier.apply(item.entry, file, self._birth(path, file))
         except OSError:
             with suppress(OSError):
                 os.unlink(item.temporary, dir_fd=folder)
@@ -101,9 +102,8 @@ class Writing:
         finally:
             os.close(file)
 
-    def _birth(self, path: bytes, file: int) -> Born:
+    def _birth(self, folder: bytes, file: int) -> Born:
         """What a new file of a folder is like: all of them are alike."""
-        folder = path.rpartition(b"/")[0]
         found = self._born.get(folder)
         if found is None:
             if len(self._born) >= KEPT_BORN:

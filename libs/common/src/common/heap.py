@@ -1,0 +1,40 @@
+"""What the memory of a process is used for again, and how often garbage is looked for in it."""
+
+import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_RARELY = 20_000
+"""New objects between two looks: Python's own 700 is for programs that keep little."""
+
+_KEPT = 32 * 1024**2
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+_libc = ctypes.CDLL(None)
+
+
+def keep_large_blocks() -> None:
+    """Have this process, and those forked from it, use freed memory again: up to 32 MiB of it.
+
+    glibc gives blocks as large as records back to the kernel, which clears their pages anew for the
+    next record. Where there is another C library, nothing happens.
+    """
+    with suppress(AttributeError):
+        _libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        _libc.mallopt(_M_MMAP_THRESHOLD, _KEPT)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """For work that makes and keeps very many objects, none of them in cycles; what was there
+    before is not looked at.
+    """
+    young, *older = gc.get_threshold()
+    gc.set_threshold(_RARELY, *older)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(young, *older)
