@@ -150,7 +150,7 @@ class Placing:
         return path not in self._arriving.items
 
     def _is_present(self, wanted: Wanted, folder: bytes) -> bool:
-        """Whether a file is there already; the folder that it belongs into is then, in any case."""
+        """Whether a file is there already; its folder is made if need be."""
         around, name = self._folders.parent(wanted.path)
         if self._folders.is_new(folder):
             return False
