@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+from common.heap import keep_large_blocks
 from common.repository.chunker import Chunker
 from common.repository.format.codec import Compressor
 from common.repository.format.names import pack_name
@@ -28,6 +29,7 @@ class Stores:
         *,
         threads: int,
     ) -> None:
+        keep_large_blocks()  # windows of files, bundles and what they become, one after another
         self._session = session
         self._key = key
         self._owner = run_id.hex
