@@ -16,6 +16,7 @@ OnProgress = Callable[[str, int, int | None, int, str], None]
 """Told (phase, bytes done, bytes in all when known, entries, what is being read)."""
 
 _EVERY_SECONDS = 0.2
+_EVERY_ENTRIES = 16
 
 
 class Progress:
@@ -38,7 +39,8 @@ class Progress:
         """An entry begins."""
         self.entries += 1
         self.current = path
-        self._tell()
+        if not self.entries % _EVERY_ENTRIES:
+            self._tell()
 
     def begin(self, phase: str) -> None:
         """Another phase begins: always passed on."""

@@ -19,6 +19,7 @@ from common.repository.found import Found, OpenFolder
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_KINDS = {form: kind.value for form, kind in TYPES.items()}
 
 
 class Taker(Protocol):
@@ -116,7 +117,8 @@ class Walk:
     def _push(self, seen: Seen) -> None:
         descriptor = os.open(seen.name, OPEN_FOLDER, dir_fd=seen.folder.descriptor)
         folder = OpenFolder(descriptor)
-        names = sorted(map(os.fsencode, os.listdir(descriptor)), reverse=True)
+        # By a path, because a descriptor gives texts, which would have to be encoded again.
+        names = sorted(os.listdir(b"/proc/self/fd/%d" % descriptor), reverse=True)
         self._stack.append(Folder(folder, seen.path, names, seen))
 
     def _step(self, folder: Folder) -> None:
@@ -142,7 +144,8 @@ class Walk:
         if is_folder:
             self._enter(seen, wanted=wanted)
         elif wanted:
-            self._announce()
+            if folder.waiting is not None:
+                self._announce()
             self._take(seen)
 
     def _relative(self, path: bytes) -> bytes:
@@ -208,7 +211,7 @@ class Walk:
         return True
 
     def _add(self, seen: Seen) -> None:
-        self.counts[TYPES[stat.S_IFMT(seen.status.st_mode)].value] += 1
+        self.counts[_KINDS[stat.S_IFMT(seen.status.st_mode)]] += 1
         self._taker.add_found(seen)
 
     def _unreadable(self, path: bytes, error: OSError) -> None:
