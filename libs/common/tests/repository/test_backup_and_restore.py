@@ -10,8 +10,7 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, Invalid
-from common.repository.entry import Entry, EntryType
-from common.repository.format.block import data_size
+from common.repository.entry import Entry, EntryType, data_size
 from common.repository.format.codec import Compression
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder

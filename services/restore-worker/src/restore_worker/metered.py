@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from common.repository.entry import Entry
-from common.repository.extents import data_size
+from common.repository.entry import Entry, data_size
 from common.repository.tree import Batch, Source
 
 _TELLING = 256
@@ -115,7 +114,7 @@ class MeteredSource:
         """As the source says; what is there already counts as read."""
         found = self._source.holds(entry, file)
         if found:
-            self._meter.read(data_size(entry.size, entry.extents))
+            self._meter.read(data_size(entry))
         return found
 
     def held(self, entry: Entry, file: int) -> int:

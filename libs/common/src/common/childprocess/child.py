@@ -210,7 +210,7 @@ def _keep_stdout_for_the_parent() -> int:
 
 
 def _die_with_the_parent() -> None:
-    """No core dump either: it would hold the keys."""
+    """Whatever it does. No core dump either: it would hold the keys."""
     end_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)

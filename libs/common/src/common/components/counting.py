@@ -1,6 +1,5 @@
 """How much a backup is going to read: known from the last one, or counted beside it."""
 
-import gc
 import os
 import select
 import signal
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from common.components.component import Amount, Component
-from common.kernel import end_with_parent
+from common.repository.forked import settle
 
 _NICENESS = 2
 """A backup keeps all processors busy: at 10 the answer comes when most of it is over."""
@@ -146,12 +145,8 @@ def _end(process: int) -> None:
 def _be_the_process(components: Sequence[Countable], answer: int, parent: int) -> None:
     """Count, answer, end. Only what this process has open and what it reads is touched."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the backup ends this process
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        end_with_parent()
-        if os.getppid() == parent:
+        if settle(parent):
             os.nice(_NICENESS)
-            gc.freeze()  # what was there before stays shared
             os.write(answer, _ANSWER.pack(*_sum(each.count() for each in components)))
     finally:
         os._exit(0)

@@ -57,6 +57,15 @@ def show_path(path: bytes) -> str:
     return repr(path.decode("utf-8", "backslashreplace"))[1:-1]
 
 
+def data_size(entry: Entry) -> int:
+    """How many bytes of an entry are data and not holes."""
+    if entry.type is not EntryType.FILE:
+        return 0
+    if entry.extents is None:
+        return entry.size
+    return sum(length for _, length in entry.extents)
+
+
 def check_path(path: bytes) -> None:
     """Refuse a path that could lead out of the root or that two readers would read differently.
 

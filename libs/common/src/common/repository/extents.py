@@ -13,11 +13,6 @@ class Position(NamedTuple):
     inside: int = 0
 
 
-def data_size(size: int, extents: Extents | None) -> int:
-    """How many bytes of data a file of ``size`` has."""
-    return size if extents is None else sum(length for _, length in extents)
-
-
 def advance(extents: Extents | None, position: Position, count: int) -> Position:
     """So many bytes of data further on. A file without regions is one region of data."""
     region, inside = position

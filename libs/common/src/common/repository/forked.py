@@ -172,13 +172,21 @@ def _receive(pipe: "Connection[Any, Any]") -> Any:
         )
 
 
-def _run(work: Callable[[Link], None], pipe: "Connection[Any, Any]", parent: int) -> None:
+def settle(parent: int) -> bool:
+    """What a forked process begins with; whether its parent is still there.
+
+    It is the parent that ends it, on Ctrl-C too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_with_parent()
-    if os.getppid() != parent:
-        return
     gc.freeze()  # what was there before stays shared: the collector would write to all of it
+    return os.getppid() == parent
+
+
+def _run(work: Callable[[Link], None], pipe: "Connection[Any, Any]", parent: int) -> None:
+    if not settle(parent):
+        return
     try:
         work(Link(pipe))
         pipe.send(None)

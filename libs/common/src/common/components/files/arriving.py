@@ -12,7 +12,7 @@ from common.components.files.linux import fallocate, syncfs
 from common.components.files.metadata import Applier, Born
 from common.components.notes import raise_if_full
 from common.errors import RestoreFailed
-from common.repository.entry import Entry
+from common.repository.entry import Entry, data_size
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -84,7 +84,7 @@ class Arriving:
 
     def begin(self, entry: Entry, path: bytes) -> bool:
         """Expect the content of ``entry`` for ``path``; whether it has data that must come."""
-        left = entry.size if entry.extents is None else sum(size for _, size in entry.extents)
+        left = data_size(entry)
         self._begun += 1
         mark = part_mark(path) if left >= LARGE else b""
         item = Item(entry, path, b"%s-%x%s" % (self.own, self._begun, mark), left)

@@ -8,10 +8,7 @@ from common.components.component import Amount
 from common.components.files.walk import OPEN_FILE
 from common.repository.entry import Entry
 from common.repository.found import Found
-from common.repository.ingesting.regions import data_regions
-
-_PAGE = 4096
-_BLOCK = 512
+from common.repository.ingesting.regions import data_regions, may_have_holes
 
 
 class Counter:
@@ -42,7 +39,7 @@ class Counter:
 
 def _data(found: Found) -> int:
     size = found.status.st_size
-    if size <= _PAGE or found.status.st_blocks * _BLOCK >= size:
+    if not may_have_holes(found.status):
         return size
     with suppress(OSError):  # the backup says it
         file = os.open(found.name, OPEN_FILE, dir_fd=found.folder.descriptor)

@@ -6,8 +6,7 @@ from typing import NamedTuple
 from common.components.component import Select
 from common.components.names import beneath, show
 from common.errors import Conflict
-from common.repository.entry import Entry, EntryType
-from common.repository.extents import data_size
+from common.repository.entry import Entry, EntryType, data_size
 from common.repository.tree import ContentDamaged, Source
 
 
@@ -17,10 +16,6 @@ class Wanted(NamedTuple):
     entry: Entry
     path: bytes
     lead: bool = False
-
-
-def _data(entry: Entry) -> int:
-    return data_size(entry.size, entry.extents) if entry.type is EntryType.FILE else 0
 
 
 class Selection:
@@ -58,9 +53,11 @@ class Selection:
             yield entry.path
             if entry.type is EntryType.HARDLINK and not self._wants(entry.target):
                 self._carried.add(self._carriers.setdefault(entry.target, entry.path))
-            self.size += _data(entry)
+            self.size += data_size(entry)
         if self._carriers:
-            self.size += sum(_data(each) for each in self._entries() if each.path in self._carriers)
+            self.size += sum(
+                data_size(each) for each in self._entries() if each.path in self._carriers
+            )
 
     def __iter__(self) -> Iterator[Wanted]:
         leads: list[Entry] = []

@@ -34,15 +34,6 @@ XATTR = struct.Struct("<HI")
 Owner = tuple[int, int, str, str]
 
 
-def data_size(entry: Entry) -> int:
-    """How many bytes of an entry are data and not holes."""
-    if entry.type is not EntryType.FILE:
-        return 0
-    if entry.extents is None:
-        return entry.size
-    return sum(length for _, length in entry.extents)
-
-
 class BlockBuilder:
     """Collects entries for one block."""
 

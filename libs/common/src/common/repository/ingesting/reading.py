@@ -15,10 +15,9 @@ from common.repository.ingesting.regions import (
     Regions,
     cut_regions,
     data_regions,
+    may_have_holes,
 )
 
-_BLOCK = 512
-_PAGE = 4096
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 UNKNOWN_STATE = bytes(STATE.size)
@@ -69,7 +68,7 @@ class FileReader:
 
     def _read(self, file: int, before: os.stat_result) -> Outcome:
         size = before.st_size
-        whole = size <= self._whole and (size <= _PAGE or before.st_blocks * _BLOCK >= size)
+        whole = size <= self._whole and not may_have_holes(before)
         try:
             xattrs = read_xattrs(file)
             data = _read_all(file, size) if whole else b""
@@ -131,9 +130,9 @@ def _read_all(file: int, size: int) -> bytes:
 
 
 def _regions(file: int, before: os.stat_result) -> Regions:
-    if before.st_blocks * _BLOCK >= before.st_size:
-        return [(0, before.st_size)]
-    return data_regions(file, before.st_size)
+    if may_have_holes(before):
+        return data_regions(file, before.st_size)
+    return [(0, before.st_size)]
 
 
 def _changed(file: int, before: os.stat_result) -> bool:

@@ -10,6 +10,15 @@ Regions = list[tuple[int, int]]
 Extents = tuple[tuple[int, int], ...]
 
 
+_BLOCK = 512
+_PAGE = 4096
+
+
+def may_have_holes(status: os.stat_result) -> bool:
+    """Whether a file takes less room than its size; a small one may be kept with its inode."""
+    return status.st_size > _PAGE and status.st_blocks * _BLOCK < status.st_size
+
+
 class RegionReader:
     """Reads the data of a file, region after region, by position.
 
