@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.crypto import kdf
+from common.crypto import stretching
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create
 from standalone.ahead import stretch_for
@@ -28,9 +28,9 @@ def key_file(tmp_path: Path) -> Path:
 def test_the_key_of_the_repository_is_begun(repo: Path, key_file: Path) -> None:
     """Lost: every repository, were it another key; or the time that this is there to save."""
     stretch_for(["repo", "check", f"--key-file={key_file}", str(repo)])
-    (arguments,) = kdf._begun
-    assert kdf.stretch(*arguments) == kdf._stretch(*arguments)
-    assert not kdf._begun
+    (arguments,) = stretching._begun
+    assert stretching.stretch(*arguments) == stretching._stretch(*arguments)
+    assert not stretching._begun
     assert arguments[0] == KEY.encode()
 
 
@@ -57,4 +57,4 @@ def test_what_is_wrong_is_left_to_the_command(
     (damaged / "config").write_bytes(b"[core]\n\tbare = false\n")
     places = {"REPO": str(repo), "KEY": str(key_file), "DAMAGED": str(damaged)}
     stretch_for([places.get(each, each) for each in arguments])
-    assert not kdf._begun
+    assert not stretching._begun

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from common.crypto.kdf import FEWEST_ITERATIONS
 from common.crypto.keys import PassphraseProvider, Secret
 from common.crypto.strength import listed
+from common.crypto.stretching import FEWEST_ITERATIONS
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create, open_reader

@@ -4,8 +4,6 @@ An error says what happened; ``remedy`` says what to do next. ``code`` is stable
 answers, events and exit codes; messages may change.
 """
 
-import inspect
-
 
 class Error(Exception):
     """Something went wrong inside Strongroom."""
@@ -15,7 +13,7 @@ class Error(Exception):
     exit_code = 3
 
     def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
-        self.message = message or inspect.cleandoc(type(self).__doc__ or "").splitlines()[0]
+        self.message = message or (type(self).__doc__ or "").strip().partition("\n")[0]
         self.remedy = remedy
         super().__init__(self.message)
 

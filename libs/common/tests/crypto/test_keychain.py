@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.crypto.kdf import FEWEST_ITERATIONS
 from common.crypto.keychain import Keychain, key_id
+from common.crypto.stretching import FEWEST_ITERATIONS
 from common.errors import Corrupt, Invalid, WrongKey
 
 SALT = bytes(32)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.crypto.aead import NumberedSeal, seal, unseal
-from common.crypto.kdf import FEWEST_ITERATIONS, MOST_ITERATIONS, derive, stretch
+from common.crypto.kdf import derive
+from common.crypto.stretching import FEWEST_ITERATIONS, MOST_ITERATIONS, stretch
 from common.errors import Corrupt, Invalid
 
 KEY = bytes(range(32))

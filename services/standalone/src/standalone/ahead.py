@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from common.crypto.keys import PassphraseProvider
+from common.crypto.stretching import described, stretch_ahead
 from common.errors import Error
 from common.repository.format.fields import Fields
 from common.repository.format.frame import MAX_SIZE, parse_frame
@@ -29,7 +29,7 @@ def stretch_for(arguments: Sequence[str]) -> None:
         if key is not None and found is not None:
             with (found / CONFIG).open("rb") as file:
                 body = parse_frame(Kind.CONFIG, file.read(MAX_SIZE + 1), CONFIG).body
-            PassphraseProvider.prepare(key, Fields(body, CONFIG).mapping("sealing"))
+            stretch_ahead(key.encode(), *described(Fields(body, CONFIG).mapping("sealing")))
 
 
 def _key_file(arguments: Sequence[str]) -> Path | None:

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
+from common.crypto.keys import Hidden, HiddenText
+from common.crypto.references import Reference
 from common.errors import Invalid
-from common.keyproviders import Resolver
 from standalone.keytext import key_text, text_in
+
+_SETTING = "BACKUP_ENCRYPTION_KEY"
 
 KeyFile = Annotated[
     Path | None,
@@ -29,7 +31,7 @@ AnyKeyFile = Annotated[
 ]  # fmt: skip
 
 
-def encryption_key(key_file: Path | None) -> SecretStr:
+def encryption_key(key_file: Path | None) -> Hidden:
     """The key, which must be given."""
     key = given_key(key_file)
     if key is None:
@@ -40,7 +42,7 @@ def encryption_key(key_file: Path | None) -> SecretStr:
     return key
 
 
-def given_key(key_file: Path | None) -> SecretStr | None:
+def given_key(key_file: Path | None) -> Hidden | None:
     """The key in ``key_file``, in BACKUP_ENCRYPTION_KEY, or in BACKUP_ENCRYPTION_KEY_FILE.
 
     Each may say that Vault or KMS keeps it.
@@ -48,10 +50,16 @@ def given_key(key_file: Path | None) -> SecretStr | None:
     found = key_text(key_file)
     if found is None:
         return None
+    if Reference.parse(_SETTING, found) is None:
+        return HiddenText(found)
+    from pydantic import SecretStr  # noqa: PLC0415 - takes long to load, and seldom needed
+
+    from common.keyproviders import Resolver  # noqa: PLC0415 - the same
+
     with Resolver() as resolver:
-        return resolver.resolve("BACKUP_ENCRYPTION_KEY", SecretStr(found))
+        return resolver.resolve(_SETTING, SecretStr(found))
 
 
-def key_in(key_file: Path) -> SecretStr:
+def key_in(key_file: Path) -> Hidden:
     """What the file holds. Errors as of ``text_in``."""
-    return SecretStr(text_in(key_file))
+    return HiddenText(text_in(key_file))

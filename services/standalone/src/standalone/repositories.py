@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
-from common.crypto.keys import RECOVERY_PREFIX
+from common.crypto.keys import RECOVERY_PREFIX, Hidden, HiddenText
 from common.errors import Invalid, NotFound, WrongKey
 from common.repository.history import SnapshotInfo
 from common.repository.opening import open_reader, open_writer
@@ -39,7 +38,7 @@ def writing(place: Path, key_file: Path | None) -> Repository:
     key = given_key(key_file)
     writer_key = os.environ.get("BACKUP_WRITER_KEY")
     if key is None and writer_key:
-        return open_writer(place, SecretStr(writer_key))
+        return open_writer(place, HiddenText(writer_key))
     return reading(place, key_file)
 
 
@@ -69,7 +68,7 @@ def find(repository: Repository, wanted: str) -> SnapshotInfo:
     return found[0]
 
 
-def refuse_without_key(key: SecretStr | None) -> None:
+def refuse_without_key(key: Hidden | None) -> None:
     """A new repository is encrypted, unless that was declined in so many words."""
     if key is None and os.environ.get("BACKUP_ENCRYPTION_ENABLED", "true").lower() != "false":
         raise WrongKey(

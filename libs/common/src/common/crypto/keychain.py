@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from common.crypto.aead import seal, unseal
-from common.crypto.kdf import ITERATIONS, derive, stretch
+from common.crypto.kdf import derive
+from common.crypto.stretching import ITERATIONS, stretch
 from common.errors import Corrupt, Invalid, WrongKey
 
 SALT_SIZE = 32

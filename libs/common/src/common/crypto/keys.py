@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from common.crypto.aead import KEY_SIZE, seal, unseal
-from common.crypto.kdf import ITERATIONS, stretch, stretch_ahead
+from common.crypto.stretching import ITERATIONS, PROVIDER, describe, described, stretch
 from common.errors import Corrupt, Invalid, WrongKey
 
 NOT_ENCRYPTED = "strongroom: not encrypted"
@@ -24,6 +24,22 @@ class Hidden(Protocol):
 
     def get_secret_value(self) -> str:
         """The text."""
+
+
+class HiddenText:
+    """The plainest ``Hidden``: for programs that shall not wait until pydantic is loaded."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "HiddenText(***)"
 
 
 Secret = Hidden | str | None
@@ -91,7 +107,7 @@ class KeyProvider(Protocol):
 class PassphraseProvider:
     """The key is stretched from BACKUP_ENCRYPTION_KEY."""
 
-    name = "pbkdf2-sha256"
+    name = PROVIDER
 
     def __init__(
         self, encryption_key: Secret, salt: bytes | None = None, iterations: int = ITERATIONS
@@ -107,27 +123,11 @@ class PassphraseProvider:
         Raises:
             Invalid: it was another kind of provider, or its numbers are not acceptable.
         """
-        return cls(encryption_key, *cls._numbers(description))
-
-    @classmethod
-    def prepare(cls, encryption_key: Secret, description: Mapping[str, Any]) -> None:
-        """Begin, in a thread, what makes ``found`` slow: it will wait for that. Errors as there."""
-        stretch_ahead(reveal(encryption_key).encode(), *cls._numbers(description))
-
-    @classmethod
-    def _numbers(cls, description: Mapping[str, Any]) -> tuple[bytes, int]:
-        if description.get("provider") != cls.name:
-            raise Invalid(f"Keys sealed by {description.get('provider')!r} are not understood.")
-        try:
-            salt = base64.b64decode(description["salt"], validate=True)
-            return salt, int(description["iterations"])
-        except (KeyError, ValueError, TypeError) as error:
-            raise Invalid("How the keys are sealed is not readable.") from error
+        return cls(encryption_key, *described(description))
 
     def describe(self) -> dict[str, Any]:
         """The salt and the number of iterations."""
-        salt = base64.b64encode(self._salt).decode()
-        return {"provider": self.name, "iterations": self._iterations, "salt": salt}
+        return describe(self._salt, self._iterations)
 
     def seal(self, secret: bytes, context: bytes) -> bytes:
         """``secret`` sealed and bound to ``context``."""

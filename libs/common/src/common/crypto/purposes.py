@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from common.crypto.kdf import derive, stretch
+from common.crypto.kdf import derive
+from common.crypto.stretching import stretch
 from common.errors import Invalid
 
 _INFO = "strongroom purpose "

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import SecretStr
-
+from common.crypto.keys import Hidden
 from common.errors import Invalid
 
 SCHEMES = ("vault", "vault-transit", "kms")
@@ -39,7 +38,7 @@ class Reference:
 class SecretProvider(Protocol):
     """Where secrets are kept. Blocking; every call ends within half a minute."""
 
-    def fetch(self, reference: Reference) -> SecretStr:
+    def fetch(self, reference: Reference) -> Hidden:
         """The secret.
 
         Raises:

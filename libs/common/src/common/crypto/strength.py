@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from pydantic import SecretStr
+from common.crypto.keys import Hidden
 
 LEAST = 32
 _FEWEST_CHARACTERS = 8
@@ -18,9 +18,9 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def listed(secret: SecretStr | str) -> list[str]:
+def listed(secret: Hidden | str) -> list[str]:
     """The keys of a setting that holds several, newest first, divided by commas."""
-    text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+    text = secret if isinstance(secret, str) else secret.get_secret_value()
     return [part for part in (each.strip() for each in text.split(",")) if part]
 
 

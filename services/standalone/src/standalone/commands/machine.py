@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
-from common.crypto.kdf import stretch
+from common.crypto.keys import Hidden
 from common.crypto.references import Reference
 from common.crypto.strength import listed, weakness
+from common.crypto.stretching import stretch
 from common.errors import Invalid
 from common.repository.opening import open_reader
 from standalone import console, machinekeys, text
@@ -171,7 +171,7 @@ def _kept(directory: DataDirectory) -> list[KeyState]:
     ]
 
 
-def _state(name: str, source: str, key: SecretStr, made_at: float | None) -> KeyState:
+def _state(name: str, source: str, key: Hidden, made_at: float | None) -> KeyState:
     several = name.lower() in machinekeys.LISTS
     value, *former = listed(key) if several else [key.get_secret_value()]
     why = weakness(value)

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, field_validator
 
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
@@ -23,10 +22,15 @@ from common.errors import CaptureFailed, NotFound, RestoreFailed
 from common.repository.tree import Sink, Source
 
 
-class FilesOptions(BaseModel):
-    """What a ``kind = "files"`` table of components.toml may say."""
+@dataclass(frozen=True)
+class FilesOptions:
+    """What a ``kind = "files"`` table of components.toml may say.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Raises:
+        ValueError: a path does not start at the root.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     kind: Literal["files"] = "files"
     paths: tuple[str, ...] = ()
@@ -35,20 +39,17 @@ class FilesOptions(BaseModel):
     one_file_system: bool = False
     numeric_owners: bool = False
 
-    @field_validator("paths")
-    @classmethod
-    def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        for path in paths:
+    def __post_init__(self) -> None:
+        for path in self.paths:
             if not path.startswith("/"):
                 raise ValueError(f"{path} does not start at /")
-        return paths
 
 
 class FilesComponent:
     """Files below one or more paths; in the backup each has its whole path from the root."""
 
     kind = "files"
-    options: ClassVar[type[BaseModel]] = FilesOptions
+    options: ClassVar[type] = FilesOptions
 
     def __init__(self, name: str, options: FilesOptions) -> None:
         self.name = name

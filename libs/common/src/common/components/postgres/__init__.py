@@ -47,7 +47,7 @@ class PostgresComponent:
     """
 
     kind = "postgres"
-    options: ClassVar[type[BaseModel]] = PostgresOptions
+    options: ClassVar[type] = PostgresOptions
 
     def __init__(self, name: str, options: PostgresOptions) -> None:
         self.name = name

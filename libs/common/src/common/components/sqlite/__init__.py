@@ -35,7 +35,7 @@ class SqliteComponent:
     """One database file; in the backup it is one file of the same name."""
 
     kind = "sqlite"
-    options: ClassVar[type[BaseModel]] = SqliteOptions
+    options: ClassVar[type] = SqliteOptions
 
     def __init__(self, name: str, options: SqliteOptions) -> None:
         self.name = name

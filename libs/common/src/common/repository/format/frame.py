@@ -3,8 +3,7 @@
 import hmac
 import json
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -17,8 +16,7 @@ _DIGEST = 32
 _SHORTEST = MAGIC_SIZE + _LENGTH.size + 2 * _DIGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A body whose checksum was right; its MAC is for whoever has the key."""
 
     name: str

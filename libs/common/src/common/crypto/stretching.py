@@ -1,0 +1,89 @@
+"""Keys from passphrases: PBKDF2-HMAC-SHA256, slow on purpose.
+
+A command begins with this while all else is loaded, so this module loads next to nothing.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from threading import Thread
+
+from common.errors import Invalid
+
+ITERATIONS = 600_000
+FEWEST_ITERATIONS = 100_000
+MOST_ITERATIONS = 10_000_000
+"""More would only hold up whoever reads a hostile config."""
+
+PROVIDER = "pbkdf2-sha256"
+
+_begun: dict[tuple[bytes, bytes, int], "_Ahead"] = {}
+
+
+def stretch(passphrase: bytes, salt: bytes, iterations: int = ITERATIONS) -> bytes:
+    """A 32-byte key from a passphrase.
+
+    Raises:
+        Invalid: the number of iterations is too low to protect or absurdly high.
+    """
+    if begun := _begun.pop((passphrase, salt, iterations), None):
+        begun.join()
+        return begun.key
+    _check(iterations)
+    return _stretch(passphrase, salt, iterations)
+
+
+def stretch_ahead(passphrase: bytes, salt: bytes, iterations: int = ITERATIONS) -> None:
+    """Begin ``stretch`` in a thread of its own; the next call with these arguments waits for it.
+
+    Errors as of ``stretch``.
+    """
+    _check(iterations)
+    begun = _begun[passphrase, salt, iterations] = _Ahead(passphrase, salt, iterations)
+    begun.start()
+
+
+def describe(salt: bytes, iterations: int) -> dict[str, object]:
+    """What a repository's config says of how its key was stretched."""
+    encoded = base64.b64encode(salt).decode()
+    return {"provider": PROVIDER, "iterations": iterations, "salt": encoded}
+
+
+def described(description: Mapping[str, object]) -> tuple[bytes, int]:
+    """Salt and number of iterations, as ``describe`` wrote them.
+
+    Raises:
+        Invalid: the key comes in another way, or the numbers are not readable.
+    """
+    if description.get("provider") != PROVIDER:
+        raise Invalid(f"Keys sealed by {description.get('provider')!r} are not understood.")
+    salt, iterations = description.get("salt"), description.get("iterations")
+    try:
+        if isinstance(salt, str) and isinstance(iterations, int):
+            return base64.b64decode(salt, validate=True), iterations
+    except ValueError:
+        pass
+    raise Invalid("How the keys are sealed is not readable.")
+
+
+class _Ahead(Thread):
+    """One key in the making."""
+
+    def __init__(self, passphrase: bytes, salt: bytes, iterations: int) -> None:
+        super().__init__(name="stretch", daemon=True)
+        self._arguments = passphrase, salt, iterations
+
+    def run(self) -> None:
+        self.key = _stretch(*self._arguments)
+
+
+def _check(iterations: int) -> None:
+    if not FEWEST_ITERATIONS <= iterations <= MOST_ITERATIONS:
+        raise Invalid(
+            f"{iterations} iterations of PBKDF2 are not accepted.",
+            remedy=f"Between {FEWEST_ITERATIONS} and {MOST_ITERATIONS} are.",
+        )
+
+
+def _stretch(passphrase: bytes, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", passphrase, salt, iterations, 32)
