@@ -1,8 +1,8 @@
 """One round of a data set: every program through every phase, in turn, on the same data.
 
 The programs change places from round to round, so that a drift of the machine's speed meets all of
-them alike. The tree has been read before the first of them begins, and all writing is waited for
-before each measured command.
+them alike. The tree has been read before the first of them begins; before each measured command all
+writing is waited for, and the machine is made to have the memory that it may fill.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import limits, sets
-from bench.measure import Command, Cost, run
+from bench.measure import Command, Cost, make_room, run
 from bench.peers import Peer, Strongroom
 
 FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
@@ -24,6 +24,10 @@ FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
 PHASES = (FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK)
 LIMIT = "limit"
 _LEVELS = (1, 2)
+_ROOM = 512 << 20
+"""Bytes of memory that a command fills at most, besides what it writes to memory or to a disk."""
+
+_INODE = 2 << 10
 
 
 class RestoredOtherwise(Exception):
@@ -48,12 +52,14 @@ class Round:
         prefix = f"round-{name}-"
         self._place = Path(tempfile.mkdtemp(dir=scratch, prefix=prefix))
         self._memory = Path(tempfile.mkdtemp(dir=memory, prefix=prefix))
+        self._room = _ROOM
         self._costs: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
         self._sizes: dict[str, int] = {}
 
     def run(self, prepared: sets.Prepared) -> dict[str, Any]:
         """All phases."""
         source = self._source(prepared)
+        self._room = _ROOM + _space(source)
         self._limits(source)
         for peer in self._order:
             run(peer.init(self._repository(peer)))
@@ -130,6 +136,7 @@ class Round:
         return self._place / f"repository-{peer.name}"
 
     def _measure(self, phase: str, program: str, command: Command) -> None:
+        make_room(self._memory, self._room)
         cost = run(command)
         self._costs[phase][program] = asdict(cost)
         _tell(self._name, phase, program, cost)
@@ -156,6 +163,11 @@ def _census(tree: Path) -> dict[str, int]:
     """How many files, and how many bytes in them."""
     sizes = [status.st_size for status in _files(str(tree))]
     return {"files": len(sizes), "bytes": sum(sizes)}
+
+
+def _space(tree: Path) -> int:
+    """How many bytes of memory a tree takes in a tmpfs."""
+    return sum(status.st_blocks * 512 + _INODE for status in _files(str(tree)))
 
 
 def _size(folder: Path) -> int:

@@ -43,6 +43,20 @@ class Cost:
     others: float
 
 
+def make_room(folder: Path, size: int) -> None:
+    """Fill so many bytes of memory and let them go, by a file in the tmpfs ``folder``.
+
+    The host of a virtual machine may have taken back what was not in use. Whoever fills memory
+    first waits for the host: for each gigabyte longer than it takes to restore one. Written data
+    goes to the disk before, so that nothing lies between this and the command.
+    """
+    os.sync()
+    block = bytes(1 << 20)
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        for _ in range(0, size, len(block)):
+            file.write(block)
+
+
 class MeasuredCommandFailed(Exception):
     """A measured command ended with an error or never, so there is nothing to compare."""
 
