@@ -1,5 +1,6 @@
 """The ``strongroom`` command, from before anything heavy is loaded."""
 
+import gc
 import sys
 from importlib import import_module
 
@@ -8,9 +9,13 @@ _OF_REPOSITORIES = {"repo", "rescue"}
 
 def main() -> None:
     """Begin what takes its time, then load and run the command."""
+    gc.set_threshold(50_000)  # while all is loaded there is next to no garbage
     if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
         import_module("standalone.ahead").stretch_for(sys.argv[2:])
-    import_module("standalone.cli").main()
+    try:
+        import_module("standalone.cli").main()
+    finally:
+        gc.freeze()  # or the interpreter, at its end, goes through all that is there three times
 
 
 if __name__ == "__main__":

@@ -115,20 +115,25 @@ class Assembler:
         """Find out what need not be read."""
         stretch = waiting.stretch
         files: dict[bytes, KnownFile] = {}
+        all_there = True
         for remembered in cache.recall(stretch):
+            there = self._relied(remembered.items(), ITEM.size)
             if (
-                cache.is_same(stretch, remembered)
+                there
+                and cache.is_same(stretch, remembered)
                 and self._relied(remembered.blocks, ITEM.size)
-                and self._relied(remembered.items(), ITEM.size)
             ):
                 waiting.same = remembered
                 return
+            all_there = all_there and there
             files |= remembered.files()
         for number, found in stretch.found() if files else ():
             mark = cache.fingerprint(found.path, stretch.states[number])
             waiting.marks[number] = mark
             known = files.get(mark)
-            if known is not None and is_file(found) and self._relied(known.items, ITEM.size):
+            if known is None or not is_file(found):
+                continue
+            if all_there or self._relied(known.items, ITEM.size):
                 waiting.files[number] = known
 
     def _store_next(self) -> None:
@@ -168,13 +173,13 @@ class Assembler:
         stretch = waiting.stretch
         settled = waiting.read_at - _SETTLED_NS
         writer = StretchWriter(stretch, self._tree, self._contents, settled)
+        items = b"".join(known.items for known in waiting.files.values())
+        self._advance(sum(length for _, length in ITEM.iter_unpack(items)))
         for number, seen in enumerate(stretch.seen):
             if isinstance(seen, Entry):
                 writer.entry(seen)
             elif number in waiting.files:
-                known = waiting.files[number]
-                writer.known_file(number, seen, known)
-                self._advance(sum(length for _, length in ITEM.iter_unpack(known.items)))
+                writer.known_file(number, seen, waiting.files[number])
             elif is_file(seen):
                 writer.read_file(number, seen, *stretch.outcomes[number])
             else:

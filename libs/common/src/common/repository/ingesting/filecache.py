@@ -106,6 +106,7 @@ class FileCache:
         self, folder: Path, keys: WriterKeys, component: str, *, forget: bool = False
     ) -> None:
         self._key = derive(keys.writer_key, "strongroom/v1/file-cache", keys.repository)
+        self._hasher = blake3(key=self._key)  # making one takes as long as hashing a path
         digest = blake3(component.encode("utf-8", "surrogateescape"), key=self._key)
         self._place = folder / f"{keys.repository.hex()}-{digest.hexdigest(length=_PRINT)}"
         nothing = ChunkTable(), None
@@ -154,7 +155,9 @@ class FileCache:
 
     def fingerprint(self, path: bytes, state: bytes) -> bytes:
         """What is equal for a file that is unchanged."""
-        return bytes(blake3(state + path, key=self._key).digest(length=_PRINT))
+        self._hasher.reset()
+        self._hasher.update(state + path)
+        return bytes(self._hasher.digest(length=_PRINT))
 
     def keep(self, stretch: Stretch, found: Remembered) -> None:
         """Remember an unchanged stretch once more."""

@@ -70,16 +70,17 @@ class StretchWriter:
     def known_file(self, number: int, found: Found, known: KnownFile) -> None:
         """Store a file that is as it was remembered."""
         state = self._stretch.states[number]
+        if not known.has_xattrs and known.extents is None and len(known.items) <= ITEM.size:
+            self.known[number] = known
+            self._plain(found.path, state, known.items[:CHUNK_ID_SIZE])
+            return
         try:
             xattrs = found.describe().xattrs if known.has_xattrs else ()
         except OSError as error:
             self._leave_out(found, why(error))
             return
-        status = _Status(*STATE.unpack(state))
         self.known[number] = known
-        if not xattrs and known.extents is None and len(known.items) <= ITEM.size:
-            self._plain(found.path, status, known.items[:CHUNK_ID_SIZE])
-            return
+        status = _Status(*STATE.unpack(state))
         items = ITEM.iter_unpack(known.items)
         if len(known.items) <= _ALL_OF_IT:
             content = _root(items)
@@ -100,7 +101,7 @@ class StretchWriter:
         if isinstance(outcome, FileRead):
             self._read(number, found, status, outcome, same=same and not outcome.changed)
             return
-        self._plain(found.path, status, outcome)
+        self._plain(found.path, state, outcome)
         self.whole = self.whole and same
         if same:
             items = ITEM.pack(outcome, status.size) if outcome else b""
@@ -120,15 +121,10 @@ class StretchWriter:
         if same:
             self.known[number] = KnownFile(outcome.flat, outcome.extents, bool(outcome.xattrs))
 
-    def _plain(self, path: bytes, status: _Status, chunk_id: bytes) -> None:
-        self._tree.add_plain(
-            path,
-            self._owner(status),
-            status.mode & PERMISSIONS,
-            status.mtime_ns,
-            status.size,
-            chunk_id,
-        )
+    def _plain(self, path: bytes, state: bytes, chunk_id: bytes) -> None:
+        mode, uid, gid, size, mtime_ns, *_ = STATE.unpack(state)
+        owner = self._owner(uid, gid)
+        self._tree.add_plain(path, owner, mode & PERMISSIONS, mtime_ns, size, chunk_id)
 
     def _entry(
         self,
@@ -138,7 +134,7 @@ class StretchWriter:
         extents: tuple[tuple[int, int], ...] | None,
         xattrs: tuple[tuple[bytes, bytes], ...],
     ) -> Entry:
-        uid, gid, user, group = self._owner(status)
+        uid, gid, user, group = self._owner(status.uid, status.gid)
         return Entry(
             path=path,
             type=EntryType.FILE,
@@ -153,8 +149,8 @@ class StretchWriter:
             extents=extents,
         )
 
-    def _owner(self, status: _Status) -> Owner:
-        pair = status.uid, status.gid
+    def _owner(self, uid: int, gid: int) -> Owner:
+        pair = uid, gid
         owner = self._owners.get(pair)
         if owner is None:
             owner = self._owners[pair] = (*pair, user_name(pair[0]), group_name(pair[1]))
