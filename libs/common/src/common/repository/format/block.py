@@ -1,8 +1,8 @@
 """Writing blocks: the entries of a tree, many in one chunk, each block readable by itself."""
 
 import struct
-import zlib
 from collections.abc import Iterator
+from zlib import crc32
 
 from common.errors import Invalid
 from common.repository.entry import Entry, EntryType
@@ -77,7 +77,7 @@ class BlockBuilder:
         self._previous = path
         self._rows.append(row + rest + chunk_id)
         self.size += len(row) + len(rest) + len(chunk_id)
-        return self._is_full() or ends_block(path)
+        return not crc32(path) & _BLOCK_MASK or self._is_full()
 
     def _is_full(self) -> bool:
         return self.size >= BLOCK_SIZE or len(self._owners) >= _MOST_OWNERS
@@ -118,7 +118,7 @@ class BlockBuilder:
 
 def ends_block(path: bytes) -> bool:
     """Whether a block ends after this path, because of it alone."""
-    return not zlib.crc32(path) & _BLOCK_MASK
+    return not crc32(path) & _BLOCK_MASK
 
 
 def _shared(before: bytes, path: bytes) -> int:

@@ -21,16 +21,12 @@ _NOTHING = ChunkList()
 
 
 class _Status(NamedTuple):
-    """A state, unpacked."""
+    """What an entry tells of a state, but for the size."""
 
     mode: int
     uid: int
     gid: int
-    size: int
     mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
 
 
 class StretchWriter:
@@ -69,10 +65,11 @@ class StretchWriter:
 
     def known_file(self, number: int, found: Found, known: KnownFile) -> None:
         """Store a file that is as it was remembered."""
-        state = self._stretch.states[number]
+        mode, uid, gid, size, mtime_ns, *_ = STATE.unpack(self._stretch.states[number])
         if not known.has_xattrs and known.extents is None and len(known.items) <= ITEM.size:
             self.known[number] = known
-            self._plain(found.path, state, known.items[:CHUNK_ID_SIZE])
+            owner, chunk_id = self._owner(uid, gid), known.items[:CHUNK_ID_SIZE]
+            self._tree.add_plain(found.path, owner, mode & PERMISSIONS, mtime_ns, size, chunk_id)
             return
         try:
             xattrs = found.describe().xattrs if known.has_xattrs else ()
@@ -80,13 +77,13 @@ class StretchWriter:
             self._leave_out(found, why(error))
             return
         self.known[number] = known
-        status = _Status(*STATE.unpack(state))
         items = ITEM.iter_unpack(known.items)
         if len(known.items) <= _ALL_OF_IT:
             content = _root(items)
         else:
             content, self.whole = self._contents.listed(items), False
-        entry = self._entry(found.path, status, status.size, known.extents, xattrs)
+        status = _Status(mode, uid, gid, mtime_ns)
+        entry = self._entry(found.path, status, size, known.extents, xattrs)
         self._tree.add(entry, content)
 
     def read_file(self, number: int, found: Found, state: bytes, outcome: Outcome) -> None:
@@ -94,18 +91,21 @@ class StretchWriter:
         if isinstance(outcome, str):
             self._leave_out(found, outcome)
             return
-        status = _Status(*STATE.unpack(state))
+        mode, uid, gid, size, mtime_ns, ctime_ns, *_ = STATE.unpack(state)
         same = state == self._stretch.states[number]
-        if max(status.mtime_ns, status.ctime_ns) > self._settled:
+        if mtime_ns > self._settled or ctime_ns > self._settled:
             same = False
         if isinstance(outcome, FileRead):
-            self._read(number, found, status, outcome, same=same and not outcome.changed)
+            same = same and not outcome.changed
+            self._read(number, found, _Status(mode, uid, gid, mtime_ns), outcome, same=same)
             return
-        self._plain(found.path, state, outcome)
-        self.whole = self.whole and same
+        owner = self._owner(uid, gid)
+        self._tree.add_plain(found.path, owner, mode & PERMISSIONS, mtime_ns, size, outcome)
         if same:
-            items = ITEM.pack(outcome, status.size) if outcome else b""
+            items = ITEM.pack(outcome, size) if outcome else b""
             self.known[number] = KnownFile(items, None, False)
+        else:
+            self.whole = False
 
     def _read(
         self, number: int, found: Found, status: _Status, outcome: FileRead, *, same: bool
@@ -120,11 +120,6 @@ class StretchWriter:
         self.whole = self.whole and same and not outcome.level
         if same:
             self.known[number] = KnownFile(outcome.flat, outcome.extents, bool(outcome.xattrs))
-
-    def _plain(self, path: bytes, state: bytes, chunk_id: bytes) -> None:
-        mode, uid, gid, size, mtime_ns, *_ = STATE.unpack(state)
-        owner = self._owner(uid, gid)
-        self._tree.add_plain(path, owner, mode & PERMISSIONS, mtime_ns, size, chunk_id)
 
     def _entry(
         self,
