@@ -2,7 +2,7 @@
 
 The programs change places from round to round, so that a drift of the machine's speed meets all of
 them alike. The tree has been read before the first of them begins; before each measured command all
-writing is waited for, and the machine is made to have the memory that it may fill.
+writing is waited for, and memory that it may fill is held for it.
 """
 
 import os
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import limits, sets
-from bench.measure import Command, Cost, make_room, run
+from bench.measure import Command, Cost, run
 from bench.peers import Peer, Strongroom
+from bench.reserve import Reserve
 
 FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
     "first", "unchanged", "changed", "restore", "restore to disk", "check",
@@ -136,8 +137,8 @@ class Round:
         return self._place / f"repository-{peer.name}"
 
     def _measure(self, phase: str, program: str, command: Command) -> None:
-        make_room(self._memory, self._room)
-        cost = run(command)
+        os.sync()  # before the memory is held, so that nothing is let go in vain
+        cost = run(command, reserve=Reserve(self._memory, self._room))
         self._costs[phase][program] = asdict(cost)
         _tell(self._name, phase, program, cost)
 

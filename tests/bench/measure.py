@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from bench.reserve import Reserve
+
 _SAMPLE_SECONDS = 0.02
 _SAMPLING_SHARE = 0.05  # of the time goes into looking at the memory, at most
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,29 +45,16 @@ class Cost:
     others: float
 
 
-def make_room(folder: Path, size: int) -> None:
-    """Fill so many bytes of memory and let them go, by a file in the tmpfs ``folder``.
-
-    The host of a virtual machine may have taken back what was not in use. Whoever fills memory
-    first waits for the host: for each gigabyte longer than it takes to restore one. Written data
-    goes to the disk before, so that nothing lies between this and the command.
-    """
-    os.sync()
-    block = bytes(1 << 20)
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-        for _ in range(0, size, len(block)):
-            file.write(block)
-
-
 class MeasuredCommandFailed(Exception):
     """A measured command ended with an error or never, so there is nothing to compare."""
 
 
-def run(command: Command, timeout: float = 1800) -> Cost:
+def run(command: Command, timeout: float = 1800, reserve: Reserve | None = None) -> Cost:
     """Run ``command`` until it and all that it started have ended, and those are waited for.
 
     All children of this process are waited for: it should have no others. What earlier commands
-    left to be written is written before, so that nobody pays for others.
+    left to be written is written before, so that nobody pays for others. ``reserve`` gives it
+    memory as it needs it.
 
     Raises:
         MeasuredCommandFailed: it returned something else than 0, or did not end in time.
@@ -78,7 +67,7 @@ def run(command: Command, timeout: float = 1800) -> Cost:
             command.words, env={**os.environ, **command.env}, cwd=command.cwd,
             stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
         )  # fmt: skip
-        with _Sampler() as sampler:
+        with _Sampler() as sampler, reserve or contextlib.nullcontext():
             _wait(process, start + timeout)
         wall = time.perf_counter() - start
         cpu = _cpu_of_children() - cpu

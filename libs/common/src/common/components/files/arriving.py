@@ -17,6 +17,7 @@ from common.repository.entry import Entry, data_size
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 PREALLOCATED = 1 << 20
+_STEP = 32 << 20
 PUBLISH_FILES = 10_000
 LARGE = 8 << 20
 """What is there of a file of this size or more is worth going on with when a restore was killed."""
@@ -99,7 +100,7 @@ class Arriving:
         return left > 0
 
     def make(self, entry: Entry) -> None:
-        """Make the file of ``entry`` with its size, and room for what will come in pieces."""
+        """Make the file of ``entry`` with its size: what it holds will come in pieces."""
         item = self.items.get(entry.path)
         if item is None or item.made:
             return
@@ -108,8 +109,22 @@ class Arriving:
         try:
             item.made = True
             os.ftruncate(file, entry.size)
-            if item.left >= PREALLOCATED and item.left == entry.size:
-                fallocate(file, item.left)
+        finally:
+            os.close(file)
+
+    def reserve(self, entry: Entry) -> None:
+        """Make room on the disk for a large file without holes, while others write to it already.
+
+        In steps: each keeps them waiting, longest where memory is the disk.
+        """
+        item = self.items.get(entry.path)
+        if item is None or item.left < PREALLOCATED or item.left != entry.size:
+            return
+        folder, _ = self._folders.parent(item.path)
+        file = os.open(item.temporary, REOPEN, dir_fd=folder)
+        try:
+            for offset in range(0, entry.size, _STEP):
+                fallocate(file, offset, min(_STEP, entry.size - offset))
         finally:
             os.close(file)
 

@@ -12,6 +12,7 @@ from common.components.files.metadata import Applier
 from common.components.files.writing import Failed, Named, Writing, Written
 from common.components.notes import Notes
 from common.kernel import processors
+from common.repository.entry import Entry
 from common.repository.forked import Claims, Link, Team
 from common.repository.tree import Batch, ContentDamaged
 
@@ -42,11 +43,7 @@ class Delivery:
     def take(self, batch: Batch) -> None:
         """Let a batch be written, and end the one before it."""
         self._written()
-        for entry in batch.pieced:
-            try:
-                self._arriving.make(entry)
-            except OSError as error:
-                self._fail(entry.path, error)
+        self._for_each(batch.pieced, self._arriving.make)
         claims = Claims(batch.slices)
         try:
             size = min(processors(), batch.slices)
@@ -54,6 +51,7 @@ class Delivery:
         finally:
             claims.close()
         self._batch = batch
+        self._for_each(batch.pieced, self._arriving.reserve)
         while len(self._teams) > 1:
             self._publish()
 
@@ -125,6 +123,13 @@ class Delivery:
             self._arriving.items.pop(path, None)
         del self._teams[0]
         team.end()
+
+    def _for_each(self, entries: Iterable[Entry], act: Callable[[Entry], None]) -> None:
+        for entry in entries:
+            try:
+                act(entry)
+            except OSError as error:
+                self._fail(entry.path, error)
 
     def _fail(self, entry: bytes, error: OSError) -> None:
         for path in self._arriving.abandon([entry]):

@@ -17,9 +17,9 @@ def syncfs(file: int) -> None:
         raise _error()
 
 
-def fallocate(file: int, size: int) -> None:
-    """Reserve room for a file, where the file system can; otherwise do nothing."""
-    while _libc.fallocate(file, 0, 0, size) != 0:
+def fallocate(file: int, offset: int, size: int) -> None:
+    """Reserve room for a part of a file, where the file system can; otherwise do nothing."""
+    while _libc.fallocate(file, 0, offset, size) != 0:
         error = _error()
         if error.errno in UNSUPPORTED:
             return
