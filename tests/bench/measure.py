@@ -69,9 +69,9 @@ def run(command: Command, timeout: float = 1800, reserve: Reserve | None = None)
         )  # fmt: skip
         with _Sampler() as sampler, reserve or contextlib.nullcontext():
             _wait(process, start + timeout)
-        wall = time.perf_counter() - start
-        cpu = _cpu_of_children() - cpu
-        others = _busy() - busy - cpu
+            wall = time.perf_counter() - start
+            cpu = _cpu_of_children() - cpu
+            others = _busy() - busy - cpu
         if process.returncode != 0:
             errors.seek(0)
             said = errors.read().decode(errors="replace")[-2000:]
