@@ -10,7 +10,6 @@ from pathlib import Path
 
 from common.crypto.stretching import described, stretch_ahead
 from common.errors import Error
-from common.repository.format.fields import Fields
 from common.repository.format.frame import MAX_SIZE, parse_frame
 from common.repository.format.names import CONFIG, Kind
 from standalone.keytext import key_text
@@ -29,7 +28,9 @@ def stretch_for(arguments: Sequence[str]) -> None:
         if key is not None and found is not None:
             with (found / CONFIG).open("rb") as file:
                 body = parse_frame(Kind.CONFIG, file.read(MAX_SIZE + 1), CONFIG).body
-            stretch_ahead(key.encode(), *described(Fields(body, CONFIG).mapping("sealing")))
+            sealing = body.get("sealing")
+            if isinstance(sealing, dict):
+                stretch_ahead(key.encode(), *described(sealing))
 
 
 def _key_file(arguments: Sequence[str]) -> Path | None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cryptography.hazmat.backends import default_backend
+
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import (
     NOT_ENCRYPTED,
@@ -23,6 +25,8 @@ from common.repository.reader import Reader
 from common.repository.repository import Repository
 from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
+
+default_backend()  # loaded here, beside the stretching of the key, and not for the key it opens
 
 
 def create(path: Path, config: bytes) -> None:
