@@ -14,7 +14,7 @@ from common.repository.ingesting.tasks import Readers, tasks
 from common.repository.ingesting.writing import StretchWriter, is_file
 from common.repository.listing import TreeWriter
 
-_AHEAD = 32
+_AHEAD = 96
 """How many stretches may wait to be stored for the one before them."""
 
 _SETTLED_NS = 2_000_000_000
