@@ -29,7 +29,7 @@ path = "/var/lib/pos/pos.db"
 """
 
 WRONG = {
-    "": "[components.x]\nkind = 'files'\npaths = ['relative']",
+    "paths: relative does not start at /": "[components.x]\nkind = 'files'\npaths = ['relative']",
     "kind is one of files, postgres, sqlite": "[components.x]\nkind = 'tape'",
     "not TOML": "[components.x",
     "path_s": "[components.x]\nkind = 'files'\npath_s = ['/a']",

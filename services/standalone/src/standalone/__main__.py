@@ -9,8 +9,8 @@ _OF_REPOSITORIES = {"repo", "rescue"}
 
 def main() -> None:
     """Begin what takes its time, then load and run the command."""
-    gc.set_threshold(50_000)  # while all is loaded there is next to no garbage
     if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
+        gc.set_threshold(50_000)  # they load much, and make next to no garbage
         import_module("standalone.ahead").stretch_for(sys.argv[2:])
     try:
         import_module("standalone.cli").main()

@@ -18,7 +18,7 @@ from common.components.files.selecting import Selection
 from common.components.files.walk import Taker, Walk, ancestors
 from common.components.names import beneath, parse, show
 from common.components.notes import Notes, raise_if_full
-from common.errors import CaptureFailed, NotFound, RestoreFailed
+from common.errors import CaptureFailed, Invalid, NotFound, RestoreFailed
 from common.repository.tree import Sink, Source
 
 
@@ -27,7 +27,7 @@ class FilesOptions:
     """What a ``kind = "files"`` table of components.toml may say.
 
     Raises:
-        ValueError: a path does not start at the root.
+        Invalid: a path does not start at the root.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -42,7 +42,7 @@ class FilesOptions:
     def __post_init__(self) -> None:
         for path in self.paths:
             if not path.startswith("/"):
-                raise ValueError(f"{path} does not start at /")
+                raise Invalid(f"paths: {path} does not start at /.")
 
 
 class FilesComponent:
