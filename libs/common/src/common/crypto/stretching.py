@@ -88,5 +88,5 @@ def _check(iterations: int) -> None:
 
 
 def _stretch(passphrase: bytes, salt: bytes, iterations: int) -> bytes:
-    # hashlib's, by the OpenSSL of the system, takes twice as long, and honest users alone wait.
+    # hashlib's, by the OpenSSL of Debian 12, takes twice as long: time that only the owner pays.
     return PBKDF2HMAC(SHA256(), 32, salt, iterations).derive(passphrase)
