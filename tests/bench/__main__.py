@@ -10,9 +10,11 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 from bench import compare, peers, primitives, report, responsiveness, sets
+from bench.reserve import Reserve
 from bench.results import Results
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -71,12 +73,13 @@ class Benchmark:
         self._require_space()
         done = {name: self._begin(name, versions) for name in self._wanted.data}
         taken = {name: sets.SETS[name].seconds for name in self._wanted.data}
-        for number in range(self._wanted.rounds):
-            for name in self._wanted.data:
+        with Reserve() as reserve:
+            for number, name in product(range(self._wanted.rounds), self._wanted.data):
                 if number < done[name] or not self._time_for(number, name, taken[name]):
                     continue
                 begin = time.monotonic()
-                one = compare.Round(name, number, self._scratch, self._memory, programs)
+                places = self._scratch, self._memory
+                one = compare.Round(name, number, *places, programs, reserve)
                 self._results.add(name, one.run(prepared[name]))
                 taken[name] = time.monotonic() - begin
                 self._renew()

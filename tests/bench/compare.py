@@ -2,7 +2,7 @@
 
 The programs change places from round to round, so that a drift of the machine's speed meets all of
 them alike. The tree has been read before the first of them begins; before each measured command all
-writing is waited for, and memory that it may fill is held for it.
+writing is waited for, and the memory that is free is held for it.
 """
 
 import os
@@ -25,10 +25,6 @@ FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK = (
 PHASES = (FIRST, UNCHANGED, CHANGED, RESTORE, DISK, CHECK)
 LIMIT = "limit"
 _LEVELS = (1, 2)
-_ROOM = 512 << 20
-"""Bytes of memory that a command fills at most, besides what it writes to memory or to a disk."""
-
-_INODE = 2 << 10
 
 
 class RestoredOtherwise(Exception):
@@ -45,7 +41,13 @@ class Round:
     """One data set, once; ``costs[phase][program]`` and ``sizes[program]`` are what comes of it."""
 
     def __init__(
-        self, name: str, number: int, scratch: Path, memory: Path, programs: list[Peer]
+        self,
+        name: str,
+        number: int,
+        scratch: Path,
+        memory: Path,
+        programs: list[Peer],
+        reserve: Reserve,
     ) -> None:
         self._name, self._data, self._scratch = name, sets.SETS[name], scratch
         self._first = number == 0
@@ -53,14 +55,13 @@ class Round:
         prefix = f"round-{name}-"
         self._place = Path(tempfile.mkdtemp(dir=scratch, prefix=prefix))
         self._memory = Path(tempfile.mkdtemp(dir=memory, prefix=prefix))
-        self._room = _ROOM
+        self._reserve = reserve
         self._costs: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
         self._sizes: dict[str, int] = {}
 
     def run(self, prepared: sets.Prepared) -> dict[str, Any]:
         """All phases."""
         source = self._source(prepared)
-        self._room = _ROOM + _space(source)
         self._limits(source)
         for peer in self._order:
             run(peer.init(self._repository(peer)))
@@ -138,7 +139,8 @@ class Round:
 
     def _measure(self, phase: str, program: str, command: Command) -> None:
         os.sync()  # before the memory is held, so that nothing is let go in vain
-        cost = run(command, reserve=Reserve(self._memory, self._room))
+        self._reserve.fill()
+        cost = run(command)
         self._costs[phase][program] = asdict(cost)
         _tell(self._name, phase, program, cost)
 
@@ -164,11 +166,6 @@ def _census(tree: Path) -> dict[str, int]:
     """How many files, and how many bytes in them."""
     sizes = [status.st_size for status in _files(str(tree))]
     return {"files": len(sizes), "bytes": sum(sizes)}
-
-
-def _space(tree: Path) -> int:
-    """How many bytes of memory a tree takes in a tmpfs."""
-    return sum(status.st_blocks * 512 + _INODE for status in _files(str(tree)))
 
 
 def _size(folder: Path) -> int:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from bench.reserve import Reserve
-
 _SAMPLE_SECONDS = 0.02
 _SAMPLING_SHARE = 0.05  # of the time goes into looking at the memory, at most
 _PR_SET_CHILD_SUBREAPER = 36
@@ -49,12 +47,11 @@ class MeasuredCommandFailed(Exception):
     """A measured command ended with an error or never, so there is nothing to compare."""
 
 
-def run(command: Command, timeout: float = 1800, reserve: Reserve | None = None) -> Cost:
+def run(command: Command, timeout: float = 1800) -> Cost:
     """Run ``command`` until it and all that it started have ended, and those are waited for.
 
     All children of this process are waited for: it should have no others. What earlier commands
-    left to be written is written before, so that nobody pays for others. ``reserve`` gives it
-    memory as it needs it.
+    left to be written is written before, so that nobody pays for others.
 
     Raises:
         MeasuredCommandFailed: it returned something else than 0, or did not end in time.
@@ -67,7 +64,7 @@ def run(command: Command, timeout: float = 1800, reserve: Reserve | None = None)
             command.words, env={**os.environ, **command.env}, cwd=command.cwd,
             stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
         )  # fmt: skip
-        with _Sampler() as sampler, reserve or contextlib.nullcontext():
+        with _Sampler() as sampler:
             _wait(process, start + timeout)
             wall = time.perf_counter() - start
             cpu = _cpu_of_children() - cpu

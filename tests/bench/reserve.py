@@ -4,31 +4,32 @@ The host of a virtual machine may take back what is not in use. Whoever fills me
 waits for the host: for each gigabyte longer than it takes to restore one.
 """
 
-import os
-import tempfile
 import threading
+from mmap import MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, mmap
 from pathlib import Path
 from typing import Self
 
-_STEP = 256 << 20
+_BLOCK = 256 << 20
+_LEFT = 384 << 20
 _LOOK_SECONDS = 0.005
-_BLOCK = bytes(1 << 20)
 
 
 class Reserve:
-    """Holds ``size`` bytes of memory, in a file in the tmpfs ``folder``.
+    """A context that holds what memory is free, but for a little.
 
-    As a context it lets go of them while others fill what was free, and somewhat ahead: what is
-    free for seconds may be taken back.
+    It lets go of some whenever others have used that little; ``fill`` takes what is free by then.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - see __exit__
-        for _ in range(0, size, len(_BLOCK)):
-            self._file.write(_BLOCK)
-        self._held = size
+    def __init__(self) -> None:
+        self._blocks: list[mmap] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._give, daemon=True)
+
+    def fill(self) -> None:
+        """Hold what is free now."""
+        while _free() > _LEFT + _BLOCK:
+            flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
+            self._blocks.append(mmap(-1, _BLOCK, flags=flags))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,14 +38,13 @@ class Reserve:
     def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
-        self._file.close()
+        for block in self._blocks:
+            block.close()
 
     def _give(self) -> None:
-        enough = _free() + _STEP // 2
-        while self._held and not self._ended.wait(_LOOK_SECONDS):
-            if _free() < enough:
-                self._held = max(0, self._held - _STEP)
-                os.ftruncate(self._file.fileno(), self._held)
+        while not self._ended.wait(_LOOK_SECONDS):
+            if self._blocks and _free() < _LEFT - _BLOCK // 2:
+                self._blocks.pop().close()
 
 
 def _free() -> int:
