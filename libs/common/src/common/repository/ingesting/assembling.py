@@ -17,6 +17,9 @@ from common.repository.listing import TreeWriter
 _AHEAD = 96
 """How many stretches may wait to be stored for the one before them."""
 
+OPEN_FOLDERS = 6400
+"""How many folders they may keep open meanwhile: an account may open 20 000 files, or fewer."""
+
 _SETTLED_NS = 2_000_000_000
 """A file touched later than this before it was read may change again with the same times."""
 
@@ -109,7 +112,9 @@ class Assembler:
             self._store_next()
 
     def _is_due(self) -> bool:
-        return not self._waiting[0].stretch.waiting or len(self._waiting) > _AHEAD
+        if not self._waiting[0].stretch.waiting or len(self._waiting) > _AHEAD:
+            return True
+        return sum(each.stretch.folders for each in self._waiting) > OPEN_FOLDERS
 
     def _remember(self, waiting: _Waiting, cache: FileCache) -> None:
         """Find out what need not be read."""

@@ -1,0 +1,45 @@
+"""What waits while one file of a tree takes long to read."""
+
+from collections import deque
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from common.repository.found import Found, OpenFolder
+from common.repository.ingesting.assembling import OPEN_FOLDERS, Assembler
+from common.repository.ingesting.stretch import MOST_FOLDERS
+from common.repository.ingesting.tasks import Task
+
+
+class Slow:
+    """Readers that do nothing until they are waited for."""
+
+    def __init__(self) -> None:
+        self.tasks: deque[Task] = deque()
+
+    def submit(self, task: Task) -> None:
+        self.tasks.append(task)
+
+    def wait(self) -> None:
+        task = self.tasks.popleft()
+        task.done((b"", "it is gone") for _ in task.files)
+
+
+def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
+    """Lost: every file past the limit of open files, where each has a folder to itself."""
+    (tmp_path / "file").touch()
+    status, readers = (tmp_path / "file").stat(), Slow()
+    warnings: list[str] = []
+    tree = SimpleNamespace(warn=warnings.append, take_blocks=list, entries=0, size=0)
+    assembler = Assembler(
+        cast(Any, tree), readers, cast(Any, None), lambda *_: False, cache=None, advance=id
+    )
+    most, count = 0, 3 * OPEN_FOLDERS
+    for number in range(count):
+        folder, path = OpenFolder(-1), b"%08d/file" % number
+        found = SimpleNamespace(path=path, folder=folder, name=b"file", status=status)
+        assembler.add_found(cast(Found, found))
+        most = max(most, sum(len(task.files) for task in readers.tasks))
+    assembler.finish()
+    assert OPEN_FOLDERS / 2 < most <= OPEN_FOLDERS + MOST_FOLDERS
+    assert len(warnings) == count
