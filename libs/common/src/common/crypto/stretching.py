@@ -30,7 +30,8 @@ def stretch(passphrase: bytes, salt: bytes, iterations: int = ITERATIONS) -> byt
     """
     if begun := _begun.pop((passphrase, salt, iterations), None):
         begun.join()
-        return begun.key
+        if begun.key:
+            return begun.key
     _check(iterations)
     return _stretch(passphrase, salt, iterations)
 
@@ -74,6 +75,7 @@ class _Ahead(Thread):
     def __init__(self, passphrase: bytes, salt: bytes, iterations: int) -> None:
         super().__init__(name="stretch", daemon=True)
         self._arguments = passphrase, salt, iterations
+        self.key = b""  # stays so where there was no memory: then it is tried once more
 
     def run(self) -> None:
         self.key = _stretch(*self._arguments)
