@@ -20,7 +20,6 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = {form: kind.value for form, kind in TYPES.items()}
-_FILE = EntryType.FILE.value
 
 
 class Taker(Protocol):
@@ -193,11 +192,7 @@ class Walk:
             if not self._readable(seen):
                 return
             self._links.remember(seen.path, seen.status)
-        if stat.S_ISREG(mode):  # _add, written out: by far the most
-            self.counts[_FILE] += 1
-            self._taker.add_found(seen)
-        else:
-            self._add(seen)
+        self._add(seen)
 
     def _add_link(self, seen: Seen, first: bytes) -> None:
         try:
