@@ -1,10 +1,11 @@
 """What holds for all tests."""
 
-import hashlib
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
+
+from common.crypto import stretching
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,13 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _keys_are_stretched_once() -> Iterator[None]:
     """The same text and salt give the same key: a process need not toil for it again."""
-    stretch = cache(hashlib.pbkdf2_hmac)
-
-    def remembered(
-        name: str, password: bytes, salt: bytes, iterations: int, dklen: int | None = None
-    ) -> bytes:
-        return stretch(name, bytes(password), bytes(salt), iterations, dklen)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashlib, "pbkdf2_hmac", remembered)
+        patch.setattr(stretching, "_stretch", cache(stretching._stretch))  # noqa: SLF001
         yield
