@@ -58,8 +58,7 @@ unit: setup ## the tests beside the code
 test: setup ## set everything up and run all tests, on real servers (WORKERS=3 side by side)
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync --keep-going \
 	  rabbitmq lint types imports lengths || failed=checks; \
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
-	  --cov --cov-branch --cov-report=term:skip-covered --durations=15 || failed="$$failed tests"; \
+	WORKERS=$(WORKERS) .ci/tests || failed="$$failed tests"; \
 	[ -z "$$failed" ] || { echo "make test failed: $$failed (see above)" >&2; exit 1; }
 
 .PHONY: bench
