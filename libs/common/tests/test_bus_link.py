@@ -22,8 +22,9 @@ async def test_attempts_that_fail_are_ended() -> None:
     try:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
             await link.open(0.3)
-        found = [each for each in gc.get_objects() if issubclass(type(each), Connection)]
+        there = [each for each in gc.get_objects() if issubclass(type(each), Connection)]
     finally:
         gc.enable()
+    found = [each for each in there if each.url.port == 1]  # others may be in use
     assert found
     assert all(each.is_closed for each in found)

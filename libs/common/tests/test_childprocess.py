@@ -46,7 +46,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until_dead(pid: int, within: float = 20.0) -> None:
+async def until_dead(pid: int, within: float = 60.0) -> None:
     deadline = time.monotonic() + within
     while alive(pid):
         assert time.monotonic() < deadline, f"process {pid} outlived its limit"
@@ -147,13 +147,13 @@ async def test_prints_and_floods_do_not_break_the_talk(program: Any) -> None:
 async def test_sigterm_lets_the_child_clean_up(program: Any, tmp_path: Path) -> None:
     """A cancelled backup removes its temporary files itself."""
     command = program(
-        "try:\n    channel.send('prepared')\n    time.sleep(60)\n"
+        "try:\n    channel.send('prepared')\n    time.sleep(600)\n"
         "finally:\n    pathlib.Path(channel.spec['mark']).write_text('clean')"
     )
     mark = tmp_path / "mark"
 
     async def backup() -> None:
-        async with spawn(command, {"mark": mark}) as child:
+        async with spawn(command, {"mark": mark}, limits=Limits(goodbye=60)) as child:
             await child.receive("prepared")
             started.set()
             await child.result()
@@ -171,15 +171,16 @@ async def test_a_child_that_ignores_sigterm_is_killed_with_its_own(program: Any)
     """Otherwise a cancelled job would go on writing, or its pg_dump would."""
     command = program(
         "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "tool = subprocess.Popen(['sleep', '60'])\n"
-        "channel.send('prepared', tool=tool.pid)\ntime.sleep(60)"
+        "tool = subprocess.Popen(['sleep', '600'])\n"
+        "channel.send('prepared', tool=tool.pid)\ntime.sleep(600)"
     )
-    started = time.monotonic()
     with contextlib.suppress(ZeroDivisionError):
-        async with spawn(command, {}, limits=Limits(goodbye=0.3)) as child:
+        async with (
+            asyncio.timeout(60),
+            spawn(command, {}, limits=Limits(goodbye=0.3)) as child,
+        ):
             tool = (await child.receive("prepared"))["tool"]
             raise ZeroDivisionError
-    assert time.monotonic() - started < 20
     assert not alive(child.pid)
     await until_dead(tool)
 
@@ -195,18 +196,23 @@ async def test_silence_has_a_limit(program: Any) -> None:
 
 async def test_a_quiet_worker_is_not_taken_for_dead(program: Any) -> None:
     """An index build of an hour makes no progress and is still alive."""
-    command = program("time.sleep(4)\nreturn {}")
-    async with spawn(command, {}, limits=Limits(leash=4.0, silence=2.0)) as child:
+    command = program("channel.send('prepared')\ntime.sleep(8)\nreturn {}")
+    async with spawn(command, {}, limits=Limits(leash=8.0)) as child:
+        await child.receive("prepared")
+        child._limits = Limits(leash=8.0, silence=6.0)
         await child.result()
 
 
 async def test_a_child_that_slept_goes_on(program: Any) -> None:
     """A paused container must not lose its job while the parent holds the lease for it."""
-    command = program("for n in range(8):\n    time.sleep(0.3)\n    channel.check()\nreturn {}")
-    async with spawn(command, {}, limits=Limits(leash=1.0)) as child:
-        await asyncio.sleep(1.0)
+    command = program(
+        "channel.send('prepared')\n"
+        "for n in range(4):\n    time.sleep(0.3)\n    channel.check()\nreturn {}"
+    )
+    async with spawn(command, {}, limits=Limits(leash=4.0)) as child:
+        await child.receive("prepared")
         os.kill(child.pid, signal.SIGSTOP)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(5.0)
         os.kill(child.pid, signal.SIGCONT)
         await child.result()
 
@@ -223,10 +229,10 @@ PARENT = """
 import asyncio, sys
 from common.childprocess.parent import Limits, spawn
 async def main():
-    async with spawn(sys.argv[1:], {}, limits=Limits(leash=2.0)) as child:
+    async with spawn(sys.argv[1:], {}, limits=Limits(leash=5.0)) as child:
         tool = (await child.receive("prepared"))["tool"]
         print(child.pid, tool, flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
 asyncio.run(main())
 """
 
@@ -235,8 +241,8 @@ asyncio.run(main())
 async def test_no_child_outlives_its_parent(program: Any, how: signal.Signals) -> None:
     """A worker that is gone or stopped loses its lease; its child may not go on writing."""
     command = program(
-        "tool = subprocess.Popen(['sleep', '60'])\n"
-        "channel.send('prepared', tool=tool.pid)\ntime.sleep(60)"
+        "tool = subprocess.Popen(['sleep', '600'])\n"
+        "channel.send('prepared', tool=tool.pid)\ntime.sleep(600)"
     )
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, *command, stdout=asyncio.subprocess.PIPE
@@ -244,8 +250,9 @@ async def test_no_child_outlives_its_parent(program: Any, how: signal.Signals) -
     try:
         assert parent.stdout is not None
         child, tool = map(int, (await parent.stdout.readline()).split())
-        await asyncio.sleep(2.5)
-        assert alive(child), "the leash ran out although the parent was there"
+        if how == signal.SIGSTOP:
+            await asyncio.sleep(5.5)
+            assert alive(child), "the leash ran out although the parent was there"
         parent.send_signal(how)
         await until_dead(child)
         if how == signal.SIGSTOP:
@@ -266,5 +273,5 @@ async def test_niceness_holds_against_other_sessions(program: Any) -> None:
     body = "return {'nice': os.nice(0), 'group': pathlib.Path('/proc/self/autogroup').read_text()}"
     async with spawn(program(body), {}, limits=Limits(niceness=7)) as child:
         found = await child.result()
-    assert found["nice"] == os.nice(0) + 7
+    assert found["nice"] == min(os.nice(0) + 7, 19)
     assert found["group"].split()[1:] == ["nice", "7"]

@@ -114,8 +114,11 @@ def test_a_mistyped_share_is_named() -> None:
     """Lost: hours over which of five sheets has the wrong word."""
     key = write_key(RECOVERY_PREFIX, bytes(range(32)))
     texts = shares.split(key, 3, 3)
-    words = texts[1].split("\n")[-2].split()
-    mistyped = texts[1].replace(" ".join(words), " ".join([words[1], words[0], *words[2:]]))
+    row = texts[1].split("\n")[-2]
+    words = row.split()
+    place = next(n for n in range(len(words)) if words[n] != words[n + 1])
+    words[place : place + 2] = words[place + 1], words[place]
+    mistyped = texts[1].replace(row, " ".join(words))
     with pytest.raises(Invalid, match="Share 2"):
         shares.combine([texts[0], mistyped, texts[2]])
     upper = [text.upper() if number else text for number, text in enumerate(texts)]

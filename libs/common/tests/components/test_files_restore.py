@@ -167,25 +167,30 @@ def test_a_kill_in_place_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
     for number in range(40):
         (source / f"{number}").write_bytes(b"old")
 
-    class Slow(FakeTree):
+    class Stopping(FakeTree):
         def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, Any]]:
             for piece in super().contents(entries):
-                time.sleep(0.005)
+                if piece[0].path.endswith(b"/30"):
+                    signal.pause()  # until this process goes with its parent
                 yield piece
 
-    tree.__class__ = Slow
+    def sizes() -> set[int]:
+        return {(source / f"{number}").stat().st_size for number in range(40)}
+
+    tree.__class__ = Stopping
     child = os.fork()
     if child == 0:
         FilesComponent.of("files", [source]).restore(tree, Target(in_place=True))
         os._exit(0)
-    time.sleep(0.3)
+    give_up = time.monotonic() + 60
+    while sizes() == {3} and time.monotonic() < give_up:
+        time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    for number in range(40):
-        assert (source / f"{number}").stat().st_size in {3, 300_000}
+    assert sizes() == {3, 300_000}
     tree.__class__ = FakeTree
     FilesComponent.of("files", [source]).restore(tree, Target(in_place=True))
-    assert {(source / f"{number}").stat().st_size for number in range(40)} == {300_000}
+    assert sizes() == {300_000}
 
 
 def test_a_folder_with_content_is_never_removed_for_a_file(tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ from trees import compare
 COUNT = 60
 
 
-class Slow(FakeTree):
-    """Content comes so slowly that a restore can be killed between its batches."""
+class Stopping(FakeTree):
+    """Where it stops, no more content comes when two thirds are there."""
+
+    stops = False
 
     def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, int, Any]]:
         for piece in super().contents(entries):
-            time.sleep(0.004)
+            if self.stops and piece[0].path.endswith(b"/40"):
+                signal.pause()  # until this process goes with its parent
             yield piece
 
 
@@ -38,8 +41,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def captured(source: Path) -> FakeTree:
-    tree = Slow()
+def captured(source: Path) -> Stopping:
+    tree = Stopping()
     tree.details = FilesComponent.of("files", [source]).capture(tree)
     return tree
 
@@ -48,13 +51,20 @@ def restore(tree: FakeTree, target: Path) -> None:
     FilesComponent.of("files", []).restore(tree, Target(directory=target))
 
 
-def killed_in_the_middle(tree: FakeTree, target: Path, here: Path) -> None:
-    """Restore in another process, and kill it when a part is in place."""
+def begun(tree: Stopping, target: Path) -> int:
+    """A restore in another process, which never ends."""
     child = os.fork()
     if child == 0:
+        tree.stops = True
         restore(tree, target)
         os._exit(0)
-    give_up = time.monotonic() + 30
+    return child
+
+
+def killed_in_the_middle(tree: Stopping, target: Path, here: Path) -> None:
+    """Restore in another process, and kill it when a part is in place."""
+    child = begun(tree, target)
+    give_up = time.monotonic() + 60
     while len(named(here)) < COUNT // 3 and time.monotonic() < give_up:
         time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
@@ -70,8 +80,11 @@ def named(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in found}
 
 
-def test_a_killed_restore_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
+def test_a_killed_restore_goes_on_where_it_was(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Lost: the hours that it had taken so far, or the disk space of what it left."""
+    monkeypatch.setattr(leftovers, "PATIENCE", 60)
     tree, target = captured(source), tmp_path / "target"
     here = target / source.relative_to("/")
     killed_in_the_middle(tree, target, here)
@@ -108,10 +121,7 @@ def test_two_restores_do_not_share_a_target(
     """Lost: what one of them is about to name, swept away by the other."""
     monkeypatch.setattr(leftovers, "PATIENCE", 0)
     tree, target = captured(source), tmp_path / "target"
-    child = os.fork()
-    if child == 0:
-        restore(tree, target)
-        os._exit(0)
+    child = begun(tree, target)
     try:
         while not named(target / source.relative_to("/").parent):
             time.sleep(0.002)

@@ -84,9 +84,12 @@ def test_a_very_deep_tree_comes_back(tmp_path: Path) -> None:
     (folder / "file").write_text("deep")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
-    tree = capture(tmp_path / "source")
-    assert tree.warnings == []
-    restore(tree, tmp_path / "target")
+    try:
+        tree = capture(tmp_path / "source")
+        assert tree.warnings == []
+        restore(tree, tmp_path / "target")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert (restored(tmp_path / "target", folder) / "file").read_text() == "deep"
     for place in (tmp_path / "source", tmp_path / "target"):
         subprocess.run(["rm", "-r", place], check=True)  # pytest's own way is recursive

@@ -75,7 +75,7 @@ def writing(path: Path) -> Iterator[Callable[[], int]]:
 
     def end() -> int:
         stop.touch()
-        return int(writer.communicate(timeout=30)[0])
+        return int(writer.communicate(timeout=60)[0])
 
     assert writer.stdout is not None
     writer.stdout.readline()
@@ -83,7 +83,7 @@ def writing(path: Path) -> Iterator[Callable[[], int]]:
         yield end
     finally:
         stop.touch()
-        writer.communicate(timeout=30)
+        writer.communicate(timeout=60)
 
 
 class Meanwhile(FakeTree):

@@ -47,7 +47,7 @@ def application(path: Path) -> Iterator[Application]:
     try:
         yield running
     finally:
-        running.process.communicate(timeout=10)
+        running.process.communicate(timeout=60)
 
 
 def make(path: Path, rows: int, mode: str = "delete", page_size: int = 4096) -> Path:

@@ -166,7 +166,7 @@ def test_a_file_just_written_is_read_again(
     tree: Path, back: Back, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a second write within the same tick of the clock is never backed up."""
-    monkeypatch.setattr(assembling, "_SETTLED_NS", 2_000_000_000)
+    monkeypatch.setattr(assembling, "_SETTLED_NS", 3600 * 10**9)
     back()
     opened.clear()
     back()

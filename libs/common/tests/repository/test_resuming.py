@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.components.component import Target
-from common.components.files import FilesComponent
+from common.components.files import FilesComponent, leftovers
 from common.components.files.leftovers import PREFIX
 from common.repository.batching import Piece, StoredBatch
 from vault import Vault, noise
@@ -18,6 +18,12 @@ from vault import Vault, noise
 SIZE = 12 * 2**20
 WRITTEN = 4
 """So many pieces are on the disk when the restore is killed."""
+
+
+@pytest.fixture(autouse=True)
+def _time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, by then the processes of a killed restore have ended."""
+    monkeypatch.setattr(leftovers, "PATIENCE", 60)
 
 
 @pytest.fixture

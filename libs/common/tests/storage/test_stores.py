@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,10 +68,11 @@ async def test_local_store_sweeps_only_its_own(tmp_path: Path) -> None:
 
 async def test_hanging_disk_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead network share would hold an upload for ever, without a word."""
-    store = LocalStore(tmp_path, wait=0.05)
-    monkeypatch.setattr(LocalDirectory, "stat", lambda *_: time.sleep(0.3))
+    store, answered = LocalStore(tmp_path, wait=0.05), threading.Event()
+    monkeypatch.setattr(LocalDirectory, "stat", lambda *_: answered.wait(60))
     with pytest.raises(Unavailable, match="has not answered"):
         await store.stat("config")
+    answered.set()
     await store.close()
 
 
@@ -104,8 +106,8 @@ async def test_retries_are_bounded() -> None:
 async def test_only_what_may_pass_is_retried() -> None:
     """A full disk or a wrong name would be hammered."""
     inner = MemoryStore(capacity=3)
-    store = RetryingStore(inner, Backoff(first=60.0))
-    async with asyncio.timeout(1):
+    store = RetryingStore(inner, Backoff(first=600.0, longest=600.0))
+    async with asyncio.timeout(60):
         with pytest.raises(NoSpace):
             await store.put("config", b"0123")
         with pytest.raises(Invalid):
