@@ -196,28 +196,26 @@ PIECES += ["%25", "&lt", "<a on", "/*", "$(", "&", "ﷺ", "<%", "or 1=", "'on", 
 
 
 def seconds(piece: str, size: int) -> float:
-    """Processor seconds of the quickest of three inspections."""
+    """Processor seconds of an inspection."""
     given_text = (piece * (size // len(piece) + 1))[:size]
-    times = []
-    for _ in range(3):
-        begin = time.process_time()
-        inspect(given_text, size)
-        times.append(time.process_time() - begin)
-    return min(times)
+    begin = time.process_time()
+    inspect(given_text, size)
+    return time.process_time() - begin
 
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_inspection_takes_time_in_proportion(piece: str) -> None:
     """Otherwise a crafted text keeps a processor busy for minutes."""
-    short, long = seconds(piece, 4_000), seconds(piece, 32_000)
-    assert long / max(short, 0.0005) < 24  # 8 times the text; 64 times if it were quadratic
+    short = max(0.0005, min(seconds(piece, 4_000) for _ in range(3)))
+    # The quickest of ten: 8 times the text; 64 times as long if it were quadratic.
+    assert any(seconds(piece, 32_000) < 24 * short for _ in range(10))
 
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join))
 def test_no_mixture_takes_long(piece: str) -> None:
     """Otherwise two patterns together do what one alone does not."""
-    assert seconds(piece, 4_000) < 1
+    assert any(seconds(piece, 4_000) < 1 for _ in range(3))
 
 
 class Form(BaseModel):

@@ -1,5 +1,7 @@
 """One set of keys for all tests of the repository, and a repository for each."""
 
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,14 @@ from vault import Keys, Vault, make_keys
 
 @pytest.fixture(scope="session")
 def keys() -> Keys:
-    """A config with small chunks, its private key and its writer key."""
-    return make_keys()
+    """A config with small chunks, its private key and its writer key.
+
+    The same ones for ever: by them it is decided where content is cut, and so how many packs and
+    steps there are.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "urandom", random.Random(1).randbytes)
+        return make_keys()
 
 
 @pytest.fixture
