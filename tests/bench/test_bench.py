@@ -10,11 +10,28 @@ from typing import Any
 
 from bench import bars, chart, datasets, report
 
-_CHILD = "import time; held = bytearray(b'x' * 40_000_000); time.sleep(0.3)"
-_PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {_CHILD!r}])"
+_CHILD = """
+import sys, time
+from pathlib import Path
+held = bytearray(b"x" * 40_000_000)
+time.sleep(0.3)
+while not Path(sys.argv[1]).exists():
+    time.sleep(0.01)
+"""
+_PARENT = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]])"
+# What is being measured ends only when its memory has been looked at; nobody waits for the disk.
 _MEASURE = """
-import json, sys
+import json, os, sys
+from pathlib import Path
+from bench import measure
 from bench.measure import Command, MeasuredCommandFailed, run
+look = measure._proportional_memory
+def looked(process):
+    found = look(process)
+    if found > 40:
+        Path(sys.argv[-1]).touch()
+    return found
+measure._proportional_memory, os.sync = looked, lambda: None
 try:
     cost = run(Command(sys.argv[2:]), timeout=float(sys.argv[1]))
     print(json.dumps([cost.wall, cost.cpu, cost.memory]))
@@ -42,14 +59,15 @@ def _measured(timeout: float, *command: str) -> list[float]:
     """Wall, CPU and memory, measured by a process of its own: it waits for all its children."""
     words = [sys.executable, "-c", _MEASURE, str(timeout), *command]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(words, env=env, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(words, env=env, capture_output=True, timeout=120, check=True)
     found: list[float] = json.loads(done.stdout)
     return found
 
 
-def test_every_process_of_a_command_is_counted() -> None:
+def test_every_process_of_a_command_is_counted(tmp_path: Path) -> None:
     """Lost: the memory and time of workers, so that many processes would look cheap."""
-    wall, cpu, memory = _measured(30, sys.executable, "-c", _PARENT)
+    command = (sys.executable, "-c", _PARENT, _CHILD, str(tmp_path / "looked at"))
+    wall, cpu, memory = _measured(60, *command)
     assert wall > 0.3
     assert cpu > 0
     assert memory > 40

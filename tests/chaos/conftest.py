@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.orderly import small_and_orderly
+from chaos.settings import roomy
 from chaos.world import plain_config
 from vault import make_keys
 
@@ -21,8 +22,7 @@ def config() -> bytes:
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
-    """A folder in memory, where there is such a place."""
-    shared = Path("/dev/shm")
-    place = tempfile.mkdtemp(dir=shared if shared.is_dir() else None)
+    """A folder in memory, where there is such a place with room for several tests at once."""
+    place = tempfile.mkdtemp(dir=roomy())
     yield Path(place)
     shutil.rmtree(place)

@@ -30,16 +30,22 @@ class Order:
 
     def __init__(self) -> None:
         self._random = random.Random(0)
+        self._names = random.Random(0)
         self._now = START
 
     def begin(self, minute: int, seed: object = 0) -> None:
         """Begin anew, so many minutes after the start of time."""
         self._random.seed(f"{minute} {seed}")
+        self._names.seed(f"{minute} {seed}")
         self._now = START + 60 * minute
 
     def urandom(self, size: int) -> bytes:
         """As of ``os``."""
         return self._random.randbytes(size)
+
+    def token_hex(self, size: int) -> str:
+        """As of ``secrets``: names of unfinished objects, which are listed in their order."""
+        return self._names.randbytes(size).hex()
 
     def time(self) -> float:
         """As of ``time``."""
@@ -131,6 +137,7 @@ def small_and_orderly() -> Iterator[None]:
         patch.setattr("common.repository.prune.time", ORDER)
         patch.setattr("common.repository.lock.time", Impatient())
         patch.setattr("os.urandom", ORDER.urandom)
+        patch.setattr("secrets.token_hex", ORDER.token_hex)
         _compute_once(patch)
         yield
 

@@ -7,6 +7,7 @@ done inside, as a stolen writer key or a faulty writer would.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chaos.orderly import small_and_orderly
 from common.repository.entry import Entry, EntryType
 from common.repository.format import index, snapshot
 from common.repository.format.block import BlockBuilder, pack_warnings
@@ -141,30 +142,32 @@ def snapshot_bodies() -> tuple[bytes, ...]:
 
 
 RECORD = b"a line of a text\n" * 300 + noise(300)
-_, KEY_DATA, KEY_NAME = run_key()
-CONFIG = RepositoryConfig.create("key", writer_key=WRITER_KEY, recovery=[("paper", PRIVATE.public)])
-DIRECTORIES = (directory([[5, 6], [7]]).pack(), directory([[1] * 50]).pack())
-RECORDS = tuple(
-    bytes([codec]) + bytes(data)
-    for codec, data in (Compressor(each)(RECORD) for each in ("zstd", "gzip", "lz4", "none"))
-)
-ITEMS = (pack_items([(bytes(16), 1), (b"x" * 16, 99)]), pack_items([(b"y" * 16, 2**24)]))
-PACK = PackHeader.new(bytes(16)).pack() + noise(200) + (60).to_bytes(4, "little")
+with small_and_orderly():  # so that a seed means the same every day
+    _, KEY_DATA, KEY_NAME = run_key()
+    CONFIG = RepositoryConfig.create(
+        "key", writer_key=WRITER_KEY, recovery=[("paper", PRIVATE.public)]
+    )
+    DIRECTORIES = (directory([[5, 6], [7]]).pack(), directory([[1] * 50]).pack())
+    RECORDS = tuple(
+        bytes([codec]) + bytes(data)
+        for codec, data in (Compressor(each)(RECORD) for each in ("zstd", "gzip", "lz4", "none"))
+    )
+    ITEMS = (pack_items([(bytes(16), 1), (b"x" * 16, 99)]), pack_items([(b"y" * 16, 2**24)]))
+    PACK = PackHeader.new(bytes(16)).pack() + noise(200) + (60).to_bytes(4, "little")
 
-
-PARSERS = (
-    Parser("config", read_config, (body_of(CONFIG),), named=False),
-    Parser("config's frame", lambda data: parse_frame(Kind.CONFIG, data, NAME), (CONFIG,)),
-    Parser("checksum", lambda data: verify_object("config", [data]), (CONFIG,), named=False),
-    Parser("run key", read_run_key, (body_of(KEY_DATA),), named=False),
-    Parser("segment", read_segment, (_segment_body(),)),
-    Parser("snapshot", read_snapshot, snapshot_bodies()),
-    Parser("directory", read_directory, DIRECTORIES),
-    Parser("bare directory", lambda data: Directory.parse(data, NAME), DIRECTORIES),
-    Parser("ends of a pack", read_pack_ends, (PACK,)),
-    Parser("block", lambda data: parse_block(data, NAME), blocks()),
-    Parser("items", lambda data: list(parse_items(data, NAME)), ITEMS),
-    Parser("record", read_record, RECORDS, named=False),
-)
+    PARSERS = (
+        Parser("config", read_config, (body_of(CONFIG),), named=False),
+        Parser("config's frame", lambda data: parse_frame(Kind.CONFIG, data, NAME), (CONFIG,)),
+        Parser("checksum", lambda data: verify_object("config", [data]), (CONFIG,), named=False),
+        Parser("run key", read_run_key, (body_of(KEY_DATA),), named=False),
+        Parser("segment", read_segment, (_segment_body(),)),
+        Parser("snapshot", read_snapshot, snapshot_bodies()),
+        Parser("directory", read_directory, DIRECTORIES),
+        Parser("bare directory", lambda data: Directory.parse(data, NAME), DIRECTORIES),
+        Parser("ends of a pack", read_pack_ends, (PACK,)),
+        Parser("block", lambda data: parse_block(data, NAME), blocks()),
+        Parser("items", lambda data: list(parse_items(data, NAME)), ITEMS),
+        Parser("record", read_record, RECORDS, named=False),
+    )
 ALL_CODECS = {Codec(record[0]) for record in RECORDS}
 EVERYTHING = tuple(data for parser in PARSERS for data in parser.corpus)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from chaos.orderly import small_and_orderly
-from chaos.settings import FACTOR
+from chaos.settings import FACTOR, roomy
 from chaos.world import LAST, NOW, PROVIDER, Files, create_at, noise, open_at, restore, tidy
 from common.errors import Conflict, NotFound
 from common.repository.prepared import Prepared, SnapshotMeta
@@ -49,8 +49,7 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        shared = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp(dir=roomy()))
         self.path = self.folder / "place"
         self.expected: dict[str, Files] = {}
         self.going: dict[UUID, tuple[Run, Files]] = {}
