@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -19,15 +21,16 @@ from common.bus.memory import Broker as MemoryBroker
 from common.bus.memory import Item, MemoryTransport
 from common.bus.postgres import PostgresTransport
 from common.bus.transport import Policy, Transport
+from integration.mishaps import running
 from integration.rabbitmq_node import Broker
 from standalone.postgres import Cluster
 
 VICTIM = Path(__file__).with_name("bus_victim.py")
-FAST = {
+PATIENT = {
     "retry_delays": (0.3, 0.9),
-    "visibility": 1.0,
-    "publish_timeout": 20.0,
-    "connect_timeout": 20.0,
+    "visibility": 60.0,
+    "publish_timeout": 60.0,
+    "connect_timeout": 60.0,
 }
 
 
@@ -65,9 +68,21 @@ class PostgresServer:
 
     def stop(self, *, kill: bool = False) -> None:
         if kill:
-            self._cluster.process.kill()
-            self._cluster.process.wait(60)
+            self._cut_power(self._cluster.process)
         self._cluster.stop()
+
+    @staticmethod
+    def _cut_power(server: "subprocess.Popen[bytes]") -> None:
+        """All of it ends: the next server refuses to start beside a process of this one."""
+        server.send_signal(signal.SIGSTOP)
+        parts = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        for pid in (server.pid, *map(int, parts)):
+            os.kill(pid, signal.SIGKILL)
+        server.wait(60)
+        deadline = monotonic() + 60
+        while any(running(int(pid)) for pid in parts):
+            assert monotonic() < deadline, "a process of PostgreSQL does not end"
+            sleep(0.02)
 
 
 class Bus:
@@ -90,8 +105,8 @@ class Bus:
         return self._server
 
     def policy(self, **changes: Any) -> Policy:
-        """Limits that make tests fast."""
-        return Policy(**{**FAST, **changes})
+        """Short pauses, and limits that a busy machine does not reach."""
+        return Policy(**{**PATIENT, **changes})
 
     async def open(self, name: str = "backup-worker", **changes: Any) -> Transport:
         """A started transport."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from common.crypto.keys import (
     generate_encryption_key,
     write_key,
 )
+from integration.ports import free_port
 from integration.station import Worker
 
 Url = Callable[[str], str]
@@ -31,13 +31,6 @@ MODULES = (
     "storage_uploader",
     "gateway",
 )
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Deployment:

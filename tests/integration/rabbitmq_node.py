@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from certificates import Authority
+from integration.ports import free_ports
 
 PACKAGE = Path("/usr/lib/rabbitmq/lib")
 # Ended by the kernel with the process that starts it, however that comes to its end.
@@ -92,7 +93,7 @@ class Node:
     def __init__(self, program: Path) -> None:
         self._program = program
         self._folder = Path(tempfile.mkdtemp(prefix="strongroom-rabbitmq-"))
-        self._port, self._mapper_port, self.tls_port, distribution = _free_ports(4)
+        self._port, self._mapper_port, self.tls_port, distribution = free_ports(4)
         self.authority = Authority(self._folder / "certificates")
         """Trusted by the TLS listener, which asks its clients for certificates, and its own."""
         self._certificate = self.authority.issue("localhost")
@@ -148,7 +149,7 @@ class Node:
         """What ``rabbitmqctl`` says to ``arguments``."""
         command = [str(self._program.with_name("rabbitmqctl")), "--quiet", *arguments]
         return subprocess.run(
-            command, env=self.environment, check=True, capture_output=True, text=True, timeout=60
+            command, env=self.environment, check=True, capture_output=True, text=True, timeout=150
         ).stdout
 
     def logs(self) -> list[Path]:
@@ -215,21 +216,6 @@ class Node:
 
     def _last_words(self) -> str:
         return (self._folder / "output").read_text(errors="replace")[-2000:]
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports below the range that the kernel gives to clients, so that none takes ours meanwhile."""
-    found: list[int] = []
-    while len(found) < count:
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in found:
-            found.append(port)
-    return found
 
 
 def _end(process: subprocess.Popen[bytes] | None, signal_number: int) -> None:

@@ -56,9 +56,13 @@ class Worker:
         self.process.send_signal(number)
 
     def children(self) -> list[int]:
-        """The processes of its jobs."""
+        """The processes of its jobs; what has just been forked still has our own arguments."""
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in pids.read_text().split()]
+        return [
+            int(pid)
+            for pid in pids.read_text().split()
+            if _arguments(int(pid)) not in {"", _arguments(self.process.pid)}
+        ]
 
     async def child(self, within: float = 60.0) -> int:
         """The process of its job, as soon as there is one."""
@@ -93,6 +97,13 @@ class Worker:
         self.process.wait(60)
 
 
+def _arguments(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Station:
     """Folders, keys and workers of one station. Made by ``open_station``."""
 
@@ -112,7 +123,7 @@ class Station:
             "HEALTH_PORT": "0",
             "STRONGROOM_STATION": self.name,
             "STRONGROOM_SLOTS": "1",
-            "STRONGROOM_LEASE_SECONDS": "4",
+            "STRONGROOM_LEASE_SECONDS": "120",  # longer than a busy machine stands still
             "SHUTDOWN_GRACE_SECONDS": "10",
             "BACKUP_LOCAL_DIR": str(self.repository),
             "BACKUP_RESTORE_DIR": str(self.restores),

@@ -99,8 +99,8 @@ async def test_take_waits_for_what_is_not_there_yet(bus: Bus) -> None:
     queue = await bus.queue(transport)
     begun = monotonic()
     assert await transport.take(queue, 0.3) is None
-    assert 0.2 < monotonic() - begun < 10
-    waiting = asyncio.create_task(transport.take(queue, 10))
+    assert 0.2 < monotonic() - begun < 60
+    waiting = asyncio.create_task(transport.take(queue, 60))
     await asyncio.sleep(0.2)
     await transport.publish(command(7), queue=queue)
     delivery = await asyncio.wait_for(waiting, 60)
@@ -118,9 +118,10 @@ async def test_a_retry_comes_back_later_and_counted(bus: Bus) -> None:
         assert delivery.attempt == attempt
         begun = monotonic()
         await delivery.retry("not yet")
-        while await transport.depth(queue) == 0:
-            await asyncio.sleep(0.02)
-        assert delay * 0.7 < monotonic() - begun < delay + 10
+        async with asyncio.timeout(60):
+            while await transport.depth(queue) == 0:
+                await asyncio.sleep(0.02)
+        assert monotonic() - begun > delay * 0.7
     last = await transport.take(queue, 30)
     assert last is not None
     assert last.attempt == 3
@@ -178,8 +179,10 @@ async def test_poison_goes_to_the_dead_letters_and_stops_nobody(bus: Bus) -> Non
     assert letter.body == b"\xff\x00 not a message"
     assert "cannot be read" in letter.reason
     await transport.replay(letter.id)
-    assert await transport.take(queue, 0.5) is None
-    assert (await dead_letter(transport, queue)).body == letter.body
+    async with asyncio.timeout(60):
+        while not (again := await dead_of(transport, queue)):
+            assert await transport.take(queue, 0.5) is None
+    assert [each.body for each in again] == [letter.body]
 
 
 async def test_a_message_may_have_a_size_but_not_any(bus: Bus) -> None:

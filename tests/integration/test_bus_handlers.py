@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from common.bus.transport import Delivery, Transport
+from common.bus.transport import DeadLetter, Delivery, Transport
 from common.messages import RunBackup, seal
 from integration.buses import Bus
 
@@ -34,12 +34,15 @@ async def test_no_more_handlers_at_once_than_asked_for(bus: Bus) -> None:
     queue = await bus.queue(transport)
     await send(transport, queue, 9)
     running, most, done = 0, 0, 0
-    finished = asyncio.Event()
+    full, finished = asyncio.Event(), asyncio.Event()
 
     async def handler(delivery: Delivery) -> None:
         nonlocal running, most, done
         running += 1
         most = max(most, running)
+        if running == 3:
+            full.set()
+        await full.wait()
         await asyncio.sleep(0.05)
         await delivery.ack()
         running -= 1
@@ -108,7 +111,7 @@ async def test_stop_lets_a_handler_finish(bus: Bus) -> None:
     consumption = await transport.consume(queue, handler)
     await send(transport, queue, 3)
     await until(begun)
-    await consumption.stop(5)
+    await consumption.stop(60)
     assert done.is_set()
     async with asyncio.timeout(60):
         while await transport.depth(queue) != 2:
@@ -140,7 +143,7 @@ async def test_a_dead_consumers_message_comes_again(served_bus: Bus) -> None:
     queue = await served_bus.queue(transport)
     await send(transport, queue, 1)
     await served_bus.kill_a_consumer(queue)
-    delivery = await transport.take(queue, 10)
+    delivery = await transport.take(queue, 60)
     assert delivery is not None
     assert number_of(delivery) == 0
     await delivery.ack()
@@ -153,8 +156,11 @@ async def test_a_message_that_kills_its_consumers_is_given_up(served_bus: Bus) -
     await send(transport, queue, 1)
     await served_bus.kill_a_consumer(queue)
     await served_bus.kill_a_consumer(queue)
-    assert await transport.take(queue, 2) is None
-    letters = [one for one in await transport.dead_letters(1000) if one.queue == queue]
+    letters: list[DeadLetter] = []
+    async with asyncio.timeout(60):
+        while not letters:
+            assert await transport.take(queue, 0.5) is None
+            letters = [one for one in await transport.dead_letters(1000) if one.queue == queue]
     assert len(letters) == 1
     assert "died" in letters[0].reason
     await transport.replay(letters[0].id)
@@ -165,11 +171,11 @@ async def test_a_message_that_kills_its_consumers_is_given_up(served_bus: Bus) -
 
 async def test_a_long_handler_keeps_its_message(bus: Bus) -> None:
     """Lost: exactly one handler at a time for a message that takes longer than the visibility."""
-    transport, other = await bus.open(), await bus.open()
+    transport, other = await bus.open(visibility=6.0), await bus.open()
     queue = await bus.queue(transport)
     await send(transport, queue, 1)
     delivery = await transport.take(queue, 30)
     assert delivery is not None
-    assert await other.take(queue, 2.5) is None
+    assert await other.take(queue, 8.0) is None
     await delivery.ack()
     assert await other.take(queue, 0.2) is None

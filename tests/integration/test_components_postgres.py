@@ -181,9 +181,11 @@ def test_what_a_dead_restore_left_is_removed_by_the_next(
 
     child = os.fork()
     if child == 0:
-        captured.__class__ = Dying
-        restore(server.url("original"), captured, "again")
-        os._exit(0)
+        try:
+            captured.__class__ = Dying
+            restore(server.url("original"), captured, "again")
+        finally:
+            os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert [name for name in server.databases() if name.startswith("strongroom_restore")]
     restore(server.url("original"), captured, "again")

@@ -125,7 +125,7 @@ def test_a_locked_table_is_waited_for_and_then_told(
 ) -> None:
     """Lost: the night, to a transaction that somebody left open."""
     monkeypatch.setattr(postgres, "LOCK_WAIT_MILLISECONDS", 200)
-    lock = "BEGIN; LOCK TABLE large; SELECT pg_sleep(60)"
+    lock = "BEGIN; LOCK TABLE large; SELECT pg_sleep(600)"
     with (
         Session(server, "shop", lock),
         pytest.raises(CaptureFailed, match="back up at another time"),

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -49,10 +48,9 @@ async def test_a_wrong_password_is_not_waited_for(database_url: Url) -> None:
     """Waiting for a password to become right would hide the mistake for half a minute."""
     url = database_url("gateway")
     password = url.split(":")[2].split("@")[0]
-    started = time.monotonic()
-    with pytest.raises(Invalid, match="refuses the login") as caught:
-        await db.connect(SecretStr(url.replace(password, "wrong")), name="test", wait=20)
-    assert time.monotonic() - started < 15
+    async with asyncio.timeout(60):
+        with pytest.raises(Invalid, match="refuses the login") as caught:
+            await db.connect(SecretStr(url.replace(password, "wrong")), name="test", wait=600)
     assert "wrong" not in str(caught.value)
 
 
@@ -69,7 +67,7 @@ async def test_a_server_that_comes_late_is_waited_for(postgres_server: Cluster) 
     postgres_server.create_database("late")
     postgres_server.sql("ALTER DATABASE late CONNECTION LIMIT 0", database="postgres")
     late = SecretStr(postgres_server.url("gateway", "late"))
-    task = asyncio.create_task(db.connect(late, name="gateway", schema="gateway", wait=20))
+    task = asyncio.create_task(db.connect(late, name="gateway", schema="gateway", wait=120))
     await asyncio.sleep(0.5)
     assert not task.done()
     postgres_server.sql("ALTER DATABASE late CONNECTION LIMIT -1", database="postgres")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from yarl import URL
 
 from integration.deployment import Deployment, deployed
+from integration.postgres_database import Server, Session
 from integration.rabbitmq_node import Broker, Node
 from integration.secret_search import (
     Told,
@@ -40,6 +42,7 @@ INSERT INTO till.sale (state, total)
 CREATE VIEW till.paid AS SELECT * FROM till.sale WHERE state = 'paid';
 CREATE INDEX ON till.sale (total);
 """
+UNLOCK = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 DIGEST = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM till.sale AS s"
 
 
@@ -84,10 +87,16 @@ def six(
 
 
 @pytest.fixture(scope="module")
-def backup(six: Deployment) -> str:
-    """The id of a first backup of everything."""
-    outcome = six.done("POST", "/api/backups", backup_name="first", components=[])
-    return str(outcome["id"])
+def backup(six: Deployment, told: Told, postgres_server: Cluster) -> str:
+    """The id of a first backup of everything; its pg_dump waits until it was seen at work."""
+    lock = "BEGIN; LOCK TABLE till.sale; SELECT pg_sleep(600)"
+    with ThreadPoolExecutor(1) as thread, Session(Server(postgres_server), SHOP, lock):
+        work = thread.submit(six.done, "POST", "/api/backups", backup_name="first", components=[])
+        try:
+            six.eventually(lambda: "pg_dump" in "".join(told.commands))
+        finally:
+            postgres_server.sql(UNLOCK, database="postgres")
+        return str(work.result(90)["id"])
 
 
 def test_files_come_back_as_they_were(six: Deployment, backup: str, source: Path) -> None:
@@ -152,7 +161,7 @@ def test_what_was_done_stands_in_the_audit_log(six: Deployment, backup: str) -> 
 
 def test_who_is_not_logged_in_sees_nothing(six: Deployment, backup: str) -> None:
     """Lost: every backup, to anybody who can reach the port."""
-    anonymous = httpx.Client(base_url=six.api.base_url)
+    anonymous = httpx.Client(base_url=six.api.base_url, timeout=60)
     for method, path in (
         ("GET", "/api/backups"),
         ("POST", "/api/backups"),
@@ -178,7 +187,12 @@ def test_a_deleted_backup_is_gone_and_the_next_one_is_whole(six: Deployment, sou
 
 
 def test_no_secret_is_told_anywhere(
-    six: Deployment, told: Told, rabbitmq: Broker, postgres_server: Cluster, database_url: Url
+    six: Deployment,
+    backup: str,
+    told: Told,
+    rabbitmq: Broker,
+    postgres_server: Cluster,
+    database_url: Url,
 ) -> None:
     """Lost: the secrets, to whoever reads a log, the database, the bus or the process list."""
     assert isinstance(rabbitmq, Node)

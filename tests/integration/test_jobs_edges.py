@@ -25,16 +25,17 @@ async def works(database_url: Callable[[str], str], tmp_path: Path) -> AsyncIter
 class Stages(Recorder):
     """Notes its stages in transactions of their own, the first of them slow, and may end so."""
 
-    def __init__(self, *, slow: float = 0.0, commits: bool = True) -> None:
+    def __init__(self, *, seconds: int = 0, commits: bool = True) -> None:
         super().__init__(waits=False)
-        self.slow = slow
+        self.seconds = seconds
         self.commits = commits
 
     async def run(self, job: Job[RunBackup]) -> None:
         self.log.append(("run", job.id))
         async with job.transaction() as context:
             await context.conn.execute("INSERT INTO effects VALUES ($1, 0, 0)", job.id)
-            await asyncio.sleep(self.slow)
+            for _ in range(self.seconds):
+                await context.conn.execute("SELECT pg_sleep(1)")
         if self.commits:
             async with job.commit() as context:
                 await context.conn.execute("INSERT INTO effects VALUES ($1, 0, 0)", job.id)
@@ -42,8 +43,8 @@ class Stages(Recorder):
 
 async def test_a_stage_may_take_longer_than_the_lease(works: Works) -> None:
     """Its row lock keeps others away, and it must not lose the job at its end."""
-    handler = Stages(slow=0.7)
-    async with works.worker(handler, lease=1), works.worker(handler, lease=1):
+    handler = Stages(seconds=7)
+    async with works.worker(handler, lease=6), works.worker(handler, lease=6):
         id_ = await works.send()
         await until(lambda: works.effects(id_))
         await until(partial(is_state, works, id_, "succeeded"))
@@ -69,6 +70,7 @@ async def test_a_job_that_waits_for_its_next_attempt_is_cancelled_at_once(works:
     async with works.worker(handler):
         id_ = await works.send()
         await until(partial(is_state, works, id_, "waiting"))
+        await works.fetch("UPDATE jobs SET retry_at = 'infinity' WHERE id = $1", id_)
         await works.cancel(id_)
         await until(lambda: works.told("backup.cancelled", id_))
     assert await works.state(id_) == "cancelled"
@@ -78,15 +80,15 @@ async def test_a_job_that_waits_for_its_next_attempt_is_cancelled_at_once(works:
 async def test_a_cancel_reaches_a_job_whose_worker_has_died(works: Works) -> None:
     """The heir must end it, not begin it."""
     dead, heir = Recorder(), Recorder()
-    async with works.worker(dead, lease=60):
+    async with works.worker(dead):
         id_ = await works.send()
         await dead.next()
+        works.jobs[0]._slots = 0
         await works.fetch(
             "UPDATE jobs SET cancel_requested = true, worker = 'gone', fence = 5,"
             " lease_expires_at = now() - interval '1 s' WHERE id = $1",
             id_,
         )
-        works.jobs[0]._slots = 0
         async with works.worker(heir):
             await until(lambda: works.told("backup.cancelled", id_))
     assert heir.log == [("cancelled", id_)]
@@ -94,7 +96,7 @@ async def test_a_cancel_reaches_a_job_whose_worker_has_died(works: Works) -> Non
 
 async def test_a_cancel_during_the_commit_comes_too_late(works: Works) -> None:
     """What is just being committed is either done or not; a cancel must not tear it."""
-    handler = Stages(slow=0)
+    handler = Stages()
     handler.run = slow_commit.__get__(handler)  # type: ignore[method-assign]
     async with works.worker(handler):
         id_ = await works.send()
@@ -176,7 +178,7 @@ async def test_an_end_that_could_not_be_recorded_is_recorded_later(works: Works)
     """A job without an end would keep its operation running in the console for ever."""
     handler = Stubborn(waits=False)
     handler.errors = [OSError()] * 9
-    async with works.worker(handler, lease=1) as runtime:
+    async with works.worker(handler, lease=3) as runtime:
         id_ = await works.send()
         await until(partial(is_state, works, id_, "waiting"))
         await runtime.pool.execute("UPDATE jobs SET attempt = 2, retry_at = now()")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ from common.jobs import Job
 from common.messages import RunBackup
 from integration.workers import Recorder, Works, until
 from standalone.postgres import Cluster
+
+LONG = 3600.0
+"""A lease that does not run out here."""
+COMMAND_LIMIT = 25.0
+"""Less than a command to the database may take."""
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +56,11 @@ def kill(server: Cluster) -> None:
 async def test_an_outage_shorter_than_the_lease_is_survived(works: Works, server: Cluster) -> None:
     """A restart of the database must not throw away hours of a running backup."""
     handler = Recorder()
-    async with works.worker(handler, lease=12):
+    async with works.worker(handler, lease=90):
         id_ = await works.send()
         job = await handler.next()
         kill(server)
+        job.lease.nudge()  # a heartbeat that fails
         await asyncio.sleep(2)
         handler.go.set()  # it even tries to commit while the database is away
         await asyncio.sleep(1)
@@ -67,11 +74,12 @@ async def test_an_outage_shorter_than_the_lease_is_survived(works: Works, server
 async def test_an_outage_longer_than_the_lease_stops_the_job(works: Works, server: Cluster) -> None:
     """By then another worker may be at work: this one must stop by itself and never commit."""
     handler = Recorder()
-    async with works.worker(handler, lease=2):
+    async with works.worker(handler, lease=5):
         id_ = await works.send()
         job = await handler.next()
+        works.jobs[0]._lease = LONG
         kill(server)
-        await until(job.lost.is_set, 5)
+        await until(job.lost.is_set)
         await until(lambda: ("stopped", id_) in handler.log)
         server.start()
         handler.go.set()
@@ -83,26 +91,31 @@ async def test_an_outage_longer_than_the_lease_stops_the_job(works: Works, serve
 async def test_a_frozen_database_cannot_delay_the_verdict(works: Works, server: Cluster) -> None:
     """A database that neither answers nor refuses must not keep a job alive past its lease."""
     handler = Recorder()
-    async with works.worker(handler, lease=2):
+    async with works.worker(handler, lease=5):
         await works.send()
         job = await handler.next()
-        group = [server.process.pid, *children(server.process.pid)]
-        try:
-            for pid in group:
-                os.kill(pid, signal.SIGSTOP)
-            await until(job.lost.is_set, 4)
-            await until(lambda: ("stopped", job.id) in handler.log, 1)
-        finally:
-            for pid in group:
-                os.kill(pid, signal.SIGCONT)
+        works.jobs[0]._lease = LONG
+        with frozen(server.process.pid):
+            await until(job.lost.is_set, COMMAND_LIMIT)
+            await until(lambda: ("stopped", job.id) in handler.log)
         handler.go.set()
         await until(lambda: works.told("backup.started", job.id))
     assert await works.effects(job.id) == 1
 
 
-def children(pid: int) -> list[int]:
-    """The server's own processes."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A server and its own processes stand still; the server first, which could start more."""
+    os.kill(pid, signal.SIGSTOP)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    group = [pid, *map(int, children)]
+    try:
+        for each in group:
+            os.kill(each, signal.SIGSTOP)
+        yield
+    finally:
+        for each in group:
+            os.kill(each, signal.SIGCONT)
 
 
 class Slow(Recorder):
@@ -121,15 +134,13 @@ async def test_a_commit_may_take_longer_than_a_heartbeat_and_cannot_be_overtaken
 ) -> None:
     """The last step of a backup writes the snapshot: nobody may take over in the middle."""
     slow, other = Slow(), Recorder(waits=False)
-    async with works.worker(slow, lease=3), works.worker(other, lease=3):
-        # Which of the two takes it is chance; the slow one is given its job first.
-        works.jobs[1]._slots = 0
+    async with works.worker(slow, lease=12):
         id_ = await works.send()
         await slow.next()
-        works.jobs[1]._slots = 1
-        await asyncio.sleep(2.5)
-        slow.go.set()
-        await until(lambda: not works.jobs[0].running)
+        async with works.worker(other):
+            await asyncio.sleep(5)
+            slow.go.set()
+            await until(lambda: not works.jobs[0].running)
     assert other.log == []
     assert await works.effects(id_) == 1
 
@@ -139,14 +150,15 @@ async def test_a_connection_lost_in_the_commit_loses_the_lease(
 ) -> None:
     """The row's lock is gone with the connection, so the job may already be somebody else's."""
     slow = Slow()
-    async with works.worker(slow, lease=3):
+    async with works.worker(slow, lease=LONG):
         id_ = await works.send()
         job = await slow.next()
         server.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'",
             database="outage",
         )
-        await until(job.lost.is_set, 3)
+        await until(job.lost.is_set)
+        await works.fetch("UPDATE jobs SET lease_expires_at = now() WHERE id = $1", id_)
         slow.go.set()
         await until(lambda: slow.log.count(("run", id_)) == 2)
         await until(lambda: not works.jobs[0].running)

@@ -38,7 +38,7 @@ def tokens(
 
 
 async def ask(runtime: Tokens) -> RepositoryConfig:
-    answer = await runtime.ask(GetRepositoryConfig(), wait=30)
+    answer = await runtime.ask(GetRepositoryConfig(), wait=60)
     assert isinstance(answer, RepositoryConfig)
     return answer
 

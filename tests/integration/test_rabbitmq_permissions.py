@@ -45,7 +45,7 @@ async def as_(broker_login: Callable[[str], str]) -> AsyncIterator[Open]:
     opened: list[AmqpTransport] = []
 
     def open_as(name: str) -> AmqpTransport:
-        policy = Policy(publish_timeout=10, connect_timeout=10)
+        policy = Policy(publish_timeout=60, connect_timeout=60)
         opened.append(AmqpTransport(SecretStr(broker_login(name)), name=name, policy=policy))
         return opened[-1]
 
@@ -81,12 +81,12 @@ async def test_services_work_together_with_their_own_logins(as_: Open) -> None:
 
     await keys.answer(GetRepositoryConfig.queue, config)
     asked = seal(GetRepositoryConfig(), source="backup-worker")
-    answer = await worker.ask(asked, GetRepositoryConfig.queue, 10)
+    answer = await worker.ask(asked, GetRepositoryConfig.queue, 60)
     assert isinstance(answer.data, RepositoryConfig)
     async with gateway.listen(["backup.*"]) as events:
         await worker.publish(CANCELLED)
         assert (await anext(aiter(events))).type == "backup.cancelled"
-    assert await gateway.take("gateway.events", 5) is not None
+    assert await gateway.take("gateway.events", 30) is not None
 
 
 async def test_the_operator_lists_and_replays_and_nothing_else(as_: Open) -> None:

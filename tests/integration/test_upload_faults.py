@@ -82,7 +82,7 @@ class Process:
     """One ``python -m storage_uploader.main`` on the embedded bus."""
 
     def __init__(self, folder: Path, database_url: Url) -> None:
-        destination = folder_destination(folder / "second", bytes_per_second=1_000_000)
+        destination = folder_destination(folder / "second", bytes_per_second=500_000)
         self._log = folder / "uploader.log"
         self._environment = {
             **os.environ,
@@ -90,18 +90,18 @@ class Process:
             "STRONGROOM_BUS_URL": database_url("bus"),
             "STRONGROOM_DESTINATIONS": json.dumps([destination]),
             "STRONGROOM_STATION": "killed",
-            "STRONGROOM_LEASE_SECONDS": "1",
             "BACKUP_LOCAL_DIR": str(folder / "repository"),
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": "0",
         }
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def running(self, *, lease: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        environment = {**self._environment, "STRONGROOM_LEASE_SECONDS": lease}
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "storage_uploader.main",
-                env=self._environment, stdout=log, stderr=log,
+                env=environment, stdout=log, stderr=log,
             )  # fmt: skip
         try:
             yield process
@@ -113,7 +113,7 @@ class Process:
 
 async def told(transport: PostgresTransport) -> Any:
     """The next word on an upload."""
-    async with transport.listen(["upload.*"]) as heard, asyncio.timeout(60):
+    async with transport.listen(["upload.*"]) as heard, asyncio.timeout(120):
         async for envelope in heard:
             return envelope.data
     return None
@@ -127,15 +127,15 @@ async def test_a_killed_uploader_goes_on_where_it_was(database_url: Url, tmp_pat
     transport = PostgresTransport(SecretStr(database_url("bus")), name="test")
     await transport.start()
     try:
-        async with process.running() as first:
+        async with process.running(lease="5") as first:
             await eventually(lambda: len(list(second.glob("packs/*/*"))) > 5)
-            await transport.publish(seal(completed("killed", snapshot_id), source="test"))
             first.kill()
             await first.wait()
+        await transport.publish(seal(completed("killed", snapshot_id), source="test"))
         before = {path: path.stat().st_ino for path in second.rglob("*/*/*") if path.is_file()}
         assert 5 < len(before) < 20
         listener = asyncio.create_task(told(transport))
-        async with process.running() as again:
+        async with process.running(lease="600") as again:
             event = await listener
             again.terminate()
             assert await again.wait() == 0

@@ -145,6 +145,7 @@ async def test_what_a_destination_has_lost_is_sent_again(station: Station) -> No
         (station.place() / "packs" / "note").write_text("kept")
         await reconcile(uploader)
         await eventually(lambda: len(station.names(prefix="packs/")) == len(packs) + 1)
+        await station.hear(AuditRecorded, event_type="destination_objects_lost")
     for name in station.repository.names():
         assert (station.place() / name).read_bytes() == station.repository.directory.read(name)
     audit = [each for each in station.heard if isinstance(each, AuditRecorded)]
@@ -184,13 +185,12 @@ async def test_an_emptied_destination_is_asked_about(station: Station) -> None:
         first = await station.back_up()
         await station.hear(UploadCompleted, 2, backup_id=first.backup_id)
         station.place().rename(station.folder / "unmounted")
-        station.place().mkdir()
+        station.place().mkdir(exist_ok=True)
         backup = await station.back_up()
         (failed, *_) = await station.hear(UploadFailed, backup_id=backup.backup_id)
         assert "Mount its disk" in failed.failure.remedy
         assert station.names() == []
-        (station.place()).rmdir()
-        (station.folder / "unmounted").rename(station.place())
+        (station.folder / "unmounted").rename(station.place())  # in the place of the empty one
         await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
     assert station.names() == station.repository.names()
 

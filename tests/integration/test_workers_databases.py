@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from common.messages import BackupCompleted, RestoreCompleted, RestoreStarted, RunRestore, uuid7
-from integration.mishaps import held_up
+from integration.mishaps import held_up, lease_over
 from integration.station import Station, fill
 from standalone.postgres import BACKUP_ROLE, Cluster
 
@@ -85,7 +85,9 @@ async def test_killed_when_the_database_had_its_name(
     async with held_up(station, "restore_worker", "restores") as reached:
         await station.send(command)
         await reached()
+        child = await first.child()
         first.signal(signal.SIGKILL)
+    await lease_over(station, "restore_worker", first.process.pid, child)
     station.reader()
     await station.event(RestoreCompleted, 60, restore_id=command.restore_id)
     assert [event.attempt for event in station.events(RestoreStarted)] == [1, 2]

@@ -23,7 +23,7 @@ from common.messages import (
     VerifyBackup,
     uuid7,
 )
-from integration.mishaps import running
+from integration.mishaps import lease_over, running
 from integration.station import Station, fill
 from nasty_tree import make_nasty_tree
 from trees import compare
@@ -195,6 +195,7 @@ async def test_a_killed_restore_is_succeeded(station: Station) -> None:
             os.kill(child, signal.SIGSTOP)
         station.reader()
         first.signal(signal.SIGKILL)
+    await lease_over(station, "restore_worker", first.process.pid, child)
     await station.event(RestoreCompleted, 60, restore_id=command.restore_id)
     assert compare(station.source, restored(station, "drill")) == []
     assert [path.name for path in station.restores.iterdir()] == ["drill"]

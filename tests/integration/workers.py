@@ -144,7 +144,7 @@ class Works:
         handler: Any,
         *,
         slots: int = 1,
-        lease: float = 3.0,
+        lease: float = 3600.0,
         grace: float = 0.5,
         also: Callable[[Runtime[ServiceSettings]], None] | None = None,
     ) -> AsyncIterator[Runtime[ServiceSettings]]:
