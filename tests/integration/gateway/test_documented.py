@@ -29,7 +29,7 @@ async def test_the_documented_way_from_backup_to_restore(
         "encrypt": True,
         "upload_to_cloud": True,
     }
-    waiting = admin.post(f"{V2}/create", json=body, headers={"Prefer": "wait=20"})
+    waiting = admin.post(f"{V2}/create", json=body, headers={"Prefer": "wait=60"})
     request = asyncio.create_task(waiting)
     command = await site.commanded("backup-worker.commands.main")
     assert isinstance(command, RunBackup)

@@ -196,6 +196,12 @@ async def test_lists_are_paged_and_filtered(site: Site, viewer: httpx.AsyncClien
 
 async def test_numbers_add_up(site: Site, viewer: httpx.AsyncClient) -> None:
     """Otherwise the one page that says whether all is well is wrong."""
+    backup_id = await site.backup()
+    copied = UploadCompleted(
+        backup_id=backup_id, destination="second", objects=3, size_bytes=9, duration_seconds=1
+    )
+    await site.tell(copied)
+    await site.settled()
     overview = (await viewer.get("/api/backups/overview")).json()
     assert overview["backups"]["completed"] * 1000 == overview["size_bytes"]
     assert overview["backups"]["completed"] * 200 == overview["stored_bytes"]

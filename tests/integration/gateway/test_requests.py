@@ -96,14 +96,14 @@ async def test_a_repeated_key_acts_once(site: Site, admin: httpx.AsyncClient) ->
 
 async def test_prefer_wait_answers_with_the_outcome(site: Site, admin: httpx.AsyncClient) -> None:
     """Otherwise a script has to poll."""
-    headers = {"Prefer": "respond-async, wait=20"}
+    headers = {"Prefer": "respond-async, wait=60"}
     request = asyncio.create_task(admin.post("/api/backups", headers=headers))
     command = await site.commanded(BACKUPS)
     assert isinstance(command, RunBackup)
     await site.tell(completed(command.backup_id, command.backup_name))
     answer = await request
     assert answer.status_code == 200
-    assert answer.headers["preference-applied"] == "wait=20"
+    assert answer.headers["preference-applied"] == "wait=60"
     assert answer.json()["state"] == "succeeded"
     assert answer.json()["result"]["size_bytes"] == 1000
 

@@ -6,6 +6,7 @@ nothing invalid taken, no check of credentials left out.
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 from unittest import SkipTest
 
@@ -13,6 +14,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
@@ -60,7 +63,7 @@ def try_out(operation: Operation, mode: GenerationMode, url: str, headers: dict[
         case.call_and_validate(
             base_url=url,
             headers=headers,
-            timeout=20,
+            timeout=60,
             excluded_checks=[negative_data_rejection] if form else [],
         )
 
@@ -73,6 +76,15 @@ async def headers_of(site: Site, role: str) -> dict[str, str]:
         return {}
     token = await begin_local_session(site.runtime, await site.add_user([role]))
     return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(autouse=True)
+def same_constants(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is drawn holds no constants of whichever modules other tests have loaded."""
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+    providers.CONSTANTS_CACHE.cache.clear()
+    yield
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -101,10 +101,12 @@ async def test_a_user_has_a_bounded_number_of_streams(site: Site) -> None:
     """Otherwise one browser with many tabs uses up the server."""
     client = await site.log_in(await site.add_user(["viewer"]))
     async with asyncio.TaskGroup() as group:
-        enough = asyncio.Event()
+        open_, enough = asyncio.Semaphore(0), asyncio.Event()
         for _ in range(16):
-            group.create_task(_hold(client, enough))
-        await asyncio.sleep(1)
+            group.create_task(_hold(client, open_, enough))
+        async with asyncio.timeout(60):
+            for _ in range(16):
+                await open_.acquire()
         refused = await client.get("/api/events/stream")
         enough.set()
     assert refused.status_code == 503
@@ -114,8 +116,9 @@ async def test_a_user_has_a_bounded_number_of_streams(site: Site) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _hold(client: httpx.AsyncClient, enough: asyncio.Event) -> None:
+async def _hold(client: httpx.AsyncClient, open_: asyncio.Semaphore, enough: asyncio.Event) -> None:
     async with following(client):
+        open_.release()
         await enough.wait()
 
 
@@ -171,7 +174,7 @@ async def test_the_service_stops_while_streams_are_open(
     """Otherwise one open browser tab holds up every restart."""
     stopping = running(database_url("gateway"))
     site = await stopping.__aenter__()
-    client = httpx.AsyncClient(base_url=site.url)
+    client = httpx.AsyncClient(base_url=site.url, timeout=60)
     client.headers = (await site.log_in()).headers
     async with following(client) as stream, asyncio.timeout(60):
         stop = asyncio.create_task(stopping.__aexit__(None, None, None))
