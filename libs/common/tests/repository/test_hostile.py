@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 
 import lz4.block
 import pytest
@@ -11,8 +12,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import Corrupt
-from common.repository.entry import Entry, EntryType
+from common.errors import Corrupt, Invalid
+from common.repository.entry import Entry, EntryType, check_path, check_paths
 from common.repository.format import snapshot as snapshot_module
 from common.repository.format.block import BlockBuilder
 from common.repository.format.blockreader import parse_block
@@ -154,12 +155,39 @@ JSON_VALUES = st.one_of(
 )
 
 
+ONE_CHUNK = ChunkList(0, 5, ((b"i" * 16, 5),))
+
+
 @pytest.mark.parametrize(
-    "path", [b"/etc/passwd", b"..", b"a/../../b", b"a//b", b"a/", b"./a", b"a\0b"]
+    "path", [b"/etc/passwd", b"..", b"a/../../b", b"a//b", b"a/", b"./a", b"a\0b", b"a\0/b"]
 )
-def test_a_path_that_could_escape_is_refused_when_it_is_read(path: bytes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "size", "content"),
+    [(EntryType.DIRECTORY, 0, ChunkList()), (EntryType.FILE, 5, ONE_CHUNK)],
+)
+def test_a_path_that_could_escape_is_refused_when_it_is_read(
+    path: bytes, kind: EntryType, size: int, content: ChunkList
+) -> None:
     """Else a restore writes outside of its target."""
     builder = BlockBuilder()
-    builder.add(Entry(path, EntryType.DIRECTORY), ChunkList())
+    builder.add(Entry(b"+", kind, size=size), content)
+    builder.add(Entry(path, kind, size=size), content)
+    builder.add(Entry(b"z", kind, size=size), content)
     with pytest.raises(Corrupt):
         parse_block(builder.take(), "x")
+
+
+@given(st.lists(st.text("/.\0a", max_size=6).map(str.encode), max_size=5))
+def test_many_paths_are_refused_for_one_of_them_alone(paths: list[bytes]) -> None:
+    """Else a path gets by in company that would not get by alone, or the other way round."""
+
+    def refused(check: Callable[[], None]) -> bool:
+        try:
+            check()
+        except Invalid:
+            return True
+        return False
+
+    assert refused(lambda: check_paths(paths)) == any(
+        refused(partial(check_path, path)) for path in paths
+    )

@@ -18,7 +18,7 @@ from common.repository.tree import ContentDamaged
 _FIRST = 4096
 """References of the first batch: whoever reads it begins while the next one is collected."""
 
-_REFERENCES = 16_384
+_REFERENCES = 24_576
 _BATCH = 2**30
 _SLICE_REFERENCES = 2048
 _SLICE = 16 * 2**20
@@ -73,7 +73,7 @@ class StoredBatch:
         for pack in self._packs():
             fetcher.prepare(pack)
         self.size = self._sizes[-1]
-        pieced = [each.entry for each in wanted if not _comes_whole(each)]
+        pieced = [entry for _, length, _, entry, _ in wanted if not _is_whole(entry, length)]
         self.pieced = list({entry.path: entry for entry in pieced}.values())
 
     @property
@@ -192,7 +192,6 @@ def batches(fetcher: Fetcher, wanted: Iterable[Wanted]) -> Iterator[StoredBatch]
         yield StoredBatch(fetcher, found)
 
 
-def _comes_whole(wanted: Wanted) -> bool:
-    """Whether the chunk is the one of its entry, and all of its data is one region."""
-    entry = wanted.entry
-    return wanted.length == entry.size and entry.extents is None and not entry.content.level
+def _is_whole(entry: StoredEntry, length: int) -> bool:
+    """Whether a chunk of this length is the one of its entry, and all of its data is one region."""
+    return length == entry.size and entry.extents is None and not entry.content.level

@@ -3,6 +3,7 @@
 Sockets have no entry: whoever listens on one makes it again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,11 @@ PERMISSIONS = 0o7777
 _SLASH = ord("/")
 MAX_PATH = 65_535
 """Longest path, in bytes: longer ones are refused."""
+
+_FORBIDDEN = (b"//", b"/./", b"/../")
+"""As these shows every forbidden part of a path, when that is enclosed in slashes."""
+
+_AT_ONCE = 64
 
 
 class EntryType(StrEnum):
@@ -80,10 +86,23 @@ def check_path(path: bytes) -> None:
         raise Invalid("A path contains a NUL byte.")
     if b"/." not in path and b"//" not in path and path[0] not in b"/." and path[-1] != _SLASH:
         return  # by far the most
-    # Enclosed in slashes, every forbidden part shows as one of three substrings.
     enclosed = b"/" + path + b"/"
-    if b"//" in enclosed or b"/./" in enclosed or b"/../" in enclosed:
+    if any(part in enclosed for part in _FORBIDDEN):
         raise Invalid(f"A path is not plainly relative: {path[:200]!r}.")
+
+
+def check_paths(paths: Sequence[bytes]) -> None:
+    """Refuse any of these paths that ``check_path`` refuses, in a fraction of the time."""
+    for begin in range(0, len(paths), _AT_ONCE):
+        some = paths[begin : begin + _AT_ONCE]
+        enclosed = b"/%s/" % b"/\0/".join(some)
+        if (
+            enclosed.count(b"\0") >= len(some)
+            or any(part in enclosed for part in _FORBIDDEN)
+            or max(map(len, some)) > MAX_PATH
+        ):
+            for path in some:
+                check_path(path)
 
 
 def check_entry(entry: Entry) -> None:

@@ -22,6 +22,7 @@ TYPES = {
     stat.S_IFBLK: EntryType.BLOCK,
 }
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
+_PLAIN_MODE = 0o777
 _LABEL = "security.selinux"
 
 
@@ -88,6 +89,11 @@ class Born(NamedTuple):
         return cls(status.st_uid, status.st_gid, marked)
 
 
+def set_time(entry: Entry, where: int | str) -> None:
+    """Give what is at ``where`` the time of ``entry``, as the last thing that is done to it."""
+    os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
+
+
 @dataclass(frozen=True, slots=True)
 class Applier:
     """Puts metadata on what was restored. What is not permitted is told to ``warn``, by kind.
@@ -116,7 +122,14 @@ class Applier:
             os.chmod(where, entry.mode if owned else entry.mode & ~SPECIAL_BITS)
         if entry.xattrs:
             self._set_xattrs(entry, where, early=False)
-        os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
+        set_time(entry, where)
+
+    def needs_only_mode(self, entry: Entry, born: Born) -> bool:
+        """Whether a file that is made with the mode of ``entry`` lacks but its time."""
+        return (
+            not (born.marked or entry.xattrs or entry.mode & ~_PLAIN_MODE)
+            and self.owner(entry) == born[:2]
+        )
 
     def owner(self, entry: Entry) -> tuple[int, int]:
         """The user and the group that an entry has on this machine."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from common.components.files.arriving import CREATE, REOPEN, Item, remove
 from common.components.files.arriving import replace as give_name
 from common.components.files.folders import Folders
-from common.components.files.metadata import Applier, Born
+from common.components.files.metadata import Applier, Born, set_time
 from common.components.notes import Notes
 from common.repository.entry import Entry
 
@@ -45,9 +45,13 @@ class Named:
 
 
 class Writing:
-    """Writes pieces to the files of ``items``; failures go to ``failures``."""
+    """Writes pieces to the files of ``items``; failures go to ``failures``.
+
+    It is for a process of its own: what this one makes has just the mode that it asks for.
+    """
 
     def __init__(self, folders: Folders, applier: Applier, items: Mapping[bytes, Item]) -> None:
+        os.umask(0)
         self.written = Written()
         self.failures: list[Failed] = []
         self._folders = folders
@@ -89,12 +93,16 @@ class Writing:
         return named
 
     def _make(self, item: Item, piece: bytes | memoryview) -> None:
-        path = item.path.rpartition(b"/")[0]
-        folder = self._folders.file(path)
-        file = os.open(item.temporary, CREATE, 0o600, dir_fd=folder)
+        entry, path = item.entry, item.path.rpartition(b"/")[0]
+        folder, born = self._folders.file(path), self._born.get(path)
+        ready = born is not None and self._applier.needs_only_mode(entry, born)
+        file = os.open(item.temporary, CREATE, entry.mode if ready else 0o600, dir_fd=folder)
         try:
             _write(file, piece, 0)
-            self._applier.apply(item.entry, file, self._birth(path, file))
+            if ready:
+                set_time(entry, file)
+            else:
+                self._applier.apply(entry, file, born or self._birth(path, file))
         except OSError:
             with suppress(OSError):
                 os.unlink(item.temporary, dir_fd=folder)
@@ -104,12 +112,10 @@ class Writing:
 
     def _birth(self, folder: bytes, file: int) -> Born:
         """What a new file of a folder is like: all of them are alike."""
-        found = self._born.get(folder)
-        if found is None:
-            if len(self._born) >= KEPT_BORN:
-                self._born.clear()
-            found = self._born[folder] = Born.of(file)
-        return found
+        if len(self._born) >= KEPT_BORN:
+            self._born.clear()
+        born = self._born[folder] = Born.of(file)
+        return born
 
     def _file(self, item: Item) -> int:
         file = self._files.get(item.temporary)
