@@ -70,7 +70,7 @@ def writing(path: Path) -> Iterator[Callable[[], int]]:
     """Somebody writes all the while; gives a function that ends it and says how often."""
     stop = path.with_name("stop")
     writer = subprocess.Popen(
-        [sys.executable, WRITER, path, stop, "60"], stdout=subprocess.PIPE, text=True
+        [sys.executable, WRITER, path, stop, "200"], stdout=subprocess.PIPE, text=True
     )
 
     def end() -> int:
@@ -127,9 +127,9 @@ def test_a_copy_under_writes_is_one_moment(tmp_path: Path, mode: str) -> None:
     path = make(tmp_path / "till.db", mode)
     trees: dict[int, FakeTree] = {}
     with writing(path) as end:
-        limit = time.monotonic() + 50
+        limit = time.monotonic() + 120
         while len(trees) < 4 and time.monotonic() < limit:
-            tree = capture(path)
+            tree = capture(path, wait_seconds=60)
             trees[tree.details["tables"]["movement"]] = tree
         written = end()
     assert len(trees) == 4, f"{written} transactions"
