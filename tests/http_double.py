@@ -55,9 +55,11 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Double]:
             double.socket = tls.wrap_socket(double.socket, server_side=True)
         thread = threading.Thread(target=double.serve_forever, args=(0.02,))
         thread.start()
-        yield double
-        double.shutdown()
-        thread.join()
+        try:
+            yield double
+        finally:
+            double.shutdown()
+            thread.join()
 
 
 def refused(status: int, code: str, **details: Any) -> tuple[int, Any]:

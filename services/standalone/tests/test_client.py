@@ -78,9 +78,11 @@ def server() -> Iterator[Double]:
         double.operation, double.asked = {}, []
         thread = threading.Thread(target=double.serve_forever, args=(0.02,))
         thread.start()
-        yield double
-        double.shutdown()
-        thread.join()
+        try:
+            yield double
+        finally:
+            double.shutdown()
+            thread.join()
 
 
 @pytest.fixture

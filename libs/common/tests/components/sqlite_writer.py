@@ -2,8 +2,8 @@
 
 Each transaction moves an amount between two accounts and notes it, so that at any moment the sum of
 the accounts is nought and every movement has both its halves. It rests for as long as each of them
-took: on a slow disk nobody else would ever find the database unlocked. Prints a line after the first
-transaction, and the number of transactions at the end.
+took: on a slow disk nobody else would ever find the database unlocked. Prints a line after the
+first transaction, and the number of transactions at the end.
 """
 
 import random
