@@ -217,7 +217,10 @@ NAMES = (
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(files=st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(tuple), st.binary()))
 def test_any_names_and_contents_come_back(
     tmp_path_factory: pytest.TempPathFactory, files: dict[tuple[str, ...], bytes]
