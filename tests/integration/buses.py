@@ -64,7 +64,7 @@ class PostgresServer:
         self._cluster = cluster
 
     def start(self) -> None:
-        self._cluster.start()
+        self._cluster.start(180)
 
     def stop(self, *, kill: bool = False) -> None:
         if kill:

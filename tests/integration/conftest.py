@@ -26,7 +26,7 @@ def postgres_server() -> Iterator[Cluster]:
     folder.chmod(0o711)
     cluster = Cluster(folder / "home", shelter=folder / "shelter", create_account=False)
     try:
-        cluster.start()
+        cluster.start(180)
         yield cluster
     finally:
         cluster.destroy()

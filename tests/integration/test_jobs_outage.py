@@ -30,7 +30,7 @@ def server() -> Iterator[Cluster]:
     folder.chmod(0o711)
     cluster = Cluster(folder / "home", shelter=folder / "shelter", create_account=False)
     try:
-        cluster.start()
+        cluster.start(180)
         cluster.create_database("outage")
         yield cluster
     finally:
@@ -64,7 +64,7 @@ async def test_an_outage_shorter_than_the_lease_is_survived(works: Works, server
         await asyncio.sleep(2)
         handler.go.set()  # it even tries to commit while the database is away
         await asyncio.sleep(1)
-        server.start()
+        server.start(180)
         await until(lambda: works.told("backup.started", id_))
         assert not job.lost.is_set()
     rows = await works.fetch("SELECT attempt, fence FROM effects WHERE job = $1", id_)
@@ -81,7 +81,7 @@ async def test_an_outage_longer_than_the_lease_stops_the_job(works: Works, serve
         kill(server)
         await until(job.lost.is_set)
         await until(lambda: ("stopped", id_) in handler.log)
-        server.start()
+        server.start(180)
         handler.go.set()
         await until(lambda: works.told("backup.started", id_))
     rows = await works.fetch("SELECT attempt, fence FROM effects WHERE job = $1", id_)

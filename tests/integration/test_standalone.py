@@ -71,7 +71,7 @@ def test_the_first_password_is_told_once_and_the_second_start_is_quick(fresh: Ma
     with fresh.up() as running:
         assert running.password == ""
         assert fresh.run("login").returncode == 0
-        assert running.cpu_seconds_to_ready < 20
+        assert running.cpu_seconds_to_ready < 12
     stored = [path for path in fresh.data.rglob("*") if path.is_file()]
     assert not [path for path in stored if password.encode() in path.read_bytes()]
     assert not [path for path in stored if path.stat().st_mode & 0o077]

@@ -50,7 +50,7 @@ def server(authority: Authority) -> Iterator[Cluster]:
         folder / "home", shelter=folder / "shelter", port=free_port(), create_account=False
     )
     try:
-        cluster.start()
+        cluster.start(180)
         issued = authority.issue("localhost", file="postgres")
         for path, name in ((issued.certificate, "server.crt"), (issued.key, "server.key")):
             placed = cluster.place.data / name

@@ -176,7 +176,7 @@ async def test_the_database_restarts_in_the_middle(
     with worker.paused(child):
         postgres_server.stop()
     await asyncio.sleep(2)
-    postgres_server.start()
+    postgres_server.start(180)
     await finished_once(station, command, 64)
     assert [event.attempt for event in station.events(BackupStarted)] == [1]
 
