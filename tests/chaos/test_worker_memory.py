@@ -70,7 +70,7 @@ def spec(vault: Vault, memory: Path) -> dict[str, Any]:
 
 
 def readers_of(process: int) -> list[int]:
-    """The processes that it has started."""
+    """The processes that it has started; none when it has ended."""
     return [
         int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
     ]
@@ -173,40 +173,23 @@ def is_writing(process: int) -> bool:
     return False
 
 
-def writing_reader_of(worker: int) -> int:
-    """A process that reads for a worker, in the middle of a pack."""
+def stop_reader_of(worker: int) -> int:
+    """Stop a process that reads for a worker, in the middle of a pack."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for process in readers_of(worker):
             if is_writing(process):
+                os.kill(process, signal.SIGSTOP)
                 return process
         time.sleep(0.002)
     raise TimeoutError
 
 
-def stop(process: int) -> None:
-    """Have every thread of a process stand still."""
-    os.kill(process, signal.SIGSTOP)
-    end = time.monotonic() + PATIENCE
-    for task in Path(f"/proc/{process}/task").iterdir():
-        while moves(task):
-            assert time.monotonic() < end
-            time.sleep(0.002)
-
-
-def moves(task: Path) -> bool:
-    """Whether a thread may still change something."""
-    with suppress(OSError):  # ended since
-        return (task / "stat").read_text().rpartition(")")[2].split()[0] not in "TZX"
-    return False
-
-
 def look_into(worker: int) -> list[bytes]:
     """All that a worker and a process that reads for it have in memory while they work."""
-    processes = [worker, writing_reader_of(worker)]
+    processes = [worker, stop_reader_of(worker)]
+    os.kill(worker, signal.SIGSTOP)
     try:
-        for process in reversed(processes):
-            stop(process)
         plain = [
             Path(f"/proc/{each}/{name}") for each in processes for name in ("environ", "cmdline")
         ]
