@@ -26,6 +26,7 @@ from vault import KEY, Vault, make_keys
 
 TEXT = b"a file of an old backup, and nothing that is in a new one\n"
 MANY = 12_000
+LINES = 1_500
 PATIENCE = 60.0
 HIGH = np.uint64(0x8080808080808080)
 
@@ -47,7 +48,7 @@ def spec(vault: Vault, memory: Path) -> dict[str, Any]:
     source = memory / "source"
     source.mkdir()
     for number in range(MANY):
-        (source / f"{number}").write_text(f"{number} of {MANY}\n" * 300)
+        (source / f"{number}").write_text(f"{number} of {MANY}\n" * LINES)
     components = memory / "components.toml"
     components.write_text(f'[components.files]\nkind = "files"\npaths = ["{source}"]\n')
     names = ("backup_id", "backup_name", "station", "plan", "chain")
@@ -164,11 +165,13 @@ class Seen(Exception):
 
 
 def is_writing(process: int) -> bool:
-    """Whether a process has a pack open that it writes."""
+    """Whether a process that was started to read has a pack open that it writes."""
+    place = Path(f"/proc/{process}")
     with suppress(FileNotFoundError):  # closed, or ended, since
+        if b"reader_process" not in (place / "cmdline").read_bytes():
+            return False  # a fork yet, with the files of the one that it came from
         return any(
-            "/repository/tmp/" in str(each.readlink())
-            for each in Path(f"/proc/{process}/fd").iterdir()
+            "/repository/tmp/" in str(each.readlink()) for each in (place / "fd").iterdir()
         )
     return False
 
