@@ -170,9 +170,7 @@ def is_writing(process: int) -> bool:
     with suppress(FileNotFoundError):  # closed, or ended, since
         if b"reader_process" not in (place / "cmdline").read_bytes():
             return False  # a fork yet, with the files of the one that it came from
-        return any(
-            "/repository/tmp/" in str(each.readlink()) for each in (place / "fd").iterdir()
-        )
+        return any("/repository/tmp/" in str(each.readlink()) for each in (place / "fd").iterdir())
     return False
 
 
