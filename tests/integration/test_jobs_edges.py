@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from common.jobs import Job
+from common.db import Connection
+from common.jobs import Job, store
 from common.messages import RunBackup, RunRestore, seal, uuid7
 from integration.workers import QUEUE, Recorder, Works, until
 
@@ -184,6 +186,28 @@ async def test_an_end_that_could_not_be_recorded_is_recorded_later(works: Works)
         await runtime.pool.execute("UPDATE jobs SET attempt = 2, retry_at = now()")
         await until(lambda: works.told("backup.failed", id_))
     assert handler.tries == 2
+
+
+async def test_a_worker_that_freezes_in_a_heartbeat_locks_nothing(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heir would wait as long as the server waits for it, instead of the lease."""
+    renew, unlocked = store.renew, asyncio.Event()
+
+    async def freezing(connection: Connection, id_: str, *rest: Any) -> store.Standing:
+        standing = await renew(connection, id_, *rest)
+        await works.fetch("SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE NOWAIT", id_)
+        unlocked.set()
+        return standing
+
+    monkeypatch.setattr(store, "renew", freezing)
+    handler = Recorder()
+    async with works.worker(handler):
+        await works.send()
+        job = await handler.next()
+        job.lease.nudge()
+        await asyncio.wait_for(unlocked.wait(), 60)
+        handler.go.set()
 
 
 async def test_metrics_say_what_waits(works: Works) -> None:

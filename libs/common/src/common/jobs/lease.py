@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import asyncpg
 import structlog
 
-from common.db import Connection, Pool, is_transient, transaction
+from common.db import Connection, Pool, borrowed, is_transient, transaction
 from common.errors import Cancelled, LeaseLost
 from common.jobs import store
 
@@ -93,7 +93,8 @@ class Lease:
         """
         started = time.monotonic()
         limit = max(min(self._seconds / _BEATS, self._expires - started), 0.05)
-        async with asyncio.timeout(limit), transaction(self._pool, wait=limit) as connection:
+        # One statement, one transaction: a worker that freezes here leaves no lock to its heir.
+        async with asyncio.timeout(limit), borrowed(self._pool, wait=limit) as connection:
             standing = await store.renew(connection, self._id, self._fence, self._seconds)
         self._judge(standing)
         self._expires = started + self._seconds
