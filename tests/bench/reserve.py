@@ -9,29 +9,34 @@ from mmap import MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, mmap
 from pathlib import Path
 from typing import Self
 
-_BLOCK = 64 << 20
-_LEAST = 192 << 20  # with less the kernel would begin to empty its caches
-_FRESH = 384 << 20
+_BLOCK = 128 << 20
+_HELD = 6 << 30
+_LEAST = 2 << 30  # with little that is free, the kernel makes everybody slower
+_AT_FIRST = 512 << 20
 _LOOK_SECONDS = 0.005
 
 
 class Reserve:
-    """A context that holds what memory is free, but for a little that it has just held.
+    """A context that holds some gigabytes, and lets go of as much as others use of what is free.
 
-    It lets go of some whenever others have used that little; ``fill`` takes what is free by then.
+    What was let go last is what the kernel gives first. ``fill`` is called before each command.
     """
 
     def __init__(self) -> None:
         self._blocks: list[mmap] = []
+        self._free = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._give, daemon=True)
 
     def fill(self) -> None:
-        """Hold what is free now, then let go of as much as a command begins with."""
-        while _free() > _LEAST + _BLOCK:
+        """Hold as much as ever, then let go of what a command begins with."""
+        self._free = 0
+        while len(self._blocks) * _BLOCK < _HELD and _free() > _LEAST + _BLOCK:
             flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
             self._blocks.append(mmap(-1, _BLOCK, flags=flags))
-        self._let_go(_FRESH)
+        for _ in range(_AT_FIRST // _BLOCK):
+            self._let_go()
+        self._free = _free()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -40,16 +45,16 @@ class Reserve:
     def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
-        for block in self._blocks:
-            block.close()
+        while self._blocks:
+            self._let_go()
 
     def _give(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
-            if _free() < _FRESH // 2:
-                self._let_go(_FRESH)
+            if _free() < self._free - _BLOCK:
+                self._let_go()
 
-    def _let_go(self, free: int) -> None:
-        while self._blocks and _free() < free:
+    def _let_go(self) -> None:
+        if self._blocks:
             self._blocks.pop().close()
 
 
