@@ -2,7 +2,7 @@
 
 The programs change places from round to round, so that a drift of the machine's speed meets all of
 them alike. The tree has been read before the first of them begins; before each measured command all
-writing is waited for, and the memory that is free is held for it.
+writing is waited for, and some gigabytes of memory are held for it.
 """
 
 import os

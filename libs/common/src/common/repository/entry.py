@@ -15,7 +15,7 @@ MAX_PATH = 65_535
 """Longest path, in bytes: longer ones are refused."""
 
 _FORBIDDEN = (b"//", b"/./", b"/../")
-"""As these shows every forbidden part of a path, when that is enclosed in slashes."""
+"""What shows every forbidden part of a path that is enclosed in slashes."""
 
 _AT_ONCE = 64
 
@@ -92,7 +92,11 @@ def check_path(path: bytes) -> None:
 
 
 def check_paths(paths: Sequence[bytes]) -> None:
-    """Refuse any of these paths that ``check_path`` refuses, in a fraction of the time."""
+    """Refuse any of these paths that ``check_path`` refuses, in a fraction of the time.
+
+    Raises:
+        Invalid: as there.
+    """
     for begin in range(0, len(paths), _AT_ONCE):
         some = paths[begin : begin + _AT_ONCE]
         enclosed = b"/%s/" % b"/\0/".join(some)

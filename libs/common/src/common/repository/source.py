@@ -16,7 +16,6 @@ from common.repository.tree import ContentDamaged
 from common.repository.trees import entries, warnings
 
 _BEGIN = Position()
-_tuple = tuple.__new__  # what a NamedTuple calls in the end, in half the time
 
 
 class ComponentSource:
@@ -103,7 +102,7 @@ class ComponentSource:
             stored = _stored(entry)
             level, _, root = stored.content
             if len(root) == 1 and not level and (found := number(root[0][0])):
-                yield _tuple(Wanted, (found, root[0][1], root[0][0], stored, _BEGIN))
+                yield Wanted(found, root[0][1], root[0][0], stored, _BEGIN)
             else:
                 yield from self._listed(stored, damage)
 

@@ -125,7 +125,7 @@ class Applier:
         set_time(entry, where)
 
     def needs_only_mode(self, entry: Entry, born: Born) -> bool:
-        """Whether a file that is made with the mode of ``entry`` lacks but its time."""
+        """Whether nothing but its time is missing on a file that is made with the right mode."""
         return (
             not (born.marked or entry.xattrs or entry.mode & ~_PLAIN_MODE)
             and self.owner(entry) == born[:2]
