@@ -1,17 +1,23 @@
 """Restoring from a repository by the command line alone, with nothing but the key."""
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from common.components.component import Component, RestoreOutcome, Target
 from common.components.files import FilesComponent
 from common.components.names import selecting
+from common.errors import Error
 from common.repository.history import SnapshotInfo
 from common.repository.reader import BackupReader
 from restore_worker.metered import Meter, MeteredSource
+from standalone import console
 from standalone.console import Report
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,29 @@ class _Told:
 
     def progress(self, phase: str, **fields: Any) -> None:
         self._report(phase, fields["done_bytes"], fields["total_bytes"], fields["entries"], "")
+
+
+@contextmanager
+def saying_what_stays() -> Iterator[None]:
+    """Where a restore ends too early, say what it leaves and how to go on: after SIGTERM, too."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    except BaseException as error:
+        notes = getattr(error, "__notes__", [])
+        if isinstance(error, Error):
+            error.remedy = " ".join([error.remedy, *notes]).lstrip()
+        else:
+            console.note("Not all is restored. Run the same restore again: it keeps what is whole.")
+            for each in notes:
+                console.note(each)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit(_TERMINATED)
 
 
 def document(info: SnapshotInfo, done: list[Restored]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from standalone.repositories import (
     refuse_without_key,
     writing,
 )
-from standalone.restoring import document
+from standalone.restoring import document, saying_what_stays
 from standalone.restoring import restore as restore_backup
 
 app = new_app(
@@ -32,6 +32,7 @@ app = new_app(
         {
             "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
             "mount": "mounting", "stats": "measuring", "copy": "copying", "repair": "repairing",
+            "restore": "restoring",
         }
     ),
 )  # fmt: skip
@@ -146,40 +147,6 @@ def show_snapshots(found: list[SnapshotInfo], *, as_json: bool) -> None:
             for info in found
         ],
     )
-
-
-@app.command()
-def restore(
-    repo: Place,
-    snapshot: Snapshot,
-    target: Annotated[Path, typer.Argument(help="Folder to restore into.")],
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PATH]...", help="Only these.", show_default=False),
-    ] = None,
-    key_file: AnyKeyFile = None,
-    as_json: console.AsJson = False,
-) -> None:
-    """Restore a backup below TARGET, under its whole paths. Exits with 1 after warnings.
-
-    Repeat it where it was interrupted: what is whole at TARGET is kept.
-    """
-    reader = reading(repo, key_file)
-    opened = reader.snapshot(find(reader, snapshot).id)
-    names = [each.name for each in opened.info.components]
-    folders = {name: target if len(names) == 1 else target / name for name in names}
-    with console.progress("restore") as report:
-        done = restore_backup(opened, folders, paths or (), report)
-    warnings = [warning for each in done for warning in each.outcome.warnings]
-    for warning in warnings:
-        console.warn(warning)
-    entries = sum(each.outcome.entries for each in done)
-    size = sum(each.outcome.size_bytes for each in done)
-    if as_json:
-        console.emit(document(opened.info, done))
-    console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
-    if warnings:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
 from common.components.files.folders import Folders
+from common.components.files.leaving import told
 from common.components.files.leftovers import claim
 from common.components.files.linux import allow_open_files
 from common.components.files.metadata import Applier
@@ -105,8 +106,9 @@ class FilesComponent:
     ) -> RestoreOutcome:
         """Place the entries below the folder ``target.directory``, or over this component's paths.
 
-        What the target has and the backup has not stays. A restore that was killed may be repeated
-        at the same target: what is whole there is not written again.
+        What the target has and the backup has not stays. A restore that ended too early, however
+        it did, may be repeated at the same target: what is there is not written again. What it has
+        left there for that stands in a note of the exception that it ended with.
         """
         recorded = [parse(text).strip(b"/") for text in source.details.get("roots", [])]
         within = self.roots if target.in_place else None
@@ -123,7 +125,13 @@ class FilesComponent:
         try:
             alone = not target.in_place and claim(folders.file(b""), str(target.directory))
             applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
-            outcome = Placing(source, selection, folders, applier, notes, alone=alone).run()
+            placing = Placing(source, selection, folders, applier, notes, alone=alone)
+            try:
+                outcome = placing.run()
+            except BaseException as error:
+                if placing.left:
+                    error.add_note(told(placing.left, str(target.directory)))
+                raise
         finally:
             folders.close()
         return RestoreOutcome(outcome.entries, outcome.size_bytes, notes.lines())

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from common.components.files.folders import Folders
-from common.components.files.leftovers import PREFIX, part_mark
+from common.components.files.leaving import leave
+from common.components.files.leftovers import PART, PREFIX, part_mark
 from common.components.files.linux import fallocate, syncfs
 from common.components.files.metadata import Applier, Born
 from common.components.notes import raise_if_full
@@ -20,7 +21,7 @@ PREALLOCATED = 1 << 20
 _STEP = 32 << 20
 PUBLISH_FILES = 10_000
 LARGE = 8 << 20
-"""What is there of a file of this size or more is worth going on with when a restore was killed."""
+"""What an earlier restore has left of a file of this size or more is worth going on with."""
 
 
 def temporary_name() -> bytes:
@@ -65,15 +66,22 @@ class Arriving:
     """The files that are expected, and the names of those that are whole.
 
     A name appears only when the content behind it is on the disk, so that whatever stops a
-    restore, a name leads to the old file or to the new one.
+    restore, a name leads to the old file or to the new one. What there is of a large file without
+    holes stays for the next restore, if that ``will_look`` for it.
     """
 
     def __init__(
-        self, folders: Folders, applier: Applier, failed: Callable[[bytes, OSError], None]
+        self,
+        folders: Folders,
+        applier: Applier,
+        failed: Callable[[bytes, OSError], None],
+        *,
+        will_look: bool,
     ) -> None:
         self._folders = folders
         self._applier = applier
         self._failed = failed
+        self._will_look = will_look
         self.own = temporary_name()
         """How the temporary names of this restore begin."""
 
@@ -82,12 +90,15 @@ class Arriving:
         self.items: dict[bytes, Item] = {}
         self.entries = 0
         self.bytes = 0
+        self.left = 0
+        """Of so many files there is something for the next restore."""
 
     def begin(self, entry: Entry, path: bytes) -> bool:
         """Expect the content of ``entry`` for ``path``; whether it has data that must come."""
         left = data_size(entry)
         self._begun += 1
-        mark = part_mark(path) if left >= LARGE else b""
+        goes_on = self._will_look and left >= LARGE and entry.extents is None
+        mark = part_mark(path) if goes_on else b""
         item = Item(entry, path, b"%s-%x%s" % (self.own, self._begun, mark), left)
         self.items[entry.path] = item
         if left == 0:
@@ -125,6 +136,10 @@ class Arriving:
         try:
             for offset in range(0, entry.size, _STEP):
                 fallocate(file, offset, min(_STEP, entry.size - offset))
+        except OSError:
+            os.ftruncate(file, 0)  # others need the room that is left
+            os.ftruncate(file, entry.size)
+            raise
         finally:
             os.close(file)
 
@@ -138,25 +153,43 @@ class Arriving:
             try:
                 self._finish(item)
             except OSError as error:
-                self.abandon([path])
+                self.give_up([path])
                 self._failed(item.path, error)
 
-    def abandon(self, paths: Iterable[bytes] | None = None) -> list[bytes]:
-        """Remove files that will not become whole, all by default; returns their names."""
-        items = [
-            self.items.pop(path)
-            for path in list(self.items if paths is None else paths)
-            if path in self.items
-        ]
+    def abandon(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Remove files that can never become whole; returns their names."""
+        items = self._pop(paths)
         for item in items:
             remove(self._folders, item.path, item.temporary)
         return [item.path for item in items]
 
+    def give_up(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Remove files that do not become whole here, or leave them; returns their names."""
+        items = self._pop(paths)
+        for item in items:
+            self._leave(item)
+        return [item.path for item in items]
+
     def close(self) -> None:
-        """Remove what has no name yet."""
-        self.abandon()
+        """Give up what has no name yet."""
+        self.give_up(list(self.items))
         for item in self._whole:
-            remove(self._folders, item.path, item.temporary)
+            self._leave(item)
+
+    def _pop(self, paths: Iterable[bytes]) -> list[Item]:
+        return [self.items.pop(path) for path in paths if path in self.items]
+
+    def _leave(self, item: Item) -> None:
+        if PART in item.temporary:
+            try:
+                folder, _ = self._folders.parent(item.path)
+                left = leave(folder, item.temporary)
+            except OSError:  # the disk may be away, and come back
+                left = True
+            if left:
+                self.left += 1
+                return
+        remove(self._folders, item.path, item.temporary)
 
     def publish(self) -> None:
         """Put what is whole on the disk, then give it its names."""
@@ -166,7 +199,7 @@ class Arriving:
             try:
                 replace(self._folders, item.path, item.temporary)
             except OSError as error:
-                remove(self._folders, item.path, item.temporary)
+                self._leave(item)
                 self._failed(item.path, error)
             else:
                 self.entries += 1

@@ -132,5 +132,5 @@ class Delivery:
                 self._fail(entry.path, error)
 
     def _fail(self, entry: bytes, error: OSError) -> None:
-        for path in self._arriving.abandon([entry]):
+        for path in self._arriving.give_up([entry]):
             self._failed(path, error)

@@ -1,4 +1,4 @@
-"""What a killed restore has left of large files, for the next one to go on with."""
+"""What an earlier restore has left of large files, for this one to go on with."""
 
 import os
 import stat
@@ -46,8 +46,13 @@ class Parts:
             remove(self._folders, file, file.rpartition(b"/")[2])
         return right
 
+    @property
+    def left(self) -> int:
+        """How many of them nobody has taken."""
+        return len(self._found)
+
     def close(self) -> None:
-        """Remove what nobody has taken."""
+        """Remove what nobody has taken: no restore of this will."""
         for file in self._found.values():
             remove(self._folders, file, file.rpartition(b"/")[2])
 

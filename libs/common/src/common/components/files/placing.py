@@ -10,6 +10,7 @@ from common.components.component import RestoreOutcome
 from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
+from common.components.files.leftovers import PART
 from common.components.files.metadata import Applier
 from common.components.files.parts import Parts
 from common.components.files.present import Present
@@ -59,7 +60,7 @@ class Placing:
         self._directories: list[Wanted] = []
         self._kept: set[bytes] = set()
         self._placed = 0
-        self._arriving = Arriving(folders, applier, self._fail)
+        self._arriving = Arriving(folders, applier, self._fail, will_look=alone)
         self._parts = Parts(source, folders, self._arriving.own)
         self._delivery = Delivery(
             self._arriving, folders, applier, notes, failed=self._fail, lost=self._lose
@@ -74,9 +75,9 @@ class Placing:
             ContentDamaged: the same, because the repository has lost it.
         """
         keep_large_blocks()
-        if self._alone:
-            self._parts.sweep(b"")
         try:
+            if self._alone:
+                self._parts.sweep(b"")
             with rare_collections():
                 self._contents()
             for link in self._links:
@@ -86,11 +87,16 @@ class Placing:
         finally:
             self._delivery.close()
             self._arriving.close()
-            self._parts.close()
         self._tell()
+        self._parts.close()
         entries = self._placed + self._arriving.entries
         size = self._present_bytes + self._arriving.bytes
         return RestoreOutcome(entries=entries, size_bytes=size)
+
+    @property
+    def left(self) -> int:
+        """Of how many files there is something for the next restore, after an error."""
+        return self._arriving.left + self._parts.left
 
     def _contents(self) -> None:
         try:
@@ -99,7 +105,7 @@ class Placing:
         except ContentDamaged as error:
             self._lose(error.paths)
         self._delivery.finish()
-        for path in self._arriving.abandon():
+        for path in self._arriving.abandon(list(self._arriving.items)):
             self._note(path, "its content did not come")
 
     def _lose(self, paths: Iterable[bytes]) -> None:
@@ -142,10 +148,10 @@ class Placing:
         return to_come and (wanted.entry.size < LARGE or not self._is_complete(wanted))
 
     def _is_complete(self, wanted: Wanted) -> bool:
-        """Go on with what a killed restore has left of a file; whether that is all of it."""
+        """Go on with what an earlier restore has left of a file; whether that is all of it."""
         path = wanted.entry.path
         item = self._arriving.items[path]
-        if item.left >= LARGE and wanted.entry.extents is None:
+        if PART in item.temporary:
             self._arriving.part(path, self._parts.take(item))
         return path not in self._arriving.items
 
