@@ -145,7 +145,7 @@ def _privileged(folder: bytes) -> None:
 
 
 def _times(root: bytes) -> None:
-    """Give every entry a time of its own, to the nanosecond, some before 1970 and after 2038."""
+    """Give every entry a time of its own, to the nanosecond, some before 1970, after 2038, 2262."""
     moment = 1_700_000_000_000_000_001
     for folder, folders, files in os.walk(root, topdown=False):
         for name in sorted(folders + files):
@@ -154,4 +154,5 @@ def _times(root: bytes) -> None:
             os.utime(path, ns=(moment, moment), follow_symlinks=False)
     os.utime(root + b"/contents/one", ns=(0, -86_400_000_000_001))
     os.utime(root + b"/contents/empty", ns=(0, 4_200_000_000_123_456_789))
+    os.utime(root + b"/contents/text", ns=(0, 15_032_385_535_123_456_789))
     os.utime(root, ns=(0, 1_234_567_890_987_654_321))

@@ -9,6 +9,9 @@ from common.repository.entry import Entry
 STATE = struct.Struct("<IIIQqqQQ")
 """Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
 
+EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
+"""The times in a state, from 1677 to 2262; these two stand for what is beyond them."""
+
 
 class OpenFolder:
     """An open folder, closed with the last one that refers to it."""
@@ -53,13 +56,21 @@ class Found(Protocol):
 
 def pack_state(status: os.stat_result) -> bytes:
     """The state of a file in a fixed form: two that are equal are of the same, unchanged file."""
+    try:
+        return _pack_state(status, status.st_mtime_ns, status.st_ctime_ns)
+    except struct.error:
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return _pack_state(status, *(max(EARLIEST, min(LATEST, time)) for time in times))
+
+
+def _pack_state(status: os.stat_result, mtime_ns: int, ctime_ns: int) -> bytes:
     return STATE.pack(
         status.st_mode,
         status.st_uid,
         status.st_gid,
         status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        mtime_ns,
+        ctime_ns,
         status.st_ino,
         status.st_dev,
     )

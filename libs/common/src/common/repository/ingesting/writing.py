@@ -9,7 +9,7 @@ from common.repository.entry import PERMISSIONS, Entry, EntryType, show_path
 from common.repository.format.block import Owner
 from common.repository.format.chunklist import ITEM, ROOT_ITEMS, ChunkList
 from common.repository.format.pack import CHUNK_ID_SIZE
-from common.repository.found import STATE, Found
+from common.repository.found import EARLIEST, LATEST, STATE, Found
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.ingesting.filecache import KnownFile
 from common.repository.ingesting.reading import FileRead, Outcome, why
@@ -66,6 +66,8 @@ class StretchWriter:
     def known_file(self, number: int, found: Found, known: KnownFile) -> None:
         """Store a file that is as it was remembered."""
         mode, uid, gid, size, mtime_ns, *_ = STATE.unpack(self._stretch.states[number])
+        if not EARLIEST < mtime_ns < LATEST:
+            mtime_ns = found.status.st_mtime_ns
         if not known.has_xattrs and known.extents is None and len(known.items) <= ITEM.size:
             self.known[number] = known
             owner, chunk_id = self._owner(uid, gid), known.items[:CHUNK_ID_SIZE]
@@ -92,6 +94,8 @@ class StretchWriter:
             self._leave_out(found, outcome)
             return
         mode, uid, gid, size, mtime_ns, ctime_ns, *_ = STATE.unpack(state)
+        if not EARLIEST < mtime_ns < LATEST:
+            mtime_ns = found.status.st_mtime_ns
         same = state == self._stretch.states[number]
         if mtime_ns > self._settled or ctime_ns > self._settled:
             same = False
