@@ -44,3 +44,19 @@ def test_all_of_a_backup_is_no_choice(tree: FakeTree, tmp_path: Path) -> None:
     """Lost: a look at every entry before the first file is restored."""
     FilesComponent.of("files", []).restore(tree, Target(directory=tmp_path / "target"))
     assert tree.expected == []
+
+
+def test_a_hard_link_alone_comes_with_the_folders_that_lead_to_it(
+    tree: FakeTree, tmp_path: Path
+) -> None:
+    """Lost: modes and owners of these folders, where the file's first name is elsewhere."""
+    chosen = tmp_path / "source/chosen"
+    FilesComponent.of("files", []).restore(
+        tree, Target(directory=tmp_path / "target"), selecting([str(chosen / "link")])
+    )
+    here = tmp_path / "target" / chosen.relative_to("/")
+    assert [path.name for path in here.iterdir()] == ["link"]
+    for twin, folder in ((here, chosen), (here.parent, chosen.parent)):
+        assert twin.stat().st_mode == folder.stat().st_mode
+        assert twin.stat().st_mtime_ns == folder.stat().st_mtime_ns
+    assert not (here.parent / "carrier").exists()

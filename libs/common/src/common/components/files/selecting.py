@@ -68,15 +68,15 @@ class Selection:
             while leads and not beneath(entry.path, leads[-1].path):
                 leads.pop()
             if self._wants(entry.path):
-                if entry.path in self._carried:
-                    continue
+                carried = entry.path in self._carried
                 self.check(entry.path, leads=entry.type is EntryType.DIRECTORY)
-                if entry.type is EntryType.HARDLINK:
+                if entry.type is EntryType.HARDLINK and not carried:
                     self.check(entry.target, leads=False)
                 for lead in leads:
                     yield Wanted(lead, lead.path, lead=True)
                 leads.clear()
-                yield Wanted(entry, entry.path, lead=self._above(entry))
+                if not carried:
+                    yield Wanted(entry, entry.path, lead=self._above(entry))
             elif entry.path in self._carriers:
                 yield Wanted(entry, self._carriers[entry.path])
             elif entry.type is EntryType.DIRECTORY:
