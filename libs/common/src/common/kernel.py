@@ -1,6 +1,7 @@
 """What Linux is asked for that Python's own library does not offer, and how much of it there is."""
 
 import ctypes
+import gc
 import os
 import signal
 
@@ -17,6 +18,18 @@ def end_with_parent() -> None:
     One that has ended before is not noticed: compare ``os.getppid()`` afterwards.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def settle(parent: int) -> bool:
+    """What a forked process begins with; whether its parent is still there.
+
+    It is the parent that ends it, on Ctrl-C too.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent()
+    gc.freeze()  # what was there before stays shared: the collector would write to all of it
+    return os.getppid() == parent
 
 
 def processors() -> int:

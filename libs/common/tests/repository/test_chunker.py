@@ -86,7 +86,7 @@ sys.modules["pyfastcdc.cy"] = None
 from common.repository.chunker import Chunker, SlowChunker
 from common.repository.format.config import ChunkerParameters
 try:
-    Chunker(ChunkerParameters(), 1)
+    list(Chunker(ChunkerParameters(), 1).cut(lambda view: len(view)))
 except SlowChunker as error:
     print(error)
 """

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from common.components.component import Amount, Component
-from common.repository.forked import settle
+from common.kernel import settle
 
 _NICENESS = 2
 """A backup keeps all processors busy: at 10 the answer comes when most of it is over."""

@@ -2,15 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from common.errors import Error
 from common.repository.format.config import ChunkerParameters
-
-with warnings.catch_warnings():
-    # The slow fallback announces itself by a warning; it is refused below with a better one.
-    warnings.simplefilter("ignore")
-    import pyfastcdc
 
 WINDOW = 8 * 1024**2
 
@@ -25,25 +21,40 @@ class SlowChunker(Error):
 
 
 class Chunker:
-    """Cuts by one repository's parameters. Not for use by two threads at once."""
+    """Cuts by one repository's parameters. Not for use by two threads at once.
+
+    What does it is loaded for the first content that has to be cut.
+    """
 
     def __init__(self, parameters: ChunkerParameters, seed: int) -> None:
-        if not pyfastcdc.FastCDC.__module__.startswith("pyfastcdc.cy"):
-            raise SlowChunker(remedy="Install the wheel of pyfastcdc for this platform.")
         self._parameters = parameters
+        self._seed = seed
         self.whole = parameters.whole
-        self._cutter: Any = pyfastcdc.FastCDC(
-            parameters.average,
-            min_size=parameters.minimum,
-            max_size=parameters.maximum,
-            normalized_chunking=parameters.normalization,  # type: ignore[arg-type]
-            seed=seed,
+
+    @cached_property
+    def _cutter(self) -> Any:
+        with warnings.catch_warnings():
+            # The slow fallback announces itself by a warning; it is refused with a better one.
+            warnings.simplefilter("ignore")
+            from pyfastcdc import FastCDC  # noqa: PLC0415 - see above
+
+        if not FastCDC.__module__.startswith("pyfastcdc.cy"):
+            raise SlowChunker(remedy="Install the wheel of pyfastcdc for this platform.")
+        return FastCDC(
+            self._parameters.average,
+            min_size=self._parameters.minimum,
+            max_size=self._parameters.maximum,
+            normalized_chunking=self._parameters.normalization,  # type: ignore[arg-type]
+            seed=self._seed,
         )
 
     def cut(self, fill: Fill, expected: int = WINDOW) -> Iterator[memoryview]:
         """The chunks of what ``fill`` gives, in order. None is empty; each stays valid.
 
         ``expected`` is how many bytes there probably are: less memory is taken when it is small.
+
+        Raises:
+            SlowChunker: there is more to cut than one chunk, and nothing to do it fast.
         """
         size = min(expected + 1, WINDOW)
         rest = memoryview(b"")

@@ -4,10 +4,8 @@ Only what they tell comes back. A forked process has one thread and uses nothing
 process may have held at that moment: it reads, computes, writes files, and ends.
 """
 
-import gc
 import multiprocessing
 import os
-import signal
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from common.errors import Error, Unavailable
-from common.kernel import end_with_parent, processors
+from common.kernel import processors, settle
 
 T = TypeVar("T")
 _FORK = multiprocessing.get_context("fork")
@@ -170,18 +168,6 @@ def _receive(pipe: "Connection[Any, Any]") -> Any:
             "A process that worked on this has died.",
             remedy="See whether the machine is out of memory, then try again.",
         )
-
-
-def settle(parent: int) -> bool:
-    """What a forked process begins with; whether its parent is still there.
-
-    It is the parent that ends it, on Ctrl-C too.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent()
-    gc.freeze()  # what was there before stays shared: the collector would write to all of it
-    return os.getppid() == parent
 
 
 def _run(work: Callable[[Link], None], pipe: "Connection[Any, Any]", parent: int) -> None:

@@ -4,7 +4,6 @@ import fcntl
 import mmap
 import os
 import secrets
-import tempfile
 from operator import gt
 from pathlib import Path
 from typing import NamedTuple
@@ -148,7 +147,7 @@ def reserve(expected: int) -> int:
     levels = 2
     while _end(slots, levels) < _LARGEST:
         levels += 1
-    descriptor = _unnamed_file()
+    descriptor = os.memfd_create("chunks")
     os.ftruncate(descriptor, _end(slots, levels))
     words = (_MAGIC, slots, levels, 0, secrets.randbits(64))
     header = b"".join(word.to_bytes(8, "little") for word in words)
@@ -163,11 +162,3 @@ def _slots(slots: int, level: int) -> int:
 def _end(slots: int, levels: int) -> int:
     """Where the first ``levels`` levels end."""
     return _HEADER + _SLOT * (sum(_slots(slots, level) for level in range(levels)) + levels * _TAIL)
-
-
-def _unnamed_file() -> int:
-    if hasattr(os, "memfd_create"):
-        descriptor: int = os.memfd_create("chunks")
-        return descriptor
-    with tempfile.TemporaryFile() as file:
-        return os.dup(int(file.fileno()))

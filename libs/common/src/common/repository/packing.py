@@ -3,8 +3,8 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -20,7 +20,11 @@ from common.repository.format.pack import (
     pack_chunks,
 )
 from common.repository.format.runkey import RunKey
+from common.repository.threads import Threads
 from common.storage.local import LocalDirectory
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PACK_SIZE = 32 * 1024**2
 SEGMENT_SIZE = 8 * 1024**2
@@ -130,7 +134,7 @@ class PackWriter:
         kind: int,
         owner: str,
         segments: SegmentWriter,
-        helper: Executor,
+        helper: Threads,
     ) -> None:
         self._directory = directory
         self._key = key

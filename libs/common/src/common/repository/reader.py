@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from common.crypto.hpke import PrivateKey
 from common.errors import Invalid, NotFound
-from common.repository.check import Checker
 from common.repository.fetch import Fetcher
 from common.repository.findings import CheckReport
 from common.repository.format.index import PackEntry
@@ -13,12 +13,14 @@ from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing, Renew
 from common.repository.lock import exclusive
-from common.repository.prune import Pruner, PruneReport, PruneSettings
 from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
 from common.repository.source import ComponentSource
 from common.repository.unlisted import UnlistedPacks
+
+if TYPE_CHECKING:
+    from common.repository.prune import PruneReport, PruneSettings
 
 
 class BackupReader:
@@ -87,6 +89,8 @@ class Reader(Repository):
         Raises:
             Invalid: there is no such part.
         """
+        from common.repository.check import Checker  # noqa: PLC0415 - a backup needs none of it
+
         checker = Checker(
             self._session,
             self.keyring(),
@@ -100,16 +104,18 @@ class Reader(Repository):
 
     def prune(
         self,
-        settings: PruneSettings | None = None,
+        settings: "PruneSettings | None" = None,
         *,
         on_progress: OnProgress | None = None,
-    ) -> PruneReport:
+    ) -> "PruneReport":
         """Give back the space of what no backup needs. Backups may run meanwhile.
 
         Raises:
             Conflict: another prune or deletion is going on.
             Corrupt: something is damaged: nothing that could be needed is removed.
         """
+        from common.repository.prune import Pruner, PruneSettings  # noqa: PLC0415 - as check
+
         with exclusive(self._session.directory.path):
             pruner = Pruner(self._session, self.keyring(), settings or PruneSettings(), on_progress)
             report = pruner.run()

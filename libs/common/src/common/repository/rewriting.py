@@ -1,7 +1,7 @@
 """Copying the chunks still needed out of packs that are mostly waste."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from common.repository.format.pack import CONTENT, TREE
 from common.repository.packing import PackWriter, SegmentWriter
 from common.repository.session import Session
 from common.repository.storing import ChunkStore
+from common.repository.threads import Threads
 
 
 class Wanted(Protocol):
@@ -37,7 +38,7 @@ def rewrite(
         owner=run.hex,
         is_alive=lambda: session.is_alive(key),
     )
-    with ThreadPoolExecutor(2, "compress") as pool, ThreadPoolExecutor(1, "make-durable") as helper:
+    with closing(Threads(2, "compress")) as pool, closing(Threads(1, "make-durable")) as helper:
         stores = {}
         for kind in (CONTENT, TREE):
             writer = PackWriter(

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -10,6 +10,10 @@ from common.kernel import processors
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.packing import Buffer, Chunk, PackWriter
+from common.repository.threads import Threads
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BUNDLE_SIZE = 1024**2
 BUNDLE_CHUNKS = 32_768
@@ -30,7 +34,7 @@ class ChunkStore:
         chunk_id_key: bytes,
         known: Known,
         compressor: Compressor,
-        pool: Executor,
+        pool: Threads,
     ) -> None:
         self._packs = packs
         self._key = chunk_id_key

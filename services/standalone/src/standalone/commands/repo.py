@@ -16,23 +16,20 @@ from standalone.commands import called, new_app
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import (
     Place,
-    Snapshot,
     find,
     reading,
     refuse_without_key,
     writing,
 )
-from standalone.restoring import document, saying_what_stays
-from standalone.restoring import restore as restore_backup
 
 app = new_app(
     "Work on a repository in a folder, without any service.\n\n"
     "The key comes from BACKUP_ENCRYPTION_KEY or --key-file.",
     called(
         {
+            "restore": "restoring",
             "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
             "mount": "mounting", "stats": "measuring", "copy": "copying", "repair": "repairing",
-            "restore": "restoring",
         }
     ),
 )  # fmt: skip

@@ -8,18 +8,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
-from common.components.files.folders import Folders
-from common.components.files.leaving import told
-from common.components.files.leftovers import claim
 from common.components.files.linux import allow_open_files
-from common.components.files.metadata import Applier
 from common.components.files.patterns import Patterns
-from common.components.files.placing import Placing
-from common.components.files.selecting import Selection
 from common.components.files.walk import Taker, Walk, ancestors
-from common.components.names import beneath, parse, show
-from common.components.notes import Notes, raise_if_full
-from common.errors import CaptureFailed, Invalid, NotFound, RestoreFailed
+from common.components.names import beneath, show
+from common.errors import CaptureFailed, Invalid
 from common.repository.tree import Sink, Source
 
 
@@ -110,57 +103,13 @@ class FilesComponent:
         it did, may be repeated at the same target: what is there is not written again. What it has
         left there for that stands in a note of the exception that it ended with.
         """
-        recorded = [parse(text).strip(b"/") for text in source.details.get("roots", [])]
-        within = self.roots if target.in_place else None
-        selection = Selection(source, select, recorded, within)
-        empty = True
-        for path in recorded if select is None else selection.prepare():
-            selection.check(path)
-            empty = False
-        if empty and select is not None:
-            raise NotFound("Nothing in the backup has that name.")
-        if select is not None:
-            source.expect(selection.size)
-        folders, notes = self._folders(target), Notes()
-        try:
-            alone = not target.in_place and claim(folders.file(b""), str(target.directory))
-            applier = Applier(notes.add, numeric_owners=self._options.numeric_owners)
-            placing = Placing(source, selection, folders, applier, notes, alone=alone)
-            try:
-                outcome = placing.run()
-            except BaseException as error:
-                if placing.left:
-                    error.add_note(told(placing.left, str(target.directory)))
-                raise
-        finally:
-            folders.close()
-        return RestoreOutcome(outcome.entries, outcome.size_bytes, notes.lines())
+        from common.components.files.restoring import restore  # noqa: PLC0415 - no backup needs it
+
+        numeric_owners = self._options.numeric_owners
+        return restore(source, target, self.roots, select, numeric_owners=numeric_owners)
 
     def _devices(self, roots: list[bytes]) -> list[int] | None:
         if not self._options.one_file_system:
             return None
         every = {*roots, *(os.fsencode(path).strip(b"/") for path in self._options.paths)}
         return [os.stat(b"/" + root).st_dev for root in every if os.path.exists(b"/" + root)]
-
-    def _folders(self, target: Target) -> Folders:
-        """What to place the entries in.
-
-        Raises:
-            RestoreFailed: it cannot be written to, or is not named.
-        """
-        directory = Path("/") if target.in_place else target.directory
-        if directory is None:
-            raise RestoreFailed("Files are restored into a folder, and none is named.")
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            folders = Folders(os.open(directory, flags))
-            for root in self.roots if target.in_place else ():
-                folders.trust(root.rpartition(b"/")[0])
-        except OSError as error:
-            raise_if_full(error, str(directory))
-            raise RestoreFailed(
-                f"{directory} cannot be used: {error.strerror}.",
-                remedy="Name a folder that this account may write to.",
-            ) from error
-        return folders

@@ -1,7 +1,6 @@
 """What one writing process stores chunks with: packs and index segments of its own."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from common.heap import keep_large_blocks
@@ -14,6 +13,7 @@ from common.repository.ingesting.contents import ContentWriter
 from common.repository.packing import PackWriter, SegmentWriter
 from common.repository.session import Session
 from common.repository.storing import ChunkStore, Known
+from common.repository.threads import Threads
 
 
 class Stores:
@@ -35,8 +35,8 @@ class Stores:
         self._owner = run_id.hex
         self._compressor = compressor
         self._known = known
-        self._pool = ThreadPoolExecutor(threads, "compress")
-        self._helper = ThreadPoolExecutor(1, "make-durable")
+        self._pool = Threads(threads, "compress")
+        self._helper = Threads(1, "make-durable")
         self.segments = SegmentWriter(
             session.directory,
             session.keys.index,
@@ -79,8 +79,8 @@ class Stores:
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.shutdown(cancel_futures=True)
-        self._helper.shutdown()
+        self._pool.close()
+        self._helper.close()
 
     def _store(self, kind: int) -> tuple[ChunkStore, PackWriter]:
         packs = PackWriter(
