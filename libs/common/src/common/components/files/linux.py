@@ -8,6 +8,8 @@ import resource
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 _libc.syncfs.argtypes = (ctypes.c_int,)
+_libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
+_TMPFS = 0x01021994
 UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -18,13 +20,24 @@ def syncfs(file: int) -> None:
 
 
 def fallocate(file: int, offset: int, size: int) -> None:
-    """Reserve room for a part of a file, where the file system can; otherwise do nothing."""
+    """Reserve room for a part of a file, where the file system can; otherwise do nothing.
+
+    Nor where memory is the disk: there it would fill with noughts what is written a moment later.
+    """
+    if _in_memory(file):
+        return
     while _libc.fallocate(file, 0, offset, size) != 0:
         error = _error()
         if error.errno in UNSUPPORTED:
             return
         if error.errno != errno.EINTR:
             raise error
+
+
+def _in_memory(file: int) -> bool:
+    """Whether ``statfs`` says so; its first word is the kind of the file system."""
+    about = (ctypes.c_long * 32)()
+    return _libc.fstatfs(file, about) == 0 and about[0] == _TMPFS
 
 
 def allow_open_files() -> None:
