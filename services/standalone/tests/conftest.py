@@ -34,6 +34,7 @@ def strongroom(
     for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_WRITER_KEY", "STRONGROOM_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["strongroom", *map(str, arguments)])

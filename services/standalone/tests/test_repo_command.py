@@ -7,8 +7,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from common.components.files import FilesComponent
+from common.repository.opening import open_reader
+from common.repository.prepared import SnapshotMeta
 
 Run = Callable[..., Any]
 KEY = "correct horse battery staple"
@@ -59,6 +64,37 @@ def test_one_path_of_a_named_backup_comes_alone(
     restored = tmp_path / "out" / source.relative_to("/")
     assert (restored / "deep" / "letter.txt").exists()
     assert not (restored / "link").is_symlink()
+
+
+def test_a_path_that_is_not_there_is_told(
+    strongroom: Run, backed_up: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: the truth, when one of several paths is mistyped and the others come back."""
+    paths = (source / "link", source / "nowhere", "%zz/\udcff")
+    outcome = strongroom("repo", "restore", backed_up, "latest", tmp_path / "out", *paths)
+    assert outcome.code == 1
+    assert f"nothing under the name {source}/nowhere." in outcome.err
+    assert "nothing under the name %25zz/%FF." in outcome.err
+    assert str(source / "link") not in outcome.err
+    assert (tmp_path / "out" / source.relative_to("/") / "link").is_symlink()
+    assert strongroom("repo", "restore", backed_up, "latest", tmp_path / "o", paths[1]).code == 5
+
+
+def test_a_path_may_be_in_any_component(
+    strongroom: Run, repo: Path, source: Path, tmp_path: Path
+) -> None:
+    """Lost: one file of a backup of several components, by a command that stops at another one."""
+    letter = os.fsencode(source / "deep/letter.txt").strip(b"/")
+    with open_reader(repo, KEY).begin(uuid4()) as run:
+        for name in ("database", "files", "more"):
+            with run.component(name, "files") as sink:
+                if name == "files":
+                    sink.details = FilesComponent.of(name, [source]).capture(sink)
+        run.finish(SnapshotMeta("b", "b", "c")).commit_next()
+    for command in (("repo", "restore"), ("rescue", "restore")):
+        path = (os.fsdecode(letter),) if command[0] == "repo" else ("--path", os.fsdecode(letter))
+        assert strongroom(*command, repo, "latest", tmp_path / command[0], *path).code == 0
+        assert (tmp_path / command[0] / "files" / os.fsdecode(letter)).exists()
 
 
 def test_listing_and_numbers_for_programs(strongroom: Run, backed_up: Path, source: Path) -> None:

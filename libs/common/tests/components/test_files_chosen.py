@@ -6,7 +6,7 @@ import pytest
 
 from common.components.component import Target
 from common.components.files import FilesComponent
-from common.components.names import selecting
+from common.components.names import ChosenPaths
 from fake_tree import FakeTree
 
 HOLE = 8 << 20
@@ -32,7 +32,7 @@ def test_the_size_of_what_is_chosen_is_told_before_it_is_read(
     tree: FakeTree, tmp_path: Path
 ) -> None:
     """Lost: percent and time to go of a restore of some paths; or ones that are never reached."""
-    select = selecting([str(tmp_path / "source/chosen")])
+    select = ChosenPaths([str(tmp_path / "source/chosen")])
     outcome = FilesComponent.of("files", []).restore(
         tree, Target(directory=tmp_path / "target"), select
     )
@@ -52,7 +52,7 @@ def test_a_hard_link_alone_comes_with_the_folders_that_lead_to_it(
     """Lost: modes and owners of these folders, where the file's first name is elsewhere."""
     chosen = tmp_path / "source/chosen"
     FilesComponent.of("files", []).restore(
-        tree, Target(directory=tmp_path / "target"), selecting([str(chosen / "link")])
+        tree, Target(directory=tmp_path / "target"), ChosenPaths([str(chosen / "link")])
     )
     here = tmp_path / "target" / chosen.relative_to("/")
     assert [path.name for path in here.iterdir()] == ["link"]

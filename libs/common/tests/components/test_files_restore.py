@@ -12,7 +12,7 @@ import pytest
 
 from common.components.component import RestoreOutcome, Target
 from common.components.files import FilesComponent, placing
-from common.components.names import selecting
+from common.components.names import ChosenPaths
 from common.errors import Conflict, NoSpace, RestoreFailed
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged
@@ -252,7 +252,7 @@ def test_a_selection_in_place_leaves_the_folders_around_it_as_they_are(tmp_path:
     (tmp_path / "root/folder").chmod(0o750)
     (tmp_path / "root/folder/file").write_text("new")
     component = FilesComponent.of("files", [tmp_path / "root"])
-    component.restore(tree, Target(in_place=True), selecting([f"{tmp_path}/root/folder/file"]))
+    component.restore(tree, Target(in_place=True), ChosenPaths([f"{tmp_path}/root/folder/file"]))
     assert (tmp_path / "root/folder").stat().st_mode & 0o777 == 0o750
     assert (tmp_path / "root/folder/file").read_text() == "old"
 

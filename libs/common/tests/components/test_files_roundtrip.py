@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common.components.component import RestoreOutcome, Target
 from common.components.files import FilesComponent
-from common.components.names import parse, selecting, show
+from common.components.names import ChosenPaths, parse, show
 from common.errors import Conflict, NotFound
 from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
@@ -28,7 +28,7 @@ def capture(*paths: Path, eager: bool = True) -> FakeTree:
 
 
 def restore(tree: FakeTree, directory: Path, *selected: str) -> RestoreOutcome:
-    select = selecting(selected) if selected else None
+    select = ChosenPaths(selected) if selected else None
     return FilesComponent.of("files", []).restore(tree, Target(directory=directory), select)
 
 
@@ -169,10 +169,10 @@ def test_in_place_touches_only_what_is_configured_here(tmp_path: Path) -> None:
     tree = capture(tmp_path / "mine", tmp_path / "other")
     (tmp_path / "other/file").write_text("new")
     mine = FilesComponent.of("files", [tmp_path / "mine"])
-    for select in (None, selecting([f"{tmp_path}/other"]), selecting([str(tmp_path)])):
+    for select in (None, ChosenPaths([f"{tmp_path}/other"]), ChosenPaths([str(tmp_path)])):
         with pytest.raises(Conflict):
             mine.restore(tree, Target(in_place=True), select)
-    mine.restore(tree, Target(in_place=True), selecting([f"{tmp_path}/mine"]))
+    mine.restore(tree, Target(in_place=True), ChosenPaths([f"{tmp_path}/mine"]))
     assert (tmp_path / "other/file").read_text() == "new"
 
 

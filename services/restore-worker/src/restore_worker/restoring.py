@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from common.childprocess.child import Channel
 from common.components.component import Component, Target
 from common.components.configured import component_for_restore, load
-from common.components.names import show
+from common.components.names import ChosenPaths, show
 from common.errors import Invalid, NotFound
 from common.messages import ComponentResult
 from common.repository.format.snapshot import StoredComponent
@@ -14,7 +14,6 @@ from common.repository.tree import ContentDamaged, Source
 from restore_worker.domain import check_name, choose
 from restore_worker.metered import Meter, MeteredSource
 from restore_worker.protocol import Restored, RestoreSpec
-from restore_worker.selection import Selection
 
 _PATHS_NAMED = 10
 
@@ -66,7 +65,7 @@ def _one(
     results: _Results,
 ) -> ComponentResult | None:
     """Restore one component; None when it has nothing that is chosen, or is damaged."""
-    select = Selection(spec.paths) if spec.paths else None
+    select = ChosenPaths(spec.paths) if spec.paths else None
     try:
         outcome = component.restore(source, _target(stored, spec), select)
     except ContentDamaged as error:

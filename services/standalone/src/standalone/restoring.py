@@ -1,16 +1,17 @@
 """Restoring from a repository by the command line alone, with nothing but the key."""
 
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from common.components.component import Component, RestoreOutcome, Target
 from common.components.files import FilesComponent
-from common.components.names import selecting
-from common.errors import Error
+from common.components.names import ChosenPaths, show
+from common.errors import Error, NotFound
 from common.repository.history import SnapshotInfo
 from common.repository.reader import BackupReader
 from restore_worker.metered import Meter, MeteredSource
@@ -92,17 +93,42 @@ def restore(
 ) -> list[Restored]:
     """Bring the components that ``folders`` names back, each into its folder.
 
-    A database comes as the archive that its component keeps: there may be no server here.
+    A database comes as the archive that its component keeps: there may be no server here. Paths
+    that are in none of them are told as a warning.
+
+    Raises:
+        NotFound: none of the paths is in any of them.
     """
     stored = [each for each in backup.info.components if each.name in folders]
     total = None if paths else sum(each.size for each in stored)
     meter = Meter(_Told(report), total)
-    select = selecting(paths) if paths else None
     done: list[Restored] = []
+    met: set[str] = set()
     for each in stored:
         meter.begin(each.name)
         component: Component = FilesComponent.of(each.name, [])
         source = MeteredSource(backup.source(each.name), meter)
-        outcome = component.restore(source, Target(directory=folders[each.name]), select)
+        select = ChosenPaths(paths) if paths else None
+        try:
+            outcome = component.restore(source, Target(directory=folders[each.name]), select)
+        except NotFound:
+            if select is None or select.met:
+                raise
+            continue  # it may be in another one
+        finally:
+            met |= select.met if select is not None else set()
         done.append(Restored(each.name, each.kind, folders[each.name], outcome))
-    return done
+    return _noting(done, [path for path in paths if path not in met])
+
+
+def _noting(done: list[Restored], missing: list[str]) -> list[Restored]:
+    """The same, with a warning for each path that the backup has not."""
+    names = [show(os.fsencode(path)) for path in missing]
+    if missing and not done:
+        raise NotFound(f"Nothing in the backup has the name {', '.join(names)}.")
+    if not missing:
+        return done
+    first, *others = done
+    told = [f"The backup has nothing under the name {name}." for name in names]
+    warnings = (*told, *first.outcome.warnings)
+    return [replace(first, outcome=replace(first.outcome, warnings=warnings)), *others]

@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-from common.components.component import Select
-
 
 def show(path: bytes) -> str:
     """A path as one line of printable text; what is not printable UTF-8, and ``%``, as ``%XX``."""
@@ -20,8 +18,8 @@ def _escape(letter: str) -> str:
 
 
 def parse(text: str) -> bytes:
-    """The path that ``show`` made this text from."""
-    return unquote_to_bytes(text)
+    """The path that ``show`` made this text from; bytes that are not UTF-8 may be there as well."""
+    return unquote_to_bytes(os.fsencode(text))
 
 
 def beneath(path: bytes, folder: bytes) -> bool:
@@ -29,11 +27,34 @@ def beneath(path: bytes, folder: bytes) -> bool:
     return not folder or path == folder or path.startswith(folder + b"/")
 
 
-def selecting(paths: Iterable[str]) -> Select:
-    """Wants the given paths and all that is in them.
+class ChosenPaths:
+    """Wants the given paths and all that is in them, in one component: a ``Select``.
 
     A path may be given as it is on the disk or as ``show`` prints it, with or without the first
-    slash.
+    slash. It remembers which of them were ``met``, so that one that is not there is noticed.
     """
-    wanted = {name.strip(b"/") for text in paths for name in (os.fsencode(text), parse(text))}
-    return lambda path: any(beneath(path, name) for name in wanted)
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._texts: dict[bytes, set[str]] = {}
+        for text in paths:
+            for name in meanings(text):
+                self._texts.setdefault(name, set()).add(text)
+        self.met: set[str] = set()
+
+    def __call__(self, path: bytes) -> bool:
+        """Whether the entry at ``path`` is wanted."""
+        above = path
+        while above not in self._texts:
+            if not above:
+                return False
+            above = above.rpartition(b"/")[0]
+        self.met |= self._texts[above]
+        return True
+
+
+def meanings(text: str) -> list[bytes]:
+    """The paths that a user can mean by ``text``: as it is on the disk, then as ``show`` prints it.
+
+    Without the first slash; one of them where both are the same.
+    """
+    return list(dict.fromkeys(path.strip(b"/") for path in (os.fsencode(text), parse(text))))

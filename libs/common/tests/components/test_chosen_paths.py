@@ -1,9 +1,11 @@
-from restore_worker.selection import Selection
+"""Chosen paths: what they mean, and whether they are there."""
+
+from common.components.names import ChosenPaths
 
 
 def test_a_path_means_all_that_is_in_it() -> None:
     """A chosen folder that comes back empty is no restore."""
-    select = Selection(["/srv/app/", "etc/hosts"])
+    select = ChosenPaths(["/srv/app/", "etc/hosts"])
     paths = [b"", b"srv", b"srv/app", b"srv/app/x/y", b"srv/apple", b"etc/host", b"etc/hosts"]
     assert [path for path in paths if select(path)] == [b"srv/app", b"srv/app/x/y", b"etc/hosts"]
     assert select.met == {"/srv/app/", "etc/hosts"}
@@ -11,15 +13,24 @@ def test_a_path_means_all_that_is_in_it() -> None:
 
 def test_a_path_that_is_not_there_is_noticed() -> None:
     """Silence would read as: it is restored."""
-    select = Selection(["gone", "here"])
+    select = ChosenPaths(["gone", "here"])
     select(b"here/x")
     assert select.met == {"here"}
 
 
 def test_the_root_means_everything() -> None:
-    assert Selection(["/"])(b"any/thing")
+    assert ChosenPaths(["/"])(b"any/thing")
 
 
 def test_a_name_that_is_not_text_can_be_chosen() -> None:
     """Odd names are as good as any other when they hold the data."""
-    assert Selection(["odd/%FF%0A"])(b"odd/\xff\n")
+    for text in ("odd/%FF%0A", "odd/\udcff\n"):
+        assert ChosenPaths([text])(b"odd/\xff\n")
+
+
+def test_a_path_that_is_given_twice_is_there_twice() -> None:
+    """A warning of what is not missing hides the next one."""
+    select = ChosenPaths(["/here", "here/", "%41"])
+    assert select(b"here/x")
+    assert select(b"A")
+    assert select.met == {"/here", "here/", "%41"}
