@@ -180,26 +180,32 @@ async def test_verify_and_delete(station: Station) -> None:
     assert station.events(AuditRecorded, risk_level="critical") == []
 
 
-async def test_a_killed_restore_is_succeeded(station: Station) -> None:
-    """On the day of the restore the machine may fail again."""
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_restore_that_is_ended_is_succeeded(station: Station, end: signal.Signals) -> None:
+    """On the day of the restore the machine may fail again, or be needed for something else."""
     fill(station.source, 256)
     backup = await backed_up(station)
-    first = station.reader()
+    first = station.reader(SHUTDOWN_GRACE_SECONDS="0.1")
     command = restore_of(backup, target="drill")
     await station.send(command)
     child = await first.child()
     with first.paused(child):
-        while not list(station.restores.rglob("block-00000")):
+        while not (found := list(station.restores.rglob("block-00000"))):
             os.kill(child, signal.SIGCONT)
             await asyncio.sleep(0.05)
             os.kill(child, signal.SIGSTOP)
+        before = found[0].stat().st_ino
         station.reader()
-        first.signal(signal.SIGKILL)
-    await lease_over(station, "restore_worker", first.process.pid, child)
+        first.signal(end)
+        await first.ended(60)
+    if end == signal.SIGKILL:
+        await lease_over(station, "restore_worker", first.process.pid, child)
     await station.event(RestoreCompleted, 60, restore_id=command.restore_id)
     assert compare(station.source, restored(station, "drill")) == []
+    assert (restored(station, "drill") / "block-00000").stat().st_ino == before
     assert [path.name for path in station.restores.iterdir()] == ["drill"]
-    assert [event.attempt for event in station.events(RestoreStarted)] == [1, 2]
+    attempts = [1, 2] if end == signal.SIGKILL else [1, 1]
+    assert [event.attempt for event in station.events(RestoreStarted)] == attempts
 
 
 async def test_a_cancelled_restore_leaves_nothing(station: Station) -> None:

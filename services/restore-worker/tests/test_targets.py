@@ -1,7 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
+from common.components.files import leftovers
 from common.errors import Conflict
 from restore_worker.targets import Targets
 
@@ -54,19 +56,39 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
         Targets(tmp_path / "root").check_free("drill")
 
 
-def test_the_next_attempt_starts_again(tmp_path: Path) -> None:
-    """Leftovers of a killed attempt must not mix with the next, even if nobody may read them."""
+def test_the_next_attempt_goes_on(tmp_path: Path) -> None:
+    """Evicted after hours, a restore would begin anew; or leave in it what nobody needs."""
+    targets = Targets(tmp_path)
+    files = targets.begin("r1", 9) / "files"
+    files.mkdir(mode=0o500)
+    (files / "whole").touch()
+    (files / ".strongroom-restore-1.part-2").touch()
+    (files / ".strongroom-restore-3").touch()
+    other = targets.begin("r2", 1)
+    folder = targets.begin("r1", 10)
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, other.name}
+    found = {path.name for path in (folder / "files").iterdir()}
+    assert found == {"whole", ".strongroom-restore-1.part-2"}
+    assert (folder / "files").stat().st_mode & 0o777 == 0o700
+    assert targets.begun() == {"r1", "r2"}
+
+
+def test_an_attempt_that_may_wake_up_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it writes then must not mix with ours, even if nobody may read what it has."""
+    monkeypatch.setattr(leftovers, "PATIENCE", 0)
     targets = Targets(tmp_path)
     locked = targets.begin("r1", 1) / "locked"
     locked.mkdir()
     (locked / "inner").mkdir()
     (locked / "inner").chmod(0)
-    locked.chmod(0)
-    other = targets.begin("r2", 1)
+    frozen = os.open(locked, os.O_RDONLY)
+    leftovers.claim(frozen, "")
     folder = targets.begin("r1", 2)
-    assert {path.name for path in tmp_path.iterdir()} == {folder.name, other.name}
+    os.close(frozen)
+    assert list(tmp_path.iterdir()) == [folder]
     assert list(folder.iterdir()) == []
-    assert targets.begun() == {"r1", "r2"}
 
 
 def test_what_was_put_in_place_before_a_crash_is_recognised(tmp_path: Path) -> None:
@@ -84,8 +106,12 @@ def test_what_was_put_in_place_before_a_crash_is_recognised(tmp_path: Path) -> N
 def test_what_a_failed_restore_could_save_is_kept(tmp_path: Path) -> None:
     """The files that came back from a damaged backup may be all that there is."""
     targets = Targets(tmp_path)
-    (targets.begin("r1", 1) / "saved").touch()
+    files = targets.begin("r1", 1) / "files"
+    files.mkdir()
+    (files / "saved").touch()
+    (files / ".strongroom-restore-1.part-2").touch()
     assert targets.keep_partial("drill", "r1") == tmp_path / "drill.incomplete"
+    assert [path.name for path in (tmp_path / "drill.incomplete/files").iterdir()] == ["saved"]
     (targets.begin("r2", 1) / "saved").touch()
     assert targets.keep_partial("drill", "r2") == tmp_path / "drill.incomplete.r2"
     targets.begin("r3", 1)

@@ -3,7 +3,8 @@
 Beside the targets stand this service's own entries, ``.restoring.<restore id>.<attempt>`` (the
 folder of one attempt) and ``.restoring.<restore id>.placed`` (which folder was put in place, and
 what it came to). So a half-made restore is never taken for a whole one, an attempt never shares a
-folder with another, and what is at the target is only ever touched where it is provably our own.
+folder with one that is still at work, and what is at the target is only ever touched where it is
+provably our own.
 """
 
 import errno
@@ -12,9 +13,12 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from common.components.files.arriving import temporary_name
+from common.components.files.leftovers import PREFIX, claim, sweep
 from common.errors import Conflict, Invalid
 
 _PREFIX = ".restoring."
@@ -45,16 +49,19 @@ class Targets:
             )
 
     def begin(self, restore_id: str, attempt: int) -> Path:
-        """A new empty folder for this attempt; those of earlier attempts are removed.
+        """The folder for this attempt: what the one before has left, to go on with it, or empty.
 
         Raises:
             Invalid: the root cannot be written to.
         """
+        folder = self._root / f"{_PREFIX}{restore_id}.{attempt}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.discard(restore_id)
-            folder = self._root / f"{_PREFIX}{restore_id}.{attempt}"
-            folder.mkdir(mode=0o700)
+            before = self._folders(restore_id)
+            if before and _is_left(before[-1]):
+                before[-1].rename(folder)
+            self.discard(restore_id, but=folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except PermissionError as error:
             raise Invalid(
                 f"{self._root} cannot be written to.",
@@ -100,28 +107,32 @@ class Targets:
 
     def keep_partial(self, target: str, restore_id: str) -> Path | None:
         """Put what a failed restore had written where people find it; None if there is nothing."""
-        folders = self._own(lambda found: found == restore_id)
-        written = [
-            Path(entry.path)
-            for entry in folders
-            if entry.is_dir(follow_symlinks=False) and _holds_something(Path(entry.path))
-        ]
+        written = [folder for folder in self._folders(restore_id) if _holds_something(folder)]
         kept = None
         if written:
             kept = self._root / f"{target}.incomplete"
             if os.path.lexists(kept):
                 kept = self._root / f"{target}.incomplete.{restore_id}"
-            max(written, key=lambda path: path.lstat().st_mtime_ns).rename(kept)
+            written[-1].rename(kept)
+            _remove_nameless(kept)
         self.discard(restore_id)
         return kept
 
-    def discard(self, restore_id: str) -> None:
+    def discard(self, restore_id: str, but: Path | None = None) -> None:
         """Remove all of this service's own entries for a restore; never the target."""
         for entry in self._own(lambda found: found == restore_id):
+            if entry.path == str(but):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 remove_tree(Path(entry.path))
             else:
                 Path(entry.path).unlink(missing_ok=True)
+
+    def _folders(self, restore_id: str) -> list[Path]:
+        """Those of the attempts at a restore, in their order."""
+        entries = self._own(lambda found: found == restore_id)
+        found = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return sorted(found, key=lambda path: int(path.suffix[1:]))
 
     def begun(self) -> set[str]:
         """The ids of all restores that have entries here."""
@@ -152,6 +163,35 @@ class Targets:
 
 def _restore_id(name: str) -> str:
     return name.removeprefix(_PREFIX).rpartition(".")[0]
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody is at work any more in the folders of components; whatever else is old goes.
+
+    A process that still is, perhaps frozen with its worker, holds the lock of one of them.
+    """
+    try:
+        for path in folder.iterdir():
+            file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if not claim(file, str(path)):
+                    return False
+                os.fchmod(file, 0o700)
+                sweep(file, own=temporary_name())
+            finally:
+                os.close(file)
+    except (Conflict, OSError):
+        return False
+    return True
+
+
+def _remove_nameless(folder: Path) -> None:
+    """Remove what was left of files for another attempt, which will not come."""
+    for path, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(os.fsdecode(PREFIX)):
+                with suppress(OSError):
+                    Path(path, name).unlink()
 
 
 def _flush_folder(folder: Path) -> None:
