@@ -1,12 +1,13 @@
 """One round of a data set: every program through every phase, in turn, on the same data.
 
 The programs change places from round to round, so that a drift of the machine's speed meets all of
-them alike. The tree has been read before the first of them begins; before each measured command all
-writing is waited for, and some gigabytes of memory are held for it.
+them alike. The tree lies in memory; before each measured command all writing is waited for, and
+some gigabytes of memory are held for it.
 """
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -77,18 +78,17 @@ class Round:
             label = CHANGED
             self._backups(CHANGED, source, self._order)
         self._restores(label, source)
-        return {"costs": self._costs, "sizes": self._sizes, "data": _census(source)}
+        census = _census(source)
+        shutil.rmtree(self._memory)
+        return {"costs": self._costs, "sizes": self._sizes, "data": census}
 
     def _source(self, prepared: sets.Prepared) -> Path:
-        """The tree to back up: a copy when it is going to change."""
-        if not self._data.change:
-            return prepared.original
-        source = self._place / "source"
-        shutil.copytree(prepared.original, source, symlinks=True)
+        """The tree to back up: a copy in memory, with its holes."""
+        source = self._memory / "source"
+        subprocess.run(["cp", "-a", str(prepared.original), str(source)], check=True)
         return source
 
     def _limits(self, source: Path) -> None:
-        run(limits.read(source))  # from now on the tree is in the page cache, for everybody
         self._measure(LIMIT, limits.READ, limits.read(source))
         if not self._data.sparse:
             self._measure(LIMIT, limits.PIPE, limits.pipe(source, self._place / "pipe"))
