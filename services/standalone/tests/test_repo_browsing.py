@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from common.components.names import show
+
 Run = Callable[..., Any]
 KEY = "correct horse battery staple"
 
@@ -45,7 +47,9 @@ def test_a_folder_is_listed(strongroom: Run, repo: Path, source: Path) -> None:
     by_path = {each["path"]: each for each in found}
     letter = by_path[str(source / "deep" / "letter.txt").lstrip("/")]
     assert (letter["type"], letter["size"], letter["component"]) == ("file", 12_000, "files")
-    assert strongroom("repo", "ls", repo, "first", "/nowhere", "--json").out == "[]\n"
+    nowhere = strongroom("repo", "ls", repo, "first", "/nowhere", "--json")
+    assert (nowhere.code, nowhere.out) == (5, "[]\n")
+    assert strongroom("repo", "ls", repo, "first", source / "deep" / "letter.txt").code == 0
 
 
 def test_a_name_is_found_in_every_backup(strongroom: Run, repo: Path) -> None:
@@ -76,6 +80,23 @@ def test_one_file_comes_out(strongroom: Run, repo: Path, source: Path) -> None:
     assert strongroom("repo", "dump", repo, "second", letter).out == letter.read_text()
     assert strongroom("repo", "dump", repo, "first", source / "new").code == 5
     assert strongroom("repo", "dump", repo, "first", source / "deep").code == 2
+
+
+def test_a_path_means_the_file_that_is_called_so(strongroom: Run, repo: Path, source: Path) -> None:
+    """Lost: a file whose name is written as that of another one is shown, or is no text."""
+    names = ("100%25", "100%", "\udcff", "empty")
+    for name in names[:3]:
+        (source / name).write_bytes(os.fsencode(name))
+    (source / "empty").mkdir()
+    assert strongroom("repo", "backup", repo, source).code == 0
+    for name in names[:3]:
+        dumped = strongroom("repo", "dump", repo, "latest", source / name).out
+        assert dumped == os.fsencode(name).decode(errors="replace")
+        listed = strongroom("repo", "ls", repo, "latest", source / name).out
+        assert listed.endswith(f"/{show(os.fsencode(name))}\n")
+    assert strongroom("repo", "dump", repo, "latest", f"{source}/%FF").code == 0
+    empty = strongroom("repo", "ls", repo, "latest", source / "empty")
+    assert (empty.code, empty.out) == (0, "")
 
 
 def test_sizes_are_told(strongroom: Run, repo: Path) -> None:

@@ -58,7 +58,8 @@ def test_a_folder_lists_what_is_in_it(vault: Vault, tree: SnapshotInfo) -> None:
     assert paths(b"d") == [b"d/e", b"d/x.txt"]
     assert paths(b"d", recursive=True) == [b"d/e", b"d/e/y.txt", b"d/x.txt"]
     assert paths(b"a") == [b"a"]
-    assert paths(b"nothing") == []
+    with pytest.raises(NotFound):
+        paths(b"nothing")
 
 
 def test_one_file_is_looked_up(vault: Vault, tree: SnapshotInfo) -> None:

@@ -1,20 +1,24 @@
 """``strongroom repo ls|find|diff|dump|stats``: looking into backups without restoring them."""
 
+import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from common.components.names import parse, show
+from common.components.names import meanings, show
 from common.errors import Invalid, NotFound
 from common.repository.browsing.comparing import Change, ChangeKind, compare
 from common.repository.browsing.listing import Finder, list_folder, lookup, matching
 from common.repository.entry import Entry, EntryType
+from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
+from common.repository.reader import Reader
 from common.repository.source import ComponentSource
 from standalone import console, text
 from standalone.commands import new_app
@@ -52,16 +56,28 @@ def ls(
     key_file: AnyKeyFile = None,
     as_json: console.AsJson = False,
 ) -> None:
-    """List what is in a folder of a backup."""
+    """List what is in a folder of a backup. Exits with 5 where there is none."""
     reader, met = reading(repo, key_file), Met()
-    folder, info = _path(path), find(reader, snapshot)
-    found = (
-        (part.name, entry)
-        for part in _components(info, component)
-        for entry in list_folder(reader.fetcher, part, folder, met.note, recursive=recursive)
-    )
-    _show_entries(found, as_json=as_json)
+    folders, parts = _meant(path), _components(find(reader, snapshot), component)
+    there = False
+
+    def found() -> Iterator[tuple[str, Entry]]:
+        nonlocal there
+        for folder in folders:
+            for part in parts:
+                with suppress(NotFound):
+                    for each in list_folder(
+                        reader.fetcher, part, folder, met.note, recursive=recursive
+                    ):
+                        yield part.name, each
+                    there = True
+            if there:
+                return
+
+    _show_entries(found(), as_json=as_json)
     met.tell()
+    if not there:
+        raise NotFound(_nothing(path))
 
 
 @app.command("find")
@@ -135,21 +151,23 @@ def dump(
 ) -> None:
     """Write one file of a backup to standard output."""
     reader = reading(repo, key_file)
-    parts = list(_components(find(reader, snapshot), component))
-    for last, part in enumerate(parts, 1 - len(parts)):
-        try:
-            entry = lookup(reader.fetcher, part, _path(path))
-        except NotFound:
-            if not last:
-                raise
-            continue
-        for piece in ComponentSource(reader.fetcher, part).stream(entry):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
-        return
+    part, entry = _file(reader, _components(find(reader, snapshot), component), path)
+    for piece in ComponentSource(reader.fetcher, part).stream(entry):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
 
 
-def _components(info: SnapshotInfo, wanted: str | None) -> Iterable[StoredComponent]:
+def _file(
+    reader: Reader, parts: Sequence[StoredComponent], path: str
+) -> tuple[StoredComponent, StoredEntry]:
+    for meant in _meant(path):
+        for part in parts:
+            with suppress(NotFound):
+                return part, lookup(reader.fetcher, part, meant)
+    raise NotFound(_nothing(path))
+
+
+def _components(info: SnapshotInfo, wanted: str | None) -> list[StoredComponent]:
     found = [part for part in info.components if wanted in (None, part.name)]
     if not found:
         known = ", ".join(part.name for part in info.components) or "none"
@@ -157,10 +175,16 @@ def _components(info: SnapshotInfo, wanted: str | None) -> Iterable[StoredCompon
     return found
 
 
-def _path(given: str) -> bytes:
-    if "\0" in given:
+def _meant(given: str) -> list[bytes]:
+    """What a path can mean; a file that is called just so goes before one that is shown so."""
+    found = meanings(given)
+    if any(b"\0" in path for path in found):
         raise Invalid("A path contains a NUL byte.")
-    return parse(given).strip(b"/")
+    return found
+
+
+def _nothing(path: str) -> str:
+    return f"There is no {show(os.fsencode(path))} in the backup."
 
 
 def _show_entries(found: Iterable[tuple[str, Entry]], *, as_json: bool) -> None:

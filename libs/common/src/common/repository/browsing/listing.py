@@ -38,16 +38,23 @@ def list_folder(
     *,
     recursive: bool = False,
 ) -> Iterator[StoredEntry]:
-    """The entries in a folder, or a file by itself; with ``recursive`` also those further down."""
-    inside = folder + b"/" if folder else b""
+    """The entries in a folder, or a file by itself; with ``recursive`` also those further down.
+
+    Raises:
+        NotFound: there is neither, in what can be read.
+    """
+    inside, there = folder + b"/" if folder else b"", not folder
     for entry in entries(fetcher, component.tree, on_damage):
         if entry.path == folder:
+            there = True
             if entry.type is not EntryType.DIRECTORY:
                 yield entry
-        elif entry.path.startswith(inside) and (
-            recursive or entry.path.count(b"/", len(inside)) == 0
-        ):
-            yield entry
+        elif entry.path.startswith(inside):
+            there = True
+            if recursive or entry.path.count(b"/", len(inside)) == 0:
+                yield entry
+    if not there:
+        raise NotFound(f"There is no {show_path(folder)} in {component.name}.")
 
 
 def lookup(fetcher: Fetcher, component: StoredComponent, path: bytes) -> StoredEntry:
