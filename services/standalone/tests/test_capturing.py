@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.repository.ingesting.reading import FileReader
 from standalone.capturing import back_up
 from standalone.repositories import writing
 
@@ -39,7 +40,7 @@ def totals(repo: Path, source: Path) -> set[int | None]:
 
     excluded = ["left out"]
     repository = writing(repo, None)
-    back_up(repository, [source], name=None, exclude=excluded, report=report, cache=None, level=3)
+    back_up(repository, [source], name=None, exclude=excluded, report=report, reread=True, level=3)
     return told
 
 
@@ -62,3 +63,44 @@ def test_a_backup_that_nobody_watches_is_not_counted(
     """Lost: the time of every backup that cron starts."""
     monkeypatch.delattr(os, "fork")
     assert strongroom("repo", "backup", repo, source).code == 0
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are opened to be read."""
+    names: list[str] = []
+    real = FileReader.read
+
+    def noting(self: FileReader, folder: int, name: bytes) -> Any:
+        names.append(os.fsdecode(name))
+        return real(self, folder, name)
+
+    monkeypatch.setattr(FileReader, "read", noting)
+    monkeypatch.setattr("common.repository.ingesting.assembling._SETTLED_NS", 0)
+    return names
+
+
+def test_a_backup_of_other_paths_between_makes_nothing_be_read(
+    strongroom: Run, repo: Path, source: Path, opened: list[str], tmp_path: Path
+) -> None:
+    """Lost: a disk's time each night, where two folders are backed up in turn."""
+    (tmp_path / "other").write_text("other")
+    for paths in ([source], [tmp_path / "other"]):
+        assert strongroom("repo", "backup", repo, *paths).code == 0
+    opened.clear()
+    for paths in ([source], [tmp_path / "other"]):
+        assert strongroom("repo", "backup", repo, *paths).code == 0
+    assert opened == []
+
+
+def test_what_a_backup_without_the_cache_has_read_is_what_the_next_one_knows(
+    strongroom: Run, repo: Path, source: Path, opened: list[str], tmp_path: Path
+) -> None:
+    """Lost: what only a full reading has seen, to a cache from before it."""
+    assert strongroom("repo", "backup", repo, source, "--no-cache").code == 0
+    assert "file" in opened
+    opened.clear()
+    assert strongroom("repo", "backup", repo, source).code == 0
+    assert opened == []
+    assert strongroom("repo", "backup", repo, source, "--no-cache").code == 0
+    assert "file" in opened

@@ -167,8 +167,8 @@ def test_the_parts_of_a_check_are_named_n_of_m(strongroom: Run, backed_up: Path)
     ]
     packs = [path.stat().st_size for path in (backed_up / "packs").rglob("*") if path.is_file()]
     assert sum(json.loads(outcome.out)["read_bytes"] for outcome in outcomes) >= sum(packs)
-    for wrong in ("3/2", "half", "1/"):
-        assert strongroom("repo", "check", backed_up, "--read-data-subset", wrong).code == 2
+    for wrong in (["3/2"], ["half"], ["1/"], ["1/2", "--read-data"]):
+        assert strongroom("repo", "check", backed_up, "--read-data-subset", *wrong).code == 2
 
 
 def test_something_left_out_is_exit_code_1(strongroom: Run, repo: Path, source: Path) -> None:

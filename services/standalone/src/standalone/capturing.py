@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from common.components.component import Amount
@@ -29,13 +30,13 @@ def back_up(
     name: str | None,
     exclude: Sequence[str],
     report: Report | None,
-    cache: Path | None,
+    reread: bool,
     level: int,
 ) -> SnapshotInfo:
     """Take the backup; nothing of it is listed before all of it is durable.
 
-    Files that ``cache`` knows to be unchanged are not read again. ``report`` is told how far it is
-    and of how much; without one nobody finds that out.
+    Files that are unchanged since the last backup of these paths are not read again, unless
+    ``reread``. ``report`` is told how far it is and of how much; without one nobody finds that out.
     """
     options = FilesOptions(
         paths=tuple(str(path.absolute()) for path in paths), exclude=tuple(exclude)
@@ -53,7 +54,12 @@ def back_up(
     with (
         _telling(repository, meta.chain, component, report) as tell,
         repository.begin(
-            run_id, level=level, on_progress=tell, cache=cache, processes=processors()
+            run_id,
+            level=level,
+            on_progress=tell,
+            cache=_cache_of(component),
+            reread=reread,
+            processes=processors(),
         ) as run,
     ):
         with run.component(component.name, component.kind) as sink:
@@ -97,7 +103,10 @@ def _last_amount(repository: Repository, chain: str, component: FilesComponent) 
     return None
 
 
-def cache_folder() -> Path:
-    """Where the command remembers unchanged files, for all repositories."""
+def _cache_of(component: FilesComponent) -> Path:
+    """Where unchanged files are remembered: each run forgets what it does not see, so that other
+    paths have another folder.
+    """
     place = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(place) if place else Path.home() / ".cache") / "strongroom"
+    paths = blake2b(b"\0".join(component.roots), digest_size=8)
+    return (Path(place) if place else Path.home() / ".cache") / "strongroom" / paths.hexdigest()

@@ -11,7 +11,7 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from standalone import console, text
-from standalone.capturing import back_up, cache_folder
+from standalone.capturing import back_up
 from standalone.commands import called, new_app
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import (
@@ -77,7 +77,7 @@ def backup(
             name=name,
             exclude=exclude or (),
             report=report if console.is_watched() else None,
-            cache=None if read_all else cache_folder(),
+            reread=read_all,
             level=level,
         )
     warnings = [each for texts in info.warnings.values() for each in texts]
@@ -165,6 +165,8 @@ def check(
     as_json: console.AsJson = False,
 ) -> None:
     """Look for damage and say what it affects. Exits with 7 where there is any."""
+    if read_data and subset is not None:
+        raise Invalid("--read-data reads all, --read-data-subset a part.", remedy="Choose one.")
     part = None if subset is None else _part(subset)
     with console.progress("check") as report:
         reader = reading(repo, key_file)
