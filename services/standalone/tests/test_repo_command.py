@@ -4,6 +4,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,19 @@ def test_something_left_out_is_exit_code_1(strongroom: Run, repo: Path, source: 
     outcome = strongroom("repo", "backup", repo, source)
     assert outcome.code == 1
     assert "socket" in outcome.err
+
+
+def test_output_that_finds_no_space_or_no_reader_has_a_code(backed_up: Path) -> None:
+    """Lost: the difference between a whole file from `repo dump` and one that was cut."""
+    command = (sys.executable, "-m", "standalone", "repo", "snapshots", str(backed_up))
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, b"no space for the output" in ended.stderr) == (9, True)
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The ``strongroom`` command: what there is, and how it ends."""
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -7,16 +8,17 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from common.errors import Error
+from common.errors import Error, NoSpace
 from standalone import console
 from standalone.commands import called
 
 HELP = """Encrypted, deduplicated backups that prove they come back.
 
-Exit codes: 0 done; 1 done, with warnings; 2 wrong usage or an unacceptable request; 3 an
-unexpected error; 4 not allowed; 5 not found; 6 in conflict with the current state; 7 damaged
-data; 8 wrong key; 9 no space; 10 something needed does not answer; 11 cancelled; 12 a component
-could not be backed up; 13 a component could not be restored; 130 interrupted.
+Exit codes: 0 done; 1 done, with warnings, or nobody read all of the output; 2 wrong usage or an
+unacceptable request; 3 an unexpected error; 4 not allowed; 5 not found; 6 in conflict with the
+current state; 7 damaged data; 8 wrong key; 9 no space; 10 something needed does not answer; 11
+cancelled; 12 a component could not be backed up; 13 a component could not be restored; 130
+interrupted; 143 terminated.
 """
 COMMANDS = (
     "up", "first-backup",
@@ -67,8 +69,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("STRONGROOM_DEBUG"):
             raise
-        unexpected = Error(
-            f"{type(error).__name__}: {error}", remedy="STRONGROOM_DEBUG=1 shows where."
-        )
-        console.fail(unexpected)
-        sys.exit(unexpected.exit_code)
+        unforeseen = _explained(error)
+        console.fail(unforeseen)
+        sys.exit(unforeseen.exit_code)
+
+
+def _explained(error: Exception) -> Error:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return NoSpace("There is no space for the output.", remedy="Free some where it goes.")
+    return Error(f"{type(error).__name__}: {error}", remedy="STRONGROOM_DEBUG=1 shows where.")
