@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from common.crypto.hpke import PrivateKey
 from common.errors import Invalid, NotFound
 from common.repository.fetch import Fetcher
-from common.repository.findings import CheckReport
 from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
@@ -16,11 +15,12 @@ from common.repository.lock import exclusive
 from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
-from common.repository.source import ComponentSource
 from common.repository.unlisted import UnlistedPacks
 
 if TYPE_CHECKING:
+    from common.repository.findings import CheckReport
     from common.repository.prune import PruneReport, PruneSettings
+    from common.repository.source import ComponentSource
 
 
 class BackupReader:
@@ -30,12 +30,14 @@ class BackupReader:
         self.info = info
         self._fetcher = fetcher
 
-    def source(self, component: str) -> ComponentSource:
+    def source(self, component: str) -> "ComponentSource":
         """What a component is restored from.
 
         Raises:
             NotFound: the backup has no such component.
         """
+        from common.repository.source import ComponentSource  # noqa: PLC0415 - as check
+
         return ComponentSource(self._fetcher, self._component(component))
 
     def _component(self, name: str) -> StoredComponent:
@@ -78,7 +80,7 @@ class Reader(Repository):
         snapshots: Collection[str] | None = None,
         heads: Mapping[str, Head] | None = None,
         on_progress: OnProgress | None = None,
-    ) -> CheckReport:
+    ) -> "CheckReport":
         """Look for damage: all objects and chains, and with ``read_data`` every byte of every pack.
 
         With a ``subset`` (n, m) this is every byte of the n-th of m parts of the packs, told apart

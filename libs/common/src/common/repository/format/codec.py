@@ -6,7 +6,6 @@ from enum import IntEnum
 from threading import local
 from typing import Literal
 
-import lz4.block
 import zstandard
 
 from common.errors import Corrupt, Invalid
@@ -62,6 +61,8 @@ class Compressor:
         return zlib.compress(raw, self._level)
 
     def _lz4(self, raw: Buffer) -> bytes:
+        import lz4.block  # noqa: PLC0415 - zstd is the default
+
         mode = "default" if self._level < 3 else "high_compression"  # noqa: PLR2004 - lz4's own border
         return bytes(lz4.block.compress(raw, mode=mode, compression=self._level, store_size=False))
 
@@ -88,7 +89,12 @@ def _expand_zlib(data: Buffer, size: int) -> bytes:
 
 
 def _expand_lz4(data: Buffer, size: int) -> bytes:
-    return bytes(lz4.block.decompress(data, uncompressed_size=size))
+    import lz4.block  # noqa: PLC0415 - zstd is the default
+
+    try:
+        return bytes(lz4.block.decompress(data, uncompressed_size=size))
+    except lz4.block.LZ4BlockError as error:
+        raise ValueError from error
 
 
 _EXPAND: dict[int, Callable[[Buffer, int], Buffer]] = {
@@ -109,7 +115,7 @@ def expand(codec: int, data: Buffer, size: int) -> Buffer:
         raise Corrupt("A record has an unknown codec or an impossible length.")
     try:
         raw = _EXPAND[codec](data, size)
-    except (zstandard.ZstdError, zlib.error, lz4.block.LZ4BlockError, ValueError) as error:
+    except (zstandard.ZstdError, zlib.error, ValueError) as error:
         raise Corrupt("A record does not decompress.") from error
     if len(raw) != size:
         raise Corrupt("A record has another length than the directory says.")
