@@ -10,9 +10,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from common.components import files
 from common.components.component import Target
-from common.components.files import FilesComponent, arriving, linux, placing, writing
+from common.components.files import FilesComponent, arriving, linux, placing, restoring, writing
 from common.components.files.leftovers import PREFIX, part_mark
 from common.errors import NoSpace, RestoreFailed, Unavailable
 from common.repository import batching
@@ -119,7 +118,7 @@ def test_where_others_write_too_nothing_is_left(
     vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: the room of files that no restore would ever look for."""
-    monkeypatch.setattr(files, "claim", lambda *_: False)
+    monkeypatch.setattr(restoring, "claim", lambda *_: False)
     _, told = ended(backup(vault, b"film"), tmp_path / "target", monkeypatch)
     assert told == ""
     assert list((tmp_path / "target").iterdir()) == []
