@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncpg import LockNotAvailableError
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from common.db import Connection
 from common.jobs import Job, store
 from common.messages import RunBackup, RunRestore, seal, uuid7
 from integration.workers import QUEUE, Recorder, Works, until
@@ -188,26 +188,43 @@ async def test_an_end_that_could_not_be_recorded_is_recorded_later(works: Works)
     assert handler.tries == 2
 
 
-async def test_a_worker_that_freezes_in_a_heartbeat_locks_nothing(
+async def test_a_worker_that_freezes_locks_nothing(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its heir would wait as long as the server waits for it, instead of the lease."""
-    renew, unlocked = store.renew, asyncio.Event()
+    free: dict[str, bool] = {}
 
-    async def freezing(connection: Connection, id_: str, *rest: Any) -> store.Standing:
-        standing = await renew(connection, id_, *rest)
-        await works.fetch("SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE NOWAIT", id_)
-        unlocked.set()
-        return standing
+    def freezing(name: str) -> None:
+        act = getattr(store, name)
 
-    monkeypatch.setattr(store, "renew", freezing)
+        async def frozen(*given: Any, **more: Any) -> Any:
+            result = await act(*given, **more)
+            if result:
+                free[name] = await is_free()
+            return result
+
+        monkeypatch.setattr(store, name, frozen)
+
+    async def is_free() -> bool:
+        try:
+            return bool(await works.fetch("SELECT 1 FROM jobs FOR UPDATE NOWAIT"))
+        except LockNotAvailableError:
+            return False
+
+    for name in ("begin", "release", "claim", "renew"):
+        freezing(name)
     handler = Recorder()
+    handler.errors = [OSError()]
     async with works.worker(handler):
-        await works.send()
+        id_ = await works.send()
+        await until(partial(is_state, works, id_, "waiting"))
+        await works.fetch("UPDATE jobs SET retry_at = now()")
+        await handler.next()
         job = await handler.next()
         job.lease.nudge()
-        await asyncio.wait_for(unlocked.wait(), 60)
+        await until(lambda: "renew" in free)
         handler.go.set()
+    assert free == {"begin": True, "release": True, "claim": True, "renew": True}
 
 
 async def test_metrics_say_what_waits(works: Works) -> None:

@@ -137,7 +137,7 @@ async def purge(pool: Pool) -> None:
             "DELETE FROM inbox WHERE handled_at < now() - make_interval(days => $1)", _INBOX_DAYS
         )
 
-    await retrying(pool, delete, repeatable=True)
+    await retrying(pool, delete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which failures of the database pass by themselves, and running a transaction again after one."""
+"""Which failures of the database pass by themselves, and running a statement again after one."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from common.db.pool import Connection, Pool, transaction
+from common.db.pool import Connection, Pool, borrowed
 from common.errors import Unavailable
 
 T = TypeVar("T")
@@ -28,12 +28,6 @@ _TRANSIENT = (
     Unavailable,
 )
 _GONE = re.compile(r"clos|released")
-# Before these the server has rolled back for certain, whatever the client was waiting for.
-_ROLLED_BACK = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
-)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -52,27 +46,19 @@ def is_open(connection: Connection) -> bool:
 
 
 async def retrying(
-    pool: Pool,
-    work: Callable[[Connection], Awaitable[T]],
-    *,
-    attempts: int = 5,
-    repeatable: bool = False,
+    pool: Pool, work: Callable[[Connection], Awaitable[T]], *, attempts: int = 5
 ) -> T:
-    """Run ``work`` in a transaction, again after a failure that passes.
+    """Run ``work`` again after a failure that passes: one statement, a transaction by itself.
 
-    When the connection is lost while the commit is under way, nobody knows whether it happened:
-    then only ``repeatable`` work, which changes nothing the second time, runs again.
+    When the connection is lost, nobody knows whether it happened: it must change nothing the second
+    time. No lock outlives it, wherever this process freezes.
     """
     for attempt in range(1, attempts + 1):
-        committing = False
         try:
-            async with transaction(pool) as connection:
-                result = await work(connection)
-                committing = True
-            return result  # noqa: TRY300 - the commit happens when the block above ends
+            async with borrowed(pool) as connection:
+                return await work(connection)
         except Exception as error:
-            known = not committing or isinstance(error, _ROLLED_BACK)
-            if attempt == attempts or not is_transient(error) or not (known or repeatable):
+            if attempt == attempts or not is_transient(error):
                 raise
         await asyncio.sleep(min(0.05 * 2**attempt, 2.0))
     raise AssertionError  # pragma: no cover - the last attempt returns or raises

@@ -170,7 +170,7 @@ class Running:
                 connection, job.id, job.fence, delay=delay, reason=reason, counts=counts
             )
 
-        held = await retrying(self._pool, work, attempts=_RELEASE_ATTEMPTS, repeatable=True)
+        held = await retrying(self._pool, work, attempts=_RELEASE_ATTEMPTS)
         return outcome if held else "lost"
 
     async def give_up(self, attempts: int) -> str:

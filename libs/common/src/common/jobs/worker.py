@@ -12,7 +12,7 @@ import structlog
 
 from common.bus.transport import Delivery, Transport
 from common.consumer import failure_of
-from common.db import Connection, Pool, is_transient, retrying
+from common.db import Connection, Pool, borrowed, is_transient, retrying
 from common.errors import Permanent
 from common.jobs import store
 from common.jobs.job import Job, JobHandler
@@ -163,11 +163,9 @@ class Jobs:
 
     async def _take(self) -> None:
         """Take over what waits in the database, else the next command from the bus."""
-
-        async def claim(connection: Connection) -> store.Taken | None:
-            return await store.claim(connection, self._queues, self.worker, self._lease)
-
-        taken = await retrying(self._pool, claim, attempts=2)
+        # One statement, one transaction: a worker that freezes here leaves no lock to its heir.
+        async with borrowed(self._pool) as connection:
+            taken = await store.claim(connection, self._queues, self.worker, self._lease)
         if taken is not None:
             await self._resume(taken)
             return
@@ -219,11 +217,12 @@ class Jobs:
         text, worker, lease = encode(envelope).decode(), self.worker, self._lease
         actor = envelope.actor
         new = store.Taken(id_, text, 1, 1, cancel_requested=False, was="")
-        async with unit_of_work(self._pool, self._name, actor=actor, envelope=envelope) as work:
-            conn = work.conn
+        # By itself too: a twin of the command would wait for a row that nobody has committed.
+        async with borrowed(self._pool) as conn:
             if await store.begin(conn, id_, queue, envelope.type, text, worker, lease):
                 return self._job(envelope, new)
-            if await store.fill_cancelled(conn, id_, queue, envelope.type, text):
+        async with unit_of_work(self._pool, self._name, actor=actor, envelope=envelope) as work:
+            if await store.fill_cancelled(work.conn, id_, queue, envelope.type, text):
                 await handler.cancelled(work, self._job(envelope, new))
             else:
                 log.info("command came again", job=id_)
@@ -272,4 +271,4 @@ async def purge(pool: Pool) -> None:
     async def work(connection: Connection) -> None:
         await store.purge(connection, _PURGE_DAYS)
 
-    await retrying(pool, work, repeatable=True)
+    await retrying(pool, work)
