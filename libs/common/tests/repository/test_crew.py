@@ -158,6 +158,25 @@ def test_a_backup_that_fails_ends_its_processes(vault: Vault, tree: Path) -> Non
     assert vault.names("tmp/") == vault.names("packs/") == vault.names("index/") == []
 
 
+def test_a_process_is_deaf_to_ctrl_c_from_its_start(
+    vault: Vault, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it says on the terminal where it was in its own beginning."""
+    deaf: list[int] = []
+    real = crew.Crew._start
+
+    def start(self: crew.Crew, threads: int) -> crew._Reader:
+        reader = real(self, threads)
+        status = Path(f"/proc/{reader.process.pid}/status").read_text()
+        deaf.append(int(status.partition("SigBlk:")[2].split()[0], 16) >> signal.SIGINT - 1 & 1)
+        return reader
+
+    monkeypatch.setattr(crew.Crew, "_start", start)
+    back_up(vault, tree)
+    assert deaf == [1, 1]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def _readers() -> list[str]:
     """The processes that read for this one."""
     found = subprocess.run(

@@ -2,6 +2,7 @@
 
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -141,12 +142,16 @@ class Crew:
     def _start(self, threads: int) -> _Reader:
         self.was_started = True
         ours, theirs = socket.socketpair()
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _PROGRAM],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name in _INHERITED},
-        )
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:  # with that mask, because on Ctrl-C it is this run that ends the process
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", _PROGRAM],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name in _INHERITED},
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         theirs.close()
         reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
         self._readers.append(reader)

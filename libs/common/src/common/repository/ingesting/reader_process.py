@@ -4,7 +4,6 @@ It is given its work by the socket that is its standard input, and ends when tha
 """
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -112,7 +111,6 @@ def plain(outcome: Outcome) -> Any:
 def main() -> int:
     """Work, and tell the run of an error."""
     end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run ends this process
     channel = Channel(socket.socket(fileno=os.dup(0)), timeout=None)
     try:
         ReaderProcess(channel).work()
