@@ -1,5 +1,6 @@
 """What is begun before the program is loaded is what the program needs, or comes to nothing."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from common.crypto import stretching
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create
+from standalone import __main__
 from standalone.ahead import stretch_for
 
 KEY = "correct horse battery staple"
@@ -58,3 +60,16 @@ def test_what_is_wrong_is_left_to_the_command(
     places = {"REPO": str(repo), "KEY": str(key_file), "DAMAGED": str(damaged)}
     stretch_for([places.get(each, each) for each in arguments])
     assert not stretching._begun
+
+
+def test_ctrl_c_while_the_program_loads_ends_it_as_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost: a quiet end, and the exit code that says why."""
+
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr(__main__, "import_module", interrupted)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    with pytest.raises(SystemExit) as ending:
+        __main__.main()
+    assert ending.value.code == 130
