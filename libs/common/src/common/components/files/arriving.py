@@ -184,6 +184,8 @@ class Arriving:
             try:
                 folder, _ = self._folders.parent(item.path)
                 left = leave(folder, item.temporary)
+            except PermissionError:
+                left = False
             except OSError:  # the disk may be away, and come back
                 left = True
             if left:

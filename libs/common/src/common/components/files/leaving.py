@@ -5,7 +5,7 @@ import os
 import shlex
 import stat
 
-from common.components.files.leftovers import PREFIX
+from common.components.files.leftovers import PREFIX, is_ours
 
 _SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -26,6 +26,8 @@ def leave(folder: int, name: bytes) -> bool:
             return False
         os.chown(place, os.geteuid(), -1)
         os.chmod(place, 0o600)
+        if not is_ours(os.fstat(file)):  # this file system keeps no modes
+            return False
         end = _end_of_data(place, status.st_size)
         os.truncate(place, end)
         return end > 0

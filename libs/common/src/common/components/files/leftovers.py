@@ -1,9 +1,10 @@
-"""What a restore that was killed leaves at its target: files without their names."""
+"""What a restore that ended too early leaves at its target: files without their names."""
 
 import errno
 import fcntl
 import hashlib
 import os
+import stat
 import time
 from contextlib import suppress
 
@@ -46,6 +47,12 @@ def claim(folder: int, name: str) -> bool:
 def part_mark(path: bytes) -> bytes:
     """How the name ends of what is left of a large file, which was to become ``path``."""
     return PART + hashlib.blake2b(path, digest_size=16).hexdigest().encode()
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file is this account's alone: nobody else may have it open, or a name of it."""
+    private = status.st_mode == stat.S_IFREG | 0o600
+    return private and status.st_uid == os.geteuid() and status.st_nlink == 1
 
 
 def sweep(folder: int, own: bytes) -> list[bytes]:

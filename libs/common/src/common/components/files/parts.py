@@ -1,11 +1,10 @@
 """What an earlier restore has left of large files, for this one to go on with."""
 
 import os
-import stat
 
 from common.components.files.arriving import Item, remove
 from common.components.files.folders import Folders
-from common.components.files.leftovers import PART, part_mark, sweep
+from common.components.files.leftovers import PART, is_ours, part_mark, sweep
 from common.repository.tree import Source
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -57,13 +56,10 @@ class Parts:
             remove(self._folders, file, file.rpartition(b"/")[2])
 
     def _use(self, path: bytes, item: Item) -> int:
-        """Nobody else may have it open or know it by another name: it is ours, and always was."""
         folder, name = self._folders.parent(path)
         file = os.open(name, _OPEN, dir_fd=folder)
         try:
-            status = os.fstat(file)
-            ours = status.st_uid == os.geteuid() and status.st_nlink == 1
-            if not ours or status.st_mode != stat.S_IFREG | 0o600:
+            if not is_ours(os.fstat(file)):
                 return 0
             os.ftruncate(file, item.entry.size)
             os.rename(name, item.temporary, src_dir_fd=folder, dst_dir_fd=folder)
