@@ -42,6 +42,21 @@ def test_an_index_that_is_gone_is_made_anew(strongroom: Run, repo: Path) -> None
     assert strongroom("repo", "check", repo, "--read-data").code == 0
 
 
+def test_chunks_that_are_gone_from_the_same_files_are_one_line(
+    strongroom: Run, repo: Path, tmp_path: Path
+) -> None:
+    """Lost: what is damaged, in as many lines as a pack has chunks."""
+    (tmp_path / "large").write_bytes(os.urandom(9_000_000))
+    assert strongroom("repo", "backup", repo, tmp_path / "large", "--name", "second").code == 0
+    max((repo / "packs").rglob("*"), key=lambda path: path.stat().st_size).unlink()
+    repaired = strongroom("repo", "repair", "index", repo)
+    (line,) = repaired.out.splitlines()
+    assert f"Affects: second, files: {tmp_path}/large".replace(": /", ": ") in line
+    remaining = json.loads(strongroom("repo", "check", repo, "--json").out)["findings"]
+    assert line.endswith(f" Likewise {len(remaining) - 1} more.")
+    assert strongroom("repo", "check", repo).out == repaired.out
+
+
 @pytest.mark.parametrize("address", ["{}", "file://{}"])
 def test_what_another_copy_has_comes_back(
     strongroom: Run, repo: Path, tmp_path: Path, address: str

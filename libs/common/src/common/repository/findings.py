@@ -1,6 +1,6 @@
 """What a check reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,18 @@ class Finding:
         """For people."""
         affects = f" Affects: {'; '.join(self.affects)}." if self.affects else ""
         return f"{self.message}{affects}"
+
+
+def told(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line for each, for people. Chunks that affect the same share one: a pack has thousands."""
+    chunks: dict[tuple[str, ...], list[Finding]] = {}
+    for each in findings:
+        if each.object.startswith("chunk "):
+            chunks.setdefault(each.affects, []).append(each)
+        else:
+            yield str(each)
+    for first, *others in chunks.values():
+        yield f"{first} Likewise {len(others)} more." if others else str(first)
 
 
 @dataclass(frozen=True, slots=True)

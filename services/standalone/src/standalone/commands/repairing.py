@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import Corrupt
-from common.repository.findings import Finding
+from common.repository.findings import Finding, told
 from common.repository.history import SnapshotInfo
 from common.repository.repairing.configuration import repair_config
 from common.repository.repairing.fetching import repair_objects
@@ -141,8 +141,8 @@ def _end(remaining: Iterable[Finding], *, as_json: bool) -> None:
         console.note("The check at the end finds no damage.")
         return
     if not as_json:
-        for finding in left:
-            console.line(str(finding))
+        for line in told(left):
+            console.line(line)
     raise Corrupt(
         f"{text.count(len(left), 'finding')} left.",
         remedy="docs/how-to/repair.md says what can be done next.",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import Conflict, Corrupt, Invalid
+from common.repository.findings import told
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
@@ -174,8 +175,8 @@ def check(
     if as_json:
         console.emit({"ok": found.ok, **asdict(found)})
     else:
-        for finding in found.findings:
-            console.line(str(finding))
+        for line in told(found.findings):
+            console.line(line)
     looked = f"{text.count(found.objects, 'object')}, {text.size(found.read_bytes)} read"
     if not found.ok:
         raise Corrupt(
