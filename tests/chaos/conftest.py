@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.laboratory import Laboratory
 from chaos.orderly import small_and_orderly
 from chaos.settings import roomy
 from chaos.world import plain_config
@@ -26,3 +27,10 @@ def memory() -> Iterator[Path]:
     place = tempfile.mkdtemp(dir=roomy())
     yield Path(place)
     shutil.rmtree(place)
+
+
+@pytest.fixture
+def laboratory(memory: Path, config: bytes) -> Iterator[Laboratory]:
+    """Where chance and time are the same every time."""
+    with small_and_orderly():
+        yield Laboratory(memory, config)

@@ -6,7 +6,7 @@ So a seed repeats a failure to the byte, and states that were looked at once nee
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -16,6 +16,7 @@ import pytest
 
 from common.crypto.hpke import PrivateKey, PublicKey
 from common.repository.format import index
+from common.repository.threads import Threads
 
 START = 4_000_000_000.0
 """Later than any file that is really written meanwhile: to a prune those are old."""
@@ -64,7 +65,7 @@ class Dated(datetime):
         return cls.fromtimestamp(ORDER.time(), tz)
 
 
-class Inline(Executor):
+class Inline:
     """Does everything at once, so that the order of calls depends on the seed alone."""
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -77,6 +78,9 @@ class Inline(Executor):
         except Exception as error:  # noqa: BLE001 - as an executor does
             future.set_exception(error)
         return future
+
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 class Told(list[Any]):
@@ -109,10 +113,12 @@ class Impatient:
 
 def everywhere(patch: pytest.MonkeyPatch, name: str, new: object, old: object = None) -> None:
     """Replace what modules of the repository call so, all of it or where it is ``old``."""
-    for module in [each for key, each in sys.modules.items() if key.startswith(REPOSITORY)]:
-        found = vars(module).get(name)
-        if found is not None and (old is None or found is old):
-            patch.setattr(module, name, new)
+    modules = [each for key, each in sys.modules.items() if key.startswith(REPOSITORY)]
+    named = [each for each in modules if name in vars(each)]
+    found = [each for each in named if old is None or vars(each)[name] is old]
+    assert found, f"nothing is called {name} any more"
+    for module in found:
+        patch.setattr(module, name, new)
 
 
 @contextmanager
@@ -129,7 +135,7 @@ def small_and_orderly() -> Iterator[None]:
     """Small packs, one thread of one process, chance and time from ``ORDER``, nobody who waits."""
     ORDER.begin(0)
     with small_packs(), pytest.MonkeyPatch.context() as patch:
-        everywhere(patch, "ThreadPoolExecutor", Inline, ThreadPoolExecutor)
+        everywhere(patch, "Threads", Inline, Threads)
         everywhere(patch, "datetime", Dated, datetime)
         everywhere(patch, "spread", inline)
         patch.setattr("common.repository.levels._LARGEST", 2**22)

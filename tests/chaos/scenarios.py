@@ -27,6 +27,7 @@ def forget(name: str) -> Step:
 
 
 PRUNE, ROTATE, RECOVERY = Step("prune"), Step("rotate"), Step("recovery")
+RETIRE, NEXT_PRUNE = Step("retire"), Step("prune", "next")
 REINDEX, FETCH, SALVAGE = Step("reindex"), Step("fetch"), Step("salvage")
 
 
@@ -47,11 +48,14 @@ def damage(name: str) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``before`` is over and durable; ``steps`` go on, in one process after the other."""
+    """``before`` is over and durable; ``steps`` go on, one after the other; ``beside`` them others
+    do theirs.
+    """
 
     name: str
     before: tuple[Step, ...]
     steps: tuple[Step, ...]
+    beside: tuple[tuple[Step, ...], ...] = ()
 
 
 A, B, C = backup("a"), backup("b"), backup("c", 25_000)
@@ -110,6 +114,19 @@ class Story:
         kinds = {step.kind for step in over}
         sound = "damage" not in kinds or bool(kinds & MENDS)
         return Promise(contents, frozenset(kept - doubtful), frozenset(gone), sound)
+
+    @contextmanager
+    def noted(self, step: Step) -> Iterator[None]:
+        """Write down that a step begins and, if it does, that it ends."""
+        if all(step != other for _, other in self.begun):
+            self.begun.append((len(self.changes), step))
+        yield
+        self.done.append((len(self.changes), step))
+
+    def go_on(self, point: int, path: Path) -> None:
+        """Do what is left after so many changes."""
+        for step in self.left(point):
+            step.do(path)
 
     def left(self, point: int) -> list[Step]:
         """What is not over after so many changes, in the order in which it was begun."""
@@ -176,21 +193,13 @@ class _Narrator:
             raise Killed
         with (
             suppress(Conflict),
-            self.noted(self._plan.visitor),
+            self._story.noted(self._plan.visitor),
         ):  # it may have to wait, and gives up
             self._plan.visitor.do(self._path)
 
     def after(self, call: Call) -> None:
         if call.kind in CHANGES:
             self._story.changes.append(call)
-
-    @contextmanager
-    def noted(self, step: Step) -> Iterator[None]:
-        """Write down that a step begins and, if it does, that it ends."""
-        if all(step != other for _, other in self._story.begun):
-            self._story.begun.append((len(self._story.changes), step))
-        yield
-        self._story.done.append((len(self._story.changes), step))
 
 
 def tell(scenario: Scenario, path: Path, plan: Plan | None = None) -> Story:
@@ -201,17 +210,17 @@ def tell(scenario: Scenario, path: Path, plan: Plan | None = None) -> Story:
         for number, step in enumerate(scenario.steps):
             narrator.begin(number)
             try:
-                with narrator.noted(step):
+                with story.noted(step):
                     step.do(path)
             except Killed:
                 narrator.dead = False
-                with narrator.noted(step):
+                with story.noted(step):
                     step.do(path)
             except Conflict:
                 # The visitor took what this relied on: it says so, and is done again.
                 assert plan is not None
                 assert plan.visitor is not None
-                with narrator.noted(step):
+                with story.noted(step):
                     step.do(path)
     return story
 

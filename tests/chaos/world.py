@@ -82,7 +82,8 @@ class Step:
 
 
 def _backup(path: Path, step: Step) -> None:
-    repository, run_id, chain = open_at(path), run_of(step.name), f"chain/{step.name}"
+    """Those whose names begin alike stand in one chain."""
+    repository, run_id, chain = open_at(path), run_of(step.name), f"chain/{step.name[0]}"
     if repository.find_run(run_id) is not None:
         return
     if any(key.run == run_id for key in repository.session.wrapped_keys()):
@@ -91,8 +92,7 @@ def _backup(path: Path, step: Step) -> None:
         with run.component("files", "files") as sink:
             add_files(sink, step.files)
         prepared = run.finish(SnapshotMeta(run_id.hex, step.name, chain))
-    head = repository.head(chain)
-    prepared.commit(head.counter + 1, head.snapshot)
+    prepared.commit_next()
 
 
 def _forget(path: Path, step: Step) -> None:
@@ -108,6 +108,10 @@ def _forget(path: Path, step: Step) -> None:
 
 def _prune(path: Path, _step: Step) -> None:
     open_at(path).prune(NOW)
+
+
+def _retire(path: Path, _step: Step) -> None:
+    open_at(path).prune(PruneSettings())
 
 
 def _rotate(path: Path, _step: Step) -> None:
@@ -178,6 +182,7 @@ _STEPS: dict[str, Callable[[Path, Step], None]] = {
     "backup": _backup,
     "forget": _forget,
     "prune": _prune,
+    "retire": _retire,
     "rotate": _rotate,
     "recovery": _recovery,
     "reindex": _reindex,
