@@ -27,11 +27,14 @@ def forget(session: Session, snapshot_id: str, reason: str, chain: str) -> None:
                 raise NotFound(f"There is no backup {snapshot_id}.")
             with linking(session.directory.path):
                 _bury(session, snapshot_id, body, reason, chain)
+        else:
+            session.directory.settle("snapshots")  # who wrote the tombstone may have died then
         session.directory.delete(name)
 
 
 def _bury(session: Session, snapshot_id: str, body: Snapshot, reason: str, chain: str) -> None:
     history = session.history
+    session.directory.settle("snapshots")  # as of a backup
     head = history.heads().get(chain, Head())
     tombstone = Snapshot(
         kind="tombstone",

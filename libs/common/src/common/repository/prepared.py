@@ -61,6 +61,8 @@ class Prepared:
 
     def _write(self, body: Snapshot) -> SnapshotInfo:
         session = self._session
+        # What this one says is there may be seen, but not be durable: its process may have died.
+        session.directory.settle("snapshots")
         body = replace(
             body,
             finished=datetime.now(UTC),
