@@ -3,13 +3,16 @@
 import errno
 import stat
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from common.errors import Conflict
 from common.repository.browsing.filesystem import FileSystem
-from standalone.mounted import Answers
+from standalone.mounted import Answers, show
 from standalone.repositories import reading
 
 KEY = "correct horse battery staple"
@@ -52,6 +55,30 @@ def test_a_mounted_backup_is_what_was_backed_up(answers: Answers, source: Path) 
     with pytest.raises(OSError, match="no") as error:
         answers.getattr(f"{latest}/no")
     assert error.value.errno == errno.ENOENT
+
+
+@pytest.mark.parametrize("mounts", [True, False])
+def test_an_end_by_ctrl_c_is_no_failure_to_mount(
+    answers: Answers, tmp_path: Path, mounts: bool
+) -> None:
+    """Lost: the difference between what was looked at and what could not be."""
+
+    def fuse(operations: Answers, *_: object, **__: object) -> None:
+        if mounts:
+            operations.init("/")
+        raise RuntimeError(8)
+
+    (tmp_path / "mount").mkdir()
+    with nullcontext() if mounts else pytest.raises(Conflict):
+        show(
+            SimpleNamespace(FUSE=fuse),
+            answers._files,
+            tmp_path / "mount",
+            name="r",
+            for_others=False,
+        )
+    with pytest.raises(Conflict, match="not empty"):
+        show(SimpleNamespace(FUSE=fuse), answers._files, tmp_path, name="r", for_others=False)
 
 
 def test_a_machine_that_cannot_mount_says_what_it_lacks(

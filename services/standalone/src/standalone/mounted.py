@@ -33,6 +33,12 @@ class Answers:
 
     def __init__(self, files: FileSystem) -> None:
         self._files = files
+        self.mounted = False
+
+    def init(self, path: str) -> None:
+        """It is mounted."""
+        del path
+        self.mounted = True
 
     def getattr(self, path: str, file: int | None = None) -> dict[str, int]:
         """As of ``stat``, times in nanoseconds."""
@@ -87,13 +93,16 @@ def show(
 
     Raises:
         NotFound: there is no such folder.
-        Conflict: it cannot be mounted on.
+        Conflict: it is not empty, or cannot be mounted on.
     """
     if not mountpoint.is_dir():
         raise NotFound(f"{mountpoint} is no folder.", remedy="Make it first.")
+    if any(mountpoint.iterdir()):
+        raise Conflict(f"{mountpoint} is not empty.", remedy="Name an empty folder, or unmount it.")
+    answers = Answers(files)
     try:
         fuse.FUSE(
-            Answers(files),
+            answers,
             str(mountpoint.resolve()),
             foreground=True,
             nothreads=True,
@@ -105,6 +114,8 @@ def show(
             subtype="strongroom",
         )
     except RuntimeError as error:
+        if answers.mounted:
+            return  # until a signal: newer versions of libfuse say so
         raise Conflict(
             f"{mountpoint} could not be mounted.",
             remedy="See the message before this; unmount what is there: umount MOUNTPOINT.",
