@@ -49,6 +49,7 @@ def test_a_mounted_backup_is_what_was_backed_up(answers: Answers, source: Path) 
     assert stat.S_ISDIR(answers.getattr(latest)["st_mode"])
     assert stat.S_ISDIR(answers.getattr("/")["st_mode"])
     assert answers.readlink(f"{latest}/link") == "letter"
+    assert answers.getattr(f"{latest}/link")["st_size"] == len("letter")
     assert answers.listxattr(f"{latest}/letter") == []
     content = (source / "letter").read_bytes()
     assert answers.read(f"{latest}/letter", 4096, 65_536, 0) == content[65_536 : 65_536 + 4096]

@@ -44,12 +44,13 @@ class Answers:
         """As of ``stat``, times in nanoseconds."""
         del file
         entry = self._stat(path)
+        size = len(entry.target) if entry.type is EntryType.SYMLINK else entry.size
         return {
             "st_mode": KINDS[entry.type] | entry.mode,
             "st_nlink": 1,
             "st_uid": entry.uid,
             "st_gid": entry.gid,
-            "st_size": entry.size,
+            "st_size": size,
             "st_blocks": -(-entry.size // _BLOCK),
             "st_rdev": os.makedev(*entry.device),
             **dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), entry.mtime_ns),
