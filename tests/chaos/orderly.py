@@ -1,6 +1,6 @@
 """Everything that makes two tellings of one story differ, made the same: chance, time, threads.
 
-So a seed repeats a failure to the byte, and states that were looked at once need no second look.
+So a seed repeats a failure, and states that were looked at once need no second look.
 """
 
 import random
