@@ -132,6 +132,13 @@ def test_the_writer_key_writes_and_does_not_read(
     monkeypatch.setenv("BACKUP_WRITER_KEY", key)
     assert strongroom("repo", "backup", backed_up, source).code == 0
     assert strongroom("repo", "restore", backed_up, "latest", tmp_path / "out").code == 8
+    monkeypatch.delenv("BACKUP_WRITER_KEY")
+    (tmp_path / "writer.key").write_text(key)
+    by_file = ("--key-file", tmp_path / "writer.key")
+    assert strongroom("repo", "backup", backed_up, source, *by_file).code == 0
+    assert len(strongroom("repo", "snapshots", backed_up, *by_file).out.splitlines()) == 4
+    refused = strongroom("repo", "ls", backed_up, "latest", *by_file)
+    assert (refused.code, "writer key" in refused.err) == (8, True)
 
 
 def test_damage_is_found_and_named(strongroom: Run, backed_up: Path) -> None:

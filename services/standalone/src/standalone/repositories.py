@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.crypto.keys import RECOVERY_PREFIX, Hidden, HiddenText
+from common.crypto.keys import RECOVERY_PREFIX, WRITER_PREFIX, Hidden, HiddenText
 from common.errors import Invalid, NotFound, WrongKey
 from common.repository.history import SnapshotInfo
 from common.repository.opening import open_reader, open_writer
@@ -28,18 +28,27 @@ def reading(place: Path, key_file: Path | None) -> Reader:
     One without encryption needs none.
     """
     key = given_key(key_file)
-    if key is not None and key.get_secret_value().startswith(RECOVERY_PREFIX):
+    if _is(RECOVERY_PREFIX, key):
         return open_reader(place, recovery_key=key)
+    if _is(WRITER_PREFIX, key):
+        raise WrongKey(
+            "This is a writer key: it writes backups and opens none.",
+            remedy="Give the encryption key, or a recovery key.",
+        )
     return open_reader(place, key)
 
 
 def writing(place: Path, key_file: Path | None) -> Repository:
-    """The repository, opened to write: the encryption key will do, or BACKUP_WRITER_KEY alone."""
+    """The repository, opened to write: with any key; BACKUP_WRITER_KEY is one where no other is."""
     key = given_key(key_file)
     writer_key = os.environ.get("BACKUP_WRITER_KEY")
     if key is None and writer_key:
         return open_writer(place, HiddenText(writer_key))
-    return reading(place, key_file)
+    return open_writer(place, key) if _is(WRITER_PREFIX, key) else reading(place, key_file)
+
+
+def _is(prefix: str, key: Hidden | None) -> bool:
+    return key is not None and key.get_secret_value().startswith(prefix)
 
 
 def find(repository: Repository, wanted: str) -> SnapshotInfo:
