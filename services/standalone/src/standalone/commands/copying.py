@@ -39,6 +39,8 @@ def copy(
     An empty folder, or a copy of this repository, gets its objects as they are. A repository with
     other keys gets the backups read here and written anew there. Exits with 7 where something is
     damaged here and was left out.
+
+    A copy of chosen backups holds no record of the others: check names them as removed there.
     """
     reader = reading(repo, key_file)
     chosen = [find(reader, each) for each in snapshot] if snapshot else None
