@@ -79,6 +79,22 @@ def test_after_a_rotation_the_new_pair_opens_all_and_the_old_one_nothing(
         vault.restore(ids[0])
 
 
+def test_who_was_taken_for_dead_stays_so_after_a_rotation(
+    vault: Vault, provider: KeyProvider
+) -> None:
+    """Lost: a backup that two attempts make at once, when the first one was only asleep."""
+    run_id = uuid4()
+    with vault.writer().begin(run_id) as run:
+        with run.component("files", "files") as sink:
+            add_files(sink, FILES[0])
+        run._stores.contents.finish()
+        run._stores.segments.flush()
+        vault.writer().abandon(run_id)
+        rotate(vault.directory, provider)
+        with pytest.raises(Conflict, match="dead"):
+            run.finish(SnapshotMeta(uuid4().hex, "asleep", "main"))
+
+
 @pytest.mark.parametrize("lives", range(6))
 def test_a_rotation_killed_anywhere_leaves_all_readable_and_goes_on(
     vault: Vault, provider: KeyProvider, ids: list[str], lives: int

@@ -3,7 +3,7 @@
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import load_segments
 from common.repository.format.names import key_name
-from common.repository.format.runkey import WrappedKey, wrap_run_key
+from common.repository.format.runkey import WrappedKey, mark_abandoned, wrap_run_key
 from common.repository.keyring import KeyRing
 from common.repository.recording import OnProgress
 from common.repository.session import Session
@@ -58,6 +58,8 @@ def _wrap(session: Session, keys: KeyRing, wrapped: WrappedKey) -> None:
         purpose=wrapped.purpose,
         created=wrapped.created,
     )
+    if wrapped.abandoned:  # and may be only asleep
+        data = mark_abandoned(data, wrapped.name, session.keys)
     session.directory.write(wrapped.name, data, owner=_OWNER)
 
 
