@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,7 @@ from common.crypto.hpke import PrivateKey
 from common.crypto.keys import RECOVERY_PREFIX, KeyProvider, PassphraseProvider, write_key
 from common.errors import Conflict, Corrupt, Invalid, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
+from common.repository.lock import linking
 from common.repository.opening import create, open_reader
 from common.repository.prepared import SnapshotMeta
 from common.repository.reader import Reader
@@ -77,6 +80,22 @@ def test_after_a_rotation_the_new_pair_opens_all_and_the_old_one_nothing(
                 vault.private.unwrap(sealed, b"")
     with pytest.raises(Corrupt):
         vault.restore(ids[0])
+
+
+def test_keys_are_not_changed_while_a_snapshot_is_written(
+    vault: Vault, provider: KeyProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a chain with one end. Its lock is on ``config``; who locks the next one waits for
+    nobody.
+    """
+    impatient = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr("common.repository.lock.time", impatient)
+    with linking(vault.path):
+        with pytest.raises(Conflict):
+            rotate(vault.directory, provider)
+        with pytest.raises(Conflict), linking(vault.path):
+            raise AssertionError
+    assert rotate(vault.directory, provider).generation == 3
 
 
 def test_who_was_taken_for_dead_stays_so_after_a_rotation(

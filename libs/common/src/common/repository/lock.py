@@ -1,7 +1,7 @@
 """Locks between processes of one machine.
 
-Who removes or rewrites objects holds the repository's; who adds a snapshot to a chain holds the
-chains' for that moment, so that a backup never waits for a prune.
+Who removes or rewrites objects holds the repository's; who adds a snapshot to a chain, or replaces
+``config``, holds the chains' for that moment, so that a backup never waits for a prune.
 """
 
 import fcntl

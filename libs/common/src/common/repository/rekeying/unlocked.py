@@ -10,6 +10,7 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.keyring import KeyRing
+from common.repository.lock import linking
 from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
 
@@ -72,7 +73,12 @@ class Unlocked:
         return KeyRing(self.session, (self.private, *self.former))
 
     def succeed(self, **changes: Any) -> None:
-        """Put a changed config in the place of this one, in one step."""
+        """Put a changed config in the place of this one, in one step.
+
+        Raises:
+            Conflict: snapshots are being written all the time.
+        """
         config = self.config.next_generation(**changes)
         self.directory.discard(_OWNER)
-        self.directory.write(CONFIG, config.pack(self.writer_key), owner=_OWNER)
+        with linking(self.directory.path):  # whoever has that lock has it on the former file
+            self.directory.write(CONFIG, config.pack(self.writer_key), owner=_OWNER)
