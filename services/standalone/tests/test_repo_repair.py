@@ -92,6 +92,23 @@ def test_a_config_that_is_gone_comes_back(strongroom: Run, repo: Path, tmp_path:
         assert strongroom("repo", "check", repo).code == 0
 
 
+def test_an_old_config_that_was_put_back_gives_way_to_the_newer_one(
+    strongroom: Run, repo: Path, tmp_path: Path
+) -> None:
+    """Lost: every backup, to keys that were changed since."""
+    old = (repo / "config").read_bytes()
+    assert strongroom("keys", "rotate", repo).code == 0
+    assert strongroom("repo", "backup", repo, tmp_path / "source").code == 0
+    shutil.copytree(repo, tmp_path / "other")
+    (repo / "config").write_bytes(old)
+    assert strongroom("repo", "check", repo).code == 7
+    refused = strongroom("repo", "backup", repo, tmp_path / "source")
+    assert (refused.code, "an old one was put back" in refused.err) == (7, True)
+    assert strongroom("repo", "repair", "packs", repo, "--from", tmp_path / "other").code == 0
+    assert strongroom("repo", "backup", repo, tmp_path / "source").code == 0
+    assert strongroom("repo", "check", repo, "--read-data").code == 0
+
+
 def test_what_no_copy_has_is_told_and_cut_out(strongroom: Run, repo: Path, tmp_path: Path) -> None:
     """Lost: three good files, to one bad sector."""
     name = hurt(repo)

@@ -282,19 +282,19 @@ def test_a_changed_config_is_refused(vault: Vault, two: Two) -> None:
 
 
 def test_an_old_config_put_back_is_seen(vault: Vault, two: Two) -> None:
-    """Else a key that was rotated out comes back unseen."""
-    old = vault.directory.read("config")
-    config = RepositoryConfig.parse(old)
-    (vault.path / "config").write_bytes(config.next_generation().pack(vault.writer_key))
+    """Else a key that was rotated out comes back unseen, and no other opens what is backed up."""
+    newer = RepositoryConfig.parse(old := vault.directory.read("config")).next_generation()
+    (vault.path / "config").write_bytes(newer.pack(vault.writer_key))
     vault.backup({}, chain="new")
     (vault.path / "config").write_bytes(old)
-    findings = check(vault).findings
-    assert [(finding.object, finding.kind) for finding in findings] == [("config", "rolled back")]
+    (finding,) = check(vault).findings
+    assert (finding.object, finding.kind) == ("config", "rolled back")
+    with pytest.raises(Corrupt, match="put back"):
+        vault.backup({})
 
 
 def test_a_wrong_key_is_told_from_damage(vault: Vault) -> None:
     """Else a mistyped key looks like a lost repository."""
-    with pytest.raises(WrongKey):
-        open_reader(vault.path, "another key")
-    with pytest.raises(WrongKey):
-        open_reader(vault.path, None)
+    for key in ("another key", None):
+        with pytest.raises(WrongKey):
+            open_reader(vault.path, key)

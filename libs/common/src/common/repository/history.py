@@ -189,6 +189,11 @@ class History:
         done = {body.run for body in found if body.kind == "backup"}
         return done | {entry.run for entry in tombstoned(found)}
 
+    def generation(self) -> int:
+        """The newest generation of ``config`` that any snapshot was written under."""
+        found = self.load(lambda _name, _error: None)
+        return max((body.generation for body in found.values()), default=0)
+
     def _links(self) -> Iterable[tuple[str, int, str]]:
         found = self.load(lambda _name, _error: None)
         for snapshot_id, body in found.items():

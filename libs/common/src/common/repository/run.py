@@ -78,6 +78,7 @@ class Run:
         self._progress.begin("begin")
         if run_id in session.history.runs():
             raise Conflict(f"The run {run_id} has made its backup already.")
+        session.refuse_old_config()
         # The key before the index: prune either sees this run or is seen by it.
         self._key = session.write_key(run_id, "backup")
         try:

@@ -108,6 +108,19 @@ class Session:
         segments = load_segments(self.source, self.keys.index, damaged, checked=False)
         return KnownPacks(segments, present, key_ids, size)
 
+    def refuse_old_config(self) -> None:
+        """Make sure that nothing is written for keys of before: the newer ones would not open it.
+
+        Raises:
+            Corrupt: a snapshot was written under a newer ``config`` than there is now.
+        """
+        newest = self.history.generation()
+        if newest > self.config.generation and newest > read_config(self.source).generation:
+            raise Corrupt(
+                "config is older than a snapshot: an old one was put back.",
+                remedy="Fetch the newer one from another copy: strongroom repo repair packs.",
+            )
+
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.
 
