@@ -44,8 +44,9 @@ def create(path: Path, config: bytes) -> None:
     except NotFound:
         if next(iter(directory.list()), None) is not None:
             raise Conflict(
-                f"{path} holds objects but no config.",
-                remedy="Restore the file config from another copy of this repository.",
+                f"{path} is not empty, and holds no config.",
+                remedy="Name an empty folder. If it is a repository, fetch config from another copy"
+                " of it: strongroom repo repair packs.",
             ) from None
         directory.write(CONFIG, config, owner=f"create-{os.getpid()}")
         return
