@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from standalone import console
 
@@ -29,3 +30,13 @@ def test_a_client_loads_nothing_that_draws_before_it_has_an_answer() -> None:
         [sys.executable, "-c", listed], check=True, capture_output=True, text=True, timeout=60
     )
     assert outcome.stdout.strip() == "set()"
+
+
+def test_a_total_that_is_not_known_any_more_is_not_shown() -> None:
+    """Lost: trust in a bar that says 100 % of a backup with more in it than the last one."""
+    with Progress(console=Console(file=io.StringIO())) as drawn:
+        bar = console._Bar("backup", drawn)
+        bar("files", 90, 100, 1, "")
+        assert drawn.tasks[0].percentage == 90
+        bar("files", 120, None, 2, "")
+        assert drawn.tasks[0].total is None

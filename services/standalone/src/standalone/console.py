@@ -191,6 +191,8 @@ class _Bar:
         self._done = done
         self._pace.advance(done, entries)
         left = self._pace.seconds_left(total, total_entries)
+        if total is None:  # which an update takes for: as before
+            self._drawn.tasks[0].total = None
         self._drawn.update(
             self._task,
             description=f"{self._title}: {phase}{', counting' if counting else ''}",
