@@ -1,20 +1,17 @@
 """Copying a repository as it is: the objects that the other folder lacks, each verified."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from common.errors import Conflict, Corrupt, NotFound, Unavailable
-from common.repository.format.config import FormerKey, RepositoryConfig
-from common.repository.format.frame import MAX_SIZE
+from common.repository.copying.opening import OWNER, Opening
 from common.repository.format.names import (
-    CONFIG,
     Kind,
     key_name,
     kind_of,
     pack_name,
     snapshot_name,
 )
-from common.repository.format.runkey import parse_run_key
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import SnapshotInfo
 from common.repository.marking import Marks
@@ -24,8 +21,6 @@ from common.repository.session import Session, read_config
 from common.repository.streaming import pieces, write_verified
 from common.storage.local import LocalDirectory
 from common.storage.store import ObjectInfo
-
-_OWNER = "copy"
 
 
 @dataclass(slots=True)
@@ -51,7 +46,8 @@ def copy_objects(
     the next call goes on. ``only`` confines it to some backups.
 
     Raises:
-        Conflict: the target holds another repository, or this one at a later change of keys.
+        Conflict: the target holds another repository, or this one at a later change of keys, or
+            run keys that the keys of now would not open.
     """
     target.prepare()
     _check_target(session, target)
@@ -132,19 +128,18 @@ class _Copy:
         self._on_progress = on_progress
         self._report = CopyReport()
         self._bodies: dict[str, Snapshot] = {}
-        self._config = b""
-        self._generation_there = 0
+        self._opening = Opening(session, target, self._report.failed, whole=only is None)
 
     def run(self) -> CopyReport:
-        self._target.discard(_OWNER)
+        self._target.discard(OWNER)
         # Snapshots are read before anything else: what they need is there to be copied.
         source = self._session.source
         snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
         self._bodies = self._session.history.load(lambda _name, _error: None)
         snapshots.sort(key=self._written)
-        before = self._config_there()
+        before = self._opening.config_there()
         self._folder("packs/")
-        self._keys()
+        self._opening.bring(lambda: self._folder("keys/"))
         self._folder("index/")
         # What is there already may be that of a copy that died before it was durable.
         self._target.settle_all()
@@ -152,72 +147,14 @@ class _Copy:
         # Also where something failed: the copy is no worse than what it is of.
         for info in snapshots:
             self._object(info, there)
-        self._conclude()
-        if self._config and self._config_there() == before:
+        self._opening.conclude()
+        config = self._opening.config
+        if config and self._opening.config_there() == before:
             self._report.present += 1
-        elif self._config:
+        elif config:
             self._report.copied += 1
-            self._report.copied_bytes += len(self._config)
+            self._report.copied_bytes += len(config)
         return self._report
-
-    def _keys(self) -> None:
-        """``config`` and run keys, once more when they were changed meanwhile."""
-        generation = -1
-        while generation != self._announce():
-            generation = self._generation_there
-            self._folder("keys/")
-
-    def _announce(self) -> int:
-        """Let the target open the run keys that are about to come, and those that it has.
-
-        After a rotation its own key pair becomes a former one, for as long as it has keys for it.
-        That works when both are sealed under one encryption key. Gives the generation here.
-        """
-        try:
-            data = self._session.source.read(CONFIG, 0, MAX_SIZE + 1)
-            config = RepositoryConfig.parse(data)
-            config.authenticate(self._session.keys.writer_key)
-        except (NotFound, Corrupt) as error:
-            self._report.failed[CONFIG] = error.message
-            return self._generation_there
-        self._config, self._generation_there = data, config.generation
-        found = self._config_there()
-        if found is None:
-            self._target.write(CONFIG, data, owner=_OWNER)
-        elif found.generation < config.generation:
-            former = _pairs_without(config, found)
-            if former and found.sealing == config.sealing:
-                config = replace(config, former=(*config.former, *former))
-                data = config.pack(self._session.keys.writer_key)
-            elif former:
-                return self._generation_there
-            self._target.write(CONFIG, data, owner=_OWNER)
-        return self._generation_there
-
-    def _conclude(self) -> None:
-        """Leave ``config`` as it is here, unless the target has run keys for a former pair."""
-        found = self._config_there()
-        if found is None or found.generation > self._generation_there or not self._config:
-            return
-        config = RepositoryConfig.parse(self._config)
-        former = _pairs_without(config, found) if found.sealing == config.sealing else ()
-        if found != config and not (former and self._left_behind(config)):
-            self._target.write(CONFIG, self._config, owner=_OWNER)
-
-    def _config_there(self) -> RepositoryConfig | None:
-        """The target's; None where it is missing, damaged or forged."""
-        try:
-            found = read_config(self._target)
-            found.authenticate(self._session.keys.writer_key)
-        except (NotFound, Corrupt):
-            return None
-        return found
-
-    def _left_behind(self, config: RepositoryConfig) -> bool:
-        """Whether the target has run keys that a prune has removed here, for a former pair."""
-        there = Session(self._target, config, self._session.keys)
-        keys = there.wrapped_keys(lambda _name, _error: None)
-        return any(config.public_key.recipient not in key.wrapped for key in keys)
 
     def _written(self, snapshot: ObjectInfo) -> tuple[bool, float]:
         """Orders snapshots as they were written, so that no chain has a gap meanwhile."""
@@ -228,7 +165,13 @@ class _Copy:
 
     def _folder(self, folder: str) -> None:
         there = {info.name: info.size for info in self._target.list(folder)}
-        found = [info for info in self._session.source.list(folder) if self._wanted(info.name)]
+        # Run keys that are there have to fit the config, also those of other backups.
+        kept = there.keys() if folder == "keys/" else ()
+        found = [
+            info
+            for info in self._session.source.list(folder)
+            if self._wanted(info.name) or info.name in kept
+        ]
         total, done = sum(info.size for info in found), 0
         for info in found:
             if folder == "keys/":
@@ -248,7 +191,7 @@ class _Copy:
             return
         try:
             content = pieces(self._session.source, info.name)
-            write_verified(self._target, info.name, content, owner=_OWNER)
+            write_verified(self._target, info.name, content, owner=OWNER)
         except NotFound:
             return  # prune has removed it meanwhile; what needs it has gone before
         except Corrupt as error:
@@ -258,38 +201,15 @@ class _Copy:
         self._report.copied_bytes += info.size
 
     def _key(self, name: str) -> None:
-        """A run key: it keeps its name when keys are changed."""
         try:
-            data = self._session.source.read(name, 0, MAX_SIZE + 1)
-            generation = self._generation(name, data)
-            if generation > self._generation_there:
-                self._announce()
-            if self._is_newer_there(name, data, generation):
-                self._report.present += 1
-                return
+            size = self._opening.run_key(name)
         except NotFound:
             return
         except Corrupt as error:
             self._report.failed[name] = error.message
             return
-        self._target.write(name, data, owner=_OWNER)
-        self._report.copied += 1
-        self._report.copied_bytes += len(data)
-
-    def _is_newer_there(self, name: str, data: bytes, generation: int) -> bool:
-        """Whether the target has this, the same or of a later change of keys."""
-        try:
-            found = self._target.read(name, 0, MAX_SIZE + 1)
-            return found == data or self._generation(name, found) > generation
-        except (NotFound, Corrupt):
-            return False
-
-    def _generation(self, name: str, data: bytes) -> int:
-        return parse_run_key(data, name, self._session.keys).generation
-
-
-def _pairs_without(config: RepositoryConfig, found: RepositoryConfig) -> tuple[FormerKey, ...]:
-    """The key pairs of one config that the other lacks."""
-    known = {former.public_key for former in config.former} | {config.public_key}
-    own = (FormerKey(found.public_key, found.private_key), *found.former)
-    return tuple(pair for pair in own if pair.public_key not in known)
+        if size:
+            self._report.copied += 1
+            self._report.copied_bytes += size
+        elif not self._opening.withheld:
+            self._report.present += 1

@@ -105,6 +105,21 @@ def mark_abandoned(data: bytes, name: str, keys: WriterKeys) -> bytes:
     return pack_frame(Kind.KEY, {**frame.body, "abandoned": True}, keys.key_mac)
 
 
+def keep_recipients(data: bytes, found: bytes, name: str, keys: WriterKeys) -> bytes:
+    """The object ``data``, also for those who open ``found``: the same run key, wrapped before.
+
+    It has the generation of ``found``, because the ``config`` beside it is that one's.
+    """
+    now, before = (parse_frame(Kind.KEY, each, name) for each in (data, found))
+    now.authenticate(keys.key_mac)
+    before.authenticate(keys.key_mac)
+    rows = now.body["recipients"]
+    named = {row["recipient"] for row in rows}
+    kept = [row for row in before.body["recipients"] if row["recipient"] not in named]
+    both = {"generation": before.body["generation"], "recipients": [*rows, *kept]}
+    return pack_frame(Kind.KEY, {**now.body, **both}, keys.key_mac)
+
+
 def parse_run_key(data: bytes, name: str, keys: WriterKeys) -> WrappedKey:
     """Read and authenticate ``keys/<key id>``.
 
