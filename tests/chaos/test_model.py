@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 )
 
 from chaos.orderly import small_and_orderly
+from chaos.sealing import PROVIDER
 from chaos.settings import FACTOR, roomy
-from chaos.world import LAST, NOW, PROVIDER, Files, create_at, noise, open_at, restore, tidy
+from chaos.world import LAST, NOW, Files, create_at, noise, open_at, restore, tidy
 from common.errors import Conflict, NotFound
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.prune import PruneSettings

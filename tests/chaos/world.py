@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from common.crypto.aead import KEY_SIZE, seal, unseal
+from chaos.sealing import OTHER, PROVIDER, provider_at
+from common.crypto.aead import KEY_SIZE
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt
 from common.repository.copying.objects import copy_objects
@@ -22,7 +22,7 @@ from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
 from common.repository.reader import Reader
 from common.repository.rekeying.recovery import add_recovery
-from common.repository.rekeying.rotation import rotate
+from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import Unlocked
 from common.repository.repairing.fetching import repair_objects
 from common.repository.repairing.index import repair_index
@@ -34,25 +34,6 @@ Files = Mapping[bytes, bytes]
 NOW = PruneSettings(grace=timedelta(0))
 LAST = PruneSettings(grace=timedelta(0), dead_after=timedelta(0), waste=0.1)
 RECOVERY = PrivateKey(bytes(range(KEY_SIZE)))
-
-
-class PlainProvider:
-    """Seals under a key that need not be stretched: a state is opened in a millisecond."""
-
-    def describe(self) -> dict[str, Any]:
-        """There is one such key."""
-        return {"provider": "test"}
-
-    def seal(self, secret: bytes, context: bytes) -> bytes:
-        """As any provider."""
-        return seal(bytes(KEY_SIZE), secret, context)
-
-    def unseal(self, sealed: bytes, context: bytes) -> bytes:
-        """As any provider."""
-        return unseal(bytes(KEY_SIZE), sealed, context)
-
-
-PROVIDER = PlainProvider()
 
 
 def plain_config(keys: Keys) -> bytes:
@@ -115,11 +96,15 @@ def _retire(path: Path, _step: Step) -> None:
 
 
 def _rotate(path: Path, _step: Step) -> None:
-    rotate(LocalDirectory(path), PROVIDER)
+    rotate(LocalDirectory(path), provider_at(path))
+
+
+def _change_key(path: Path, _step: Step) -> None:
+    change_encryption_key(LocalDirectory(path), PROVIDER, OTHER)
 
 
 def _recovery(path: Path, step: Step) -> None:
-    add_recovery(LocalDirectory(path), PROVIDER, "paper", RECOVERY.public)
+    add_recovery(LocalDirectory(path), provider_at(path), "paper", RECOVERY.public)
 
 
 def _reindex(path: Path, _step: Step) -> None:
@@ -184,6 +169,7 @@ _STEPS: dict[str, Callable[[Path, Step], None]] = {
     "prune": _prune,
     "retire": _retire,
     "rotate": _rotate,
+    "change key": _change_key,
     "recovery": _recovery,
     "reindex": _reindex,
     "elsewhere": _elsewhere,
@@ -204,10 +190,10 @@ def other_than(path: Path) -> Path:
 
 def open_at(path: Path) -> Reader:
     """The repository in this folder, opened anew with everything that opens it."""
-    state = Unlocked.open(LocalDirectory(path), PROVIDER)
+    state = Unlocked.open(LocalDirectory(path), provider_at(path))
 
     def renew() -> tuple[PrivateKey, ...]:
-        now = Unlocked.open(LocalDirectory(path), PROVIDER)
+        now = Unlocked.open(LocalDirectory(path), provider_at(path))
         return (now.private, *now.former)
 
     return Reader(state.session, state.private, former=state.former, renew=renew)
