@@ -223,6 +223,17 @@ def test_refusals_have_their_exit_code_and_a_sentence(
     assert "Traceback" not in outcome.err
 
 
+def test_what_may_not_be_read_is_no_wrong_usage(
+    strongroom: Run, backed_up: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the exit code that says which; the system alone knows what may be read, when it is."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert strongroom("repo", "backup", backed_up, source).code == 0
+    assert strongroom("repo", "snapshots", backed_up).code == 0
+    too_long = source / ("n" * 300) / "file"  # as good as a folder that is closed to us
+    assert strongroom("repo", "backup", backed_up, too_long).code == 12
+
+
 def test_a_wrong_or_missing_key_is_named(
     strongroom: Run, backed_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,10 @@ from common.repository.reader import Reader
 from common.repository.repository import Repository
 from standalone.keysource import given_key
 
-Place = Annotated[Path, typer.Argument(metavar="REPO", help="Folder of the repository.")]
+Place = Annotated[
+    Path,  # one that may not be read is told as everything else that is wrong with it
+    typer.Argument(metavar="REPO", help="Folder of the repository.", readable=False),
+]
 Snapshot = Annotated[
     str,
     typer.Argument(metavar="SNAPSHOT", help="Its id, the start of its id, its name, or 'latest'."),

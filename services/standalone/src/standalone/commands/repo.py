@@ -50,7 +50,9 @@ def init(repo: Place, key_file: KeyFile = None) -> None:
 @app.command()
 def backup(
     repo: Place,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="What to back up.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="What to back up.", readable=False)
+    ],
     *,
     name: Annotated[str | None, typer.Option(help="Else one is made.", show_default=False)] = None,
     exclude: Annotated[
@@ -67,7 +69,7 @@ def backup(
     as_json: console.AsJson = False,
 ) -> None:
     """Back up files and folders. Exits with 1 where something had to be left out."""
-    missing = [path for path in paths if not path.is_symlink() and not path.exists()]
+    missing = [path for path in paths if _is_missing(path)]
     if missing:
         raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")
     repository = writing(repo, key_file)
@@ -85,6 +87,16 @@ def backup(
     _show(info, as_json=as_json, warnings=warnings)
     if warnings:
         raise typer.Exit(1)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # what is wrong with it is told when it is read
+    return False
 
 
 def _show(info: SnapshotInfo, *, as_json: bool, warnings: list[str]) -> None:
