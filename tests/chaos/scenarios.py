@@ -27,6 +27,7 @@ def forget(name: str) -> Step:
 
 
 PRUNE, ROTATE, RECOVERY = Step("prune"), Step("rotate"), Step("recovery")
+CHANGE_KEY = Step("change key")
 RETIRE, NEXT_PRUNE = Step("retire"), Step("prune", "next")
 REINDEX, FETCH, SALVAGE = Step("reindex"), Step("fetch"), Step("salvage")
 
@@ -86,6 +87,11 @@ SCENARIOS = (
         "copy after a rotation",
         (elsewhere(A, B), copy(A, B), elsewhere(forget("a"), PRUNE, ROTATE, C)),
         (copy(forget("a"), C),),
+    ),
+    Scenario(
+        "copy after both keys were changed",
+        (elsewhere(A, B), copy(A, B), elsewhere(CHANGE_KEY, ROTATE, C)),
+        (copy(C),),
     ),
     Scenario("everything", (A, B), (C, forget("a"), PRUNE, ROTATE, backup("d"))),
 )
