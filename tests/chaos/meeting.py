@@ -1,6 +1,5 @@
 """A story of several who work in one repository at once, taking turns at every call."""
 
-import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,6 @@ from random import Random
 import pytest
 
 from chaos.calls import CHANGES, Call, watched
-from chaos.orderly import ORDER
 from chaos.scenarios import Scenario, Story
 from chaos.turns import Turns
 from chaos.world import Step
@@ -71,11 +69,8 @@ class _Director:
                 raise Killed
 
     def after(self, call: Call) -> None:
-        """A call was made. What is written now is of now, by the clock of all."""
-        if call.kind in {"create", "write"}:
-            os.utime(self._path / call.path, (ORDER.time(), ORDER.time()))
-        if call.kind in CHANGES:
-            self._story.changes.append(call)
+        """A call was made."""
+        self._story.note(call, self._path)
 
     def _act(self, steps: tuple[Step, ...]) -> None:
         for step in steps:

@@ -1,5 +1,6 @@
 """Stories of a repository: what was done before, what is going on, and how it may be disturbed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from random import Random
 
 from chaos.calls import CHANGES, Call, watched
 from chaos.disk import Disk
+from chaos.orderly import ORDER
 from chaos.world import MENDS, Promise, Step, noise
 from common.errors import Conflict
 from mortal import Killed
@@ -121,6 +123,13 @@ class Story:
         sound = "damage" not in kinds or bool(kinds & MENDS)
         return Promise(contents, frozenset(kept - doubtful), frozenset(gone), sound)
 
+    def note(self, call: Call, path: Path) -> None:
+        """Write down a change. Files that are written now are of now, by the clock of a prune."""
+        if call.kind in {"create", "write"}:
+            os.utime(path / call.path, (ORDER.time(), ORDER.time()))
+        if call.kind in CHANGES:
+            self.changes.append(call)
+
     @contextmanager
     def noted(self, step: Step) -> Iterator[None]:
         """Write down that a step begins and, if it does, that it ends."""
@@ -204,8 +213,7 @@ class _Narrator:
             self._plan.visitor.do(self._path)
 
     def after(self, call: Call) -> None:
-        if call.kind in CHANGES:
-            self._story.changes.append(call)
+        self._story.note(call, self._path)
 
 
 def tell(scenario: Scenario, path: Path, plan: Plan | None = None) -> Story:

@@ -16,6 +16,7 @@ from chaos.scenarios import (
     NEXT_PRUNE,
     PRUNE,
     RETIRE,
+    ROTATE,
     A,
     B,
     C,
@@ -38,6 +39,7 @@ MEETINGS = (
         (A2,),
         ((D, A3), (PRUNE, forget("b"), NEXT_PRUNE)),
     ),
+    Scenario("other keys", (A, B, forget("a")), (A2,), ((A3, D), (ROTATE, PRUNE))),
 )
 
 

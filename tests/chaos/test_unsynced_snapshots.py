@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from chaos.calls import CHANGES, Call, watched
+from chaos.calls import Call, watched
 from chaos.disk import Loss
 from chaos.laboratory import Laboratory
 from chaos.scenarios import PRUNE, A, B, C, Scenario, Story, forget, replay
@@ -21,8 +21,9 @@ COMBINATIONS = 30
 class _Witness:
     """Writes down all changes; who makes ``snapshots`` durable dies instead, once."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, path: Path) -> None:
         self._story = story
+        self._path = path
         self.deadly = True
 
     def before(self, call: Call) -> None:
@@ -30,15 +31,14 @@ class _Witness:
             raise Killed
 
     def after(self, call: Call) -> None:
-        if call.kind in CHANGES:
-            self._story.changes.append(call)
+        self._story.note(call, self._path)
 
 
 def killed_and_followed(scenario: Scenario, path: Path) -> Story:
     """The first step dies when its snapshot has got its name; the second one goes on."""
     story = Story(scenario)
     first, second = scenario.steps
-    watcher = _Witness(story)
+    watcher = _Witness(story, path)
     with watched(path, watcher):
         with suppress(Killed), story.noted(first):
             first.do(path)
