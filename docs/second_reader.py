@@ -12,12 +12,11 @@ import functools
 import hashlib
 import json
 import os
-import stat
 import struct
 import sys
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pr
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+folder = functools.cache(lambda path: os.open(path, os.O_RDONLY))
 
 
 def require(condition: object, what: str) -> None:
@@ -103,9 +102,8 @@ class Cursor:
 def lz4_block(raw: bytes, size: int) -> bytes:
     out, cursor = bytearray(), Cursor(raw)
 
-    def length(nibble: int) -> int:
-        more = 255 if nibble == 15 else 0
-        while more == 255:
+    def length(nibble: int, more: int = 255) -> int:
+        while nibble >= 15 and more == 255:
             more = cursor.number("B")
             nibble += more
         return nibble
@@ -122,13 +120,9 @@ def lz4_block(raw: bytes, size: int) -> bytes:
 
 
 def decompress(codec: int, raw: bytes, size: int) -> bytes:
-    require(codec in range(4), "codec")
-    if codec == 1:
-        raw = zstandard.ZstdDecompressor().decompress(raw, max_output_size=size)
-    elif codec == 2:
-        raw = zlib.decompressobj().decompress(raw, size + 1)
-    elif codec == 3:
-        raw = lz4_block(raw, size)
+    zstd, inflate = zstandard.ZstdDecompressor().decompress, zlib.decompressobj().decompress
+    expand: Callable[[bytes, int], bytes] = [lambda it, _: it, zstd, inflate, lz4_block][codec]
+    raw = expand(raw, size + 1)
     require(len(raw) == size, "raw length")
     return raw
 
@@ -138,7 +132,7 @@ class Repository:
 
     def __init__(self, root: Path, encryption_key: str) -> None:
         self.root = root
-        body = framed((root / "config").read_bytes(), b"C")
+        body = framed(raw := (root / "config").read_bytes(), b"C")
         secret = encryption_key if body["encrypted"] else "strongroom: not encrypted"
         sealing, self.repo = body["sealing"], bytes.fromhex(body["repository"])
         salt, iterations = b64decode(sealing["salt"]), sealing["iterations"]
@@ -149,8 +143,7 @@ class Repository:
             seed, public = b64decode(pair["private_key"]), b64decode(pair["public_key"])
             seed = kek.decrypt(seed[:12], seed[12:], b"strongroom/v1/private-key" + self.repo)
             self.private[blake3(public).hexdigest()[:32]] = private_key(seed)
-        config_mac = hkdf(self.writer, b"", "strongroom/v1/config-mac")
-        framed((root / "config").read_bytes(), b"C", config_mac)
+        framed(raw, b"C", hkdf(self.writer, b"", "strongroom/v1/config-mac"))
         self.chunk_key = self.derived("chunk-id")
         self.run_keys = {path.name: self._run_key(path) for path in (root / "keys").iterdir()}
         self.index = dict(self._segments())
@@ -162,7 +155,8 @@ class Repository:
         body = framed(path.read_bytes(), b"K", self.derived("key-mac"))
         info = b"strongroom/v1/run-key" + self.repo + bytes.fromhex(body["key"] + body["run"])
         mine = next(row for row in body["recipients"] if row["recipient"] in self.private)
-        return SUITE.decrypt(b64decode(mine["wrapped"]), self.private[mine["recipient"]], info)
+        suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+        return suite.decrypt(b64decode(mine["wrapped"]), self.private[mine["recipient"]], info)
 
     def _segments(self) -> Iterator[tuple[bytes, Place]]:
         for path in (self.root / "index").iterdir():
@@ -176,10 +170,9 @@ class Repository:
                 at += 68 + size
 
     def snapshots(self) -> list[tuple[str, dict[str, Any]]]:
-        found = {}
-        for path in (self.root / "snapshots").iterdir():
-            raw = sealed(path, b"S", self.derived("chain"), "strongroom/v1/snapshot")
-            found[path.name] = json.loads(raw)
+        key, info = self.derived("chain"), "strongroom/v1/snapshot"
+        paths = (self.root / "snapshots").iterdir()
+        found = {path.name: json.loads(sealed(path, b"S", key, info)) for path in paths}
         gone = {row["snapshot"] for body in found.values() for row in body.get("removed", [])}
         left = [it for it in found.items() if it[1]["kind"] == "backup" and it[0] not in gone]
         return sorted(left, key=lambda item: item[1]["created"])
@@ -221,12 +214,11 @@ def entries(block: bytes) -> Iterator[dict[str, Any]]:
         _ = cursor.take(cursor.number("B")), cursor.take(cursor.number("B"))  # their names
     for _ in range(count):
         kind, flags, shared, rest, mode, owner = map(cursor.number, "BBHHHH")
-        mtime = cursor.number("q") * 10**9 + cursor.number("I")
-        size = cursor.number("Q")
+        secs, nanos, size = map(cursor.number, "qIQ")
         path = path[:shared] + cursor.take(rest)
         require(not {b".", b".."} & set(path.split(b"/")) and path[:1] != b"/", "path")
         entry: dict[str, Any] = {"kind": kind, "path": path, "mode": mode, "size": size}
-        entry.update(owner=owners[owner], mtime=mtime, level=0, items=b"", xattrs=[])
+        entry.update(owner=owners[owner], mtime=secs * 10**9 + nanos, level=0, items=b"", xattrs=[])
         if flags & 1:
             entry["items"] = cursor.take(16)  # without the length, which is that of the data
         elif flags & 2:
@@ -235,9 +227,8 @@ def entries(block: bytes) -> Iterator[dict[str, Any]]:
             entry["target"] = cursor.take(cursor.number("H"))
         elif kind in (5, 6):
             entry["device"] = cursor.number("I"), cursor.number("I")
-        regions = range(cursor.number("I") if flags & 4 else 0)
-        extents = [(cursor.number("Q"), cursor.number("Q")) for _ in regions]
-        entry["extents"] = extents if flags & 4 else [(0, size)]
+        rows = range(cursor.number("I") if flags & 4 else 0)
+        entry["extents"] = [(cursor.number("Q"), cursor.number("Q")) for _ in rows] or [(0, size)]
         for _ in range(cursor.number("H") if flags & 8 else 0):
             name, value = cursor.number("H"), cursor.number("I")
             entry["xattrs"].append((cursor.take(name), cursor.take(value)))
@@ -268,12 +259,21 @@ def finish(entry: dict[str, Any], place: bytes) -> None:
     os.utime(place, ns=(entry["mtime"], entry["mtime"]), follow_symlinks=False)
 
 
+def reach(root: bytes, path: bytes) -> bytes:
+    """A name for a path, which may be longer than any that the system takes."""
+    place = os.path.join(root, path) if path else root
+    while len(place) > 4000:
+        cut = place.rindex(b"/", 0, 4000)
+        place = b"/proc/self/fd/%d" % folder(place[:cut]) + place[cut:]
+    return place
+
+
 def restore(repository: Repository, component: dict[str, Any], root: bytes) -> None:
     """Make one component's tree at ``root``; folders get their mode and times at the end."""
     tree, folders = component["tree"], []
     for block in repository.content(tree["level"], b64decode(tree["root"])):
         for entry in entries(block):
-            place = os.path.join(root, entry["path"]) if entry["path"] else root
+            place = reach(root, entry["path"])
             if entry["kind"] == 1:
                 os.makedirs(place, 0o700, exist_ok=True)
                 folders.append((entry, place))
@@ -283,9 +283,9 @@ def restore(repository: Repository, component: dict[str, Any], root: bytes) -> N
             elif entry["kind"] == 2:
                 os.symlink(entry["target"], place)
             elif entry["kind"] == 3:
-                os.link(os.path.join(root, entry["target"]), place, follow_symlinks=False)
+                os.link(reach(root, entry["target"]), place, follow_symlinks=False)
             else:
-                node = {4: stat.S_IFIFO, 5: stat.S_IFCHR, 6: stat.S_IFBLK}[entry["kind"]]
+                node = {4: 0o010000, 5: 0o020000, 6: 0o060000}[entry["kind"]]
                 os.mknod(place, node, os.makedev(*entry.get("device", (0, 0))))
             finish(entry, place)
     for entry, place in reversed(folders):

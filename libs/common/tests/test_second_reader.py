@@ -1,5 +1,6 @@
 """docs/second_reader.py, which shares no code with the engine, reads what the engine writes."""
 
+import os
 import random
 import subprocess
 import sys
@@ -56,6 +57,16 @@ def back_up(repository: Path, key: str, source: Path, compression: str) -> None:
     prepared.commit(1, None)
 
 
+def read(repository: Path, key: str, target: Path) -> None:
+    target.mkdir()
+    subprocess.run(
+        [sys.executable, READER, repository, target],
+        env={"BACKUP_ENCRYPTION_KEY": key},
+        check=True,
+        timeout=120,
+    )
+
+
 @pytest.mark.parametrize("compression", ["zstd", "gzip", "lz4", "none"])
 def test_the_document_alone_restores_everything(tmp_path: Path, compression: str) -> None:
     """Lost: a repository whose only readers are this product's own; docs/format.md is not true."""
@@ -65,12 +76,30 @@ def test_the_document_alone_restores_everything(tmp_path: Path, compression: str
     back_up(repository, key, source, compression)
     if compression == "none":
         forget_halfway(repository, key)
-    target.mkdir()
-    subprocess.run(
-        [sys.executable, READER, repository, target],
-        env={"BACKUP_ENCRYPTION_KEY": key},
-        check=True,
-        timeout=120,
-    )
+    read(repository, key, target)
     restored = target / "files" / source.relative_to("/")
     assert compare(source, restored) == []
+
+
+def test_a_path_that_is_too_long_to_be_named_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: all that comes after such a path, to whoever has nothing else to read with."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    names = ["deep" * 50] * 25
+    source.mkdir()
+    monkeypatch.chdir(source)
+    for name in names:
+        Path(name).mkdir()
+        os.chdir(name)
+    Path("file").write_bytes(b"found")
+    os.link("file", "twin")
+    os.chdir(tmp_path)
+    key = generate_encryption_key()
+    back_up(repository, key, source, "zstd")
+    read(repository, key, target)
+    os.chdir(target / "files" / source.relative_to("/"))
+    for name in names:
+        os.chdir(name)
+    assert Path("file").read_bytes() == b"found"
+    assert Path("twin").samefile("file")
