@@ -182,7 +182,7 @@ class Walk:
         """Store what is no folder."""
         mode = seen.status.st_mode
         if stat.S_ISSOCK(mode):
-            self._taker.warn(f"{show(seen.path)} is a socket and was left out.")
+            self.counts["socket"] += 1  # whose program makes it anew: no word each night
             return
         if seen.status.st_nlink > 1:
             first = self._links.first(seen.path, seen.status)
