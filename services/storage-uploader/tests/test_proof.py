@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import Conflict, Corrupt, NotFound
+from common.storage.local import LocalDirectory
 from common.storage.memory import MemoryStore
 from repositories import SealedRepository
 from storage_uploader.destination import Place, check_identity
@@ -37,6 +38,16 @@ def test_survey_lists_snapshots_before_what_they_need(repository: SealedReposito
     names = {first.name} | {item.name for item in items}
     assert f"snapshots/{snapshot_id}" not in names
     assert set(repository.names("packs/")) <= names
+
+
+def test_what_is_listed_is_durable(
+    repository: SealedRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut would take a snapshot from here, and the chain at the destination would fork."""
+    settled: list[str] = []
+    monkeypatch.setattr(LocalDirectory, "settle", lambda _, *folders: settled.extend(folders))
+    next(survey(repository.directory))
+    assert settled == ["snapshots"]
 
 
 @pytest.mark.parametrize("prefix", ["packs/", "index/", "snapshots/"])

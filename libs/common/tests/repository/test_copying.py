@@ -46,6 +46,24 @@ def is_whole(path: Path, keys: Keys, two: Two) -> bool:
     return True
 
 
+def test_what_is_copied_is_durable_where_it_comes_from(
+    vault: Vault, two: Two, target: LocalDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the chain of a copy, which goes on without what a cut took from its source."""
+    settled: list[list[str]] = []
+    settle = LocalDirectory.settle
+
+    def note(directory: LocalDirectory, *folders: str) -> None:
+        settle(directory, *folders)
+        if directory.path == vault.path and "snapshots" in folders:
+            settled.append([info.name for info in target.list("snapshots/")])
+
+    monkeypatch.setattr(LocalDirectory, "settle", note)
+    copy_objects(vault.session(), target)
+    assert settled == [[]]
+    assert len(list(target.list("snapshots/"))) == len(two)
+
+
 def test_a_copy_has_everything_and_the_second_one_only_what_is_new(
     vault: Vault, two: Two, target: LocalDirectory, keys: Keys
 ) -> None:

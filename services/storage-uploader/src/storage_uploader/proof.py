@@ -31,6 +31,7 @@ def survey(directory: LocalDirectory) -> Iterator[Item]:
     as any, and ``check_source`` refuses to send this one.
     """
     snapshots = list(directory.list("snapshots/"))
+    directory.settle("snapshots")  # a cut must not take from here what a destination has
     rest = chain.from_iterable(directory.list(prefix) for prefix in _PREFIXES)
     for info in chain(snapshots, rest):
         kind = kind_of(info.name)

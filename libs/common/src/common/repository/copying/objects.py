@@ -135,6 +135,9 @@ class _Copy:
         # Snapshots are read before anything else: what they need is there to be copied.
         source = self._session.source
         snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
+        if isinstance(source, LocalDirectory):
+            # A cut must not take from here what the copy has: its chain would go on without it.
+            source.settle("snapshots")
         self._bodies = self._session.history.load(lambda _name, _error: None)
         snapshots.sort(key=self._written)
         before = self._opening.config_there()
