@@ -1,11 +1,9 @@
 """A backup of some paths by the command line alone, without any service."""
 
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 
 from common.components.component import Amount
@@ -19,6 +17,7 @@ from common.repository.prepared import SnapshotMeta
 from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from standalone.console import Report
+from standalone.remembered import folder_of
 
 COMPONENT = "files"
 
@@ -57,7 +56,7 @@ def back_up(
             run_id,
             level=level,
             on_progress=tell,
-            cache=_cache_of(component),
+            cache=folder_of(component.roots),
             reread=reread,
             processes=processors(),
         ) as run,
@@ -101,12 +100,3 @@ def _last_amount(repository: Repository, chain: str, component: FilesComponent) 
             if info.chain == chain and stored.details.get("roots") == roots:
                 return Amount(stored.entries, stored.size)
     return None
-
-
-def _cache_of(component: FilesComponent) -> Path:
-    """Where unchanged files are remembered: each run forgets what it does not see, so that other
-    paths have another folder.
-    """
-    place = os.environ.get("XDG_CACHE_HOME", "")
-    paths = blake2b(b"\0".join(component.roots), digest_size=8)
-    return (Path(place) if place else Path.home() / ".cache") / "strongroom" / paths.hexdigest()

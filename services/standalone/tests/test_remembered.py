@@ -1,0 +1,32 @@
+"""Where unchanged files are remembered."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from standalone.remembered import folder_of
+
+DAY = 86_400
+
+
+def made(folder: Path, age: float) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("one.table", "one.records"):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age, time.time() - age))
+    return folder
+
+
+def test_what_no_backup_renews_goes_when_another_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: room in every home, for paths and repositories that are gone for years."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    used, unused = (made(folder_of([name]), age * DAY) for name, age in ((b"a", 89), (b"b", 91)))
+    assert folder_of([b"a"]) == used
+    assert unused.exists()
+    folder_of([b"c"])
+    assert not unused.exists()
+    assert sorted(path.name for path in used.iterdir()) == ["one.records", "one.table"]
