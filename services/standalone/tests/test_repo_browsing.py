@@ -128,6 +128,43 @@ def test_several_are_forgotten_at_once(strongroom: Run, repo: Path) -> None:
     assert json.loads(strongroom("repo", "prune", repo, "--json").out)["removed_packs"] == 0
 
 
+def test_rules_thin_each_set_of_paths_by_itself(strongroom: Run, repo: Path, source: Path) -> None:
+    """Lost: the only backup of one folder, by a rule that counted those of another."""
+    assert strongroom("repo", "backup", repo, source / "deep", "--name", "deep").code == 0
+    command = ("repo", "forget", repo, "--keep-last", "1", "--json")
+    tried, done = strongroom(*command, "--dry-run"), strongroom(*command, "--prune")
+    for outcome in map(json.loads, (tried.out, done.out)):
+        assert [each["name"] for each in outcome["forgotten"]] == ["first"]
+        kept = [(each["name"], each["reasons"]) for each in outcome["kept"]]
+        assert kept == [("second", ["last"]), ("deep", ["last"])]
+    assert json.loads(tried.out)["pruned"] is None
+    assert "retired_packs" in json.loads(done.out)["pruned"]
+    left = strongroom("repo", "forget", repo, "--keep-daily", "7")
+    assert ("daily" in left.out, "0 backups forgotten, 2 kept" in left.err) == (True, True)
+
+
+def test_forgetting_by_name_may_be_tried_first(strongroom: Run, repo: Path) -> None:
+    """Lost: the backups of a script that meant others."""
+    tried = strongroom("repo", "forget", repo, "first", "--dry-run")
+    assert ("first" in tried.out, "second" in tried.out) == (True, False)
+    assert "1 backup would be forgotten, 1 kept." in tried.err
+    done = json.loads(strongroom("repo", "forget", repo, "first", "--json").out)
+    assert [each["name"] for each in done["forgotten"]] == ["first"]
+    assert strongroom("repo", "forget", repo, "first").code == 5
+
+
+@pytest.mark.parametrize(
+    "wrong", [(), ("first", "--keep-last", "1"), ("--keep-last", "0"), ("--keep-last", "")]
+)
+def test_without_a_name_or_rules_nothing_goes(
+    strongroom: Run, repo: Path, wrong: tuple[str, ...]
+) -> None:
+    """Lost: everything, by a script whose variable was empty."""
+    refused = strongroom("repo", "forget", repo, *wrong)
+    assert (refused.code, "Traceback" in refused.err) == (2, False)
+    assert len(json.loads(strongroom("repo", "snapshots", repo, "--json").out)) == 2
+
+
 def test_a_copy_is_a_repository(strongroom: Run, repo: Path, tmp_path: Path) -> None:
     """Lost: the second disk."""
     first = json.loads(strongroom("repo", "copy", repo, tmp_path / "other", "--json").out)

@@ -15,20 +15,14 @@ from standalone import console, text
 from standalone.capturing import back_up
 from standalone.commands import called, new_app
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
-from standalone.repositories import (
-    Place,
-    find,
-    reading,
-    refuse_without_key,
-    writing,
-)
+from standalone.repositories import Place, reading, refuse_without_key, writing
 
 app = new_app(
     "Work on a repository in a folder, without any service.\n\n"
     "The key comes from BACKUP_ENCRYPTION_KEY or --key-file.",
     called(
         {
-            "restore": "restoring",
+            "restore": "restoring", "forget": "forgetting", "prune": "forgetting",
             "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
             "mount": "mounting", "stats": "measuring", "copy": "copying", "repair": "repairing",
         }
@@ -203,39 +197,3 @@ def _part(given: str) -> tuple[int, int]:
     if not (number.isdecimal() and parts.isdecimal()):
         raise Invalid(f"{given} is not written N/M, as in 1/7.")
     return int(number), int(parts)
-
-
-@app.command()
-def forget(
-    repo: Place,
-    snapshot: Annotated[list[str], typer.Argument(metavar="SNAPSHOT...", help="As for restore.")],
-    *,
-    reason: Annotated[str, typer.Option(help="Kept in the repository.")] = "",
-    and_prune: Annotated[
-        bool, typer.Option("--prune", help="Prune afterwards, as the command does.")
-    ] = False,
-    key_file: KeyFile = None,
-) -> None:
-    """Remove backups from the list, with a tombstone. Their space comes back with prune."""
-    reader = reading(repo, key_file)
-    infos = {info.id: info for info in (find(reader, each) for each in snapshot)}
-    for info in infos.values():
-        reader.forget(info.id, reason)
-        console.note(f"{info.backup_name} ({info.id[:12]}) is forgotten.")
-    if and_prune:
-        prune(repo, key_file)
-
-
-@app.command()
-def prune(repo: Place, key_file: KeyFile = None, as_json: console.AsJson = False) -> None:
-    """Give back the space that no backup needs any more, a day after it became free."""
-    with console.progress("prune") as report:
-        done = reading(repo, key_file).prune(on_progress=report)
-    if as_json:
-        console.emit(asdict(done))
-        return
-    console.note(
-        f"{text.count(done.removed_packs, 'pack')} removed ({text.size(done.removed_bytes)});"
-        f" {text.count(done.retired_packs, 'pack')} retired ({text.size(done.retired_bytes)}),"
-        " to be removed after a day."
-    )
