@@ -172,7 +172,7 @@ class Station:
             await self.bus.publish(envelope, queue=command.address())
 
     async def hear(self, delivery: Delivery) -> None:
-        """Remember an event, but none of another test's, which a killed worker's outbox tells again."""
+        """Remember an event, but no other test's: a killed worker's outbox tells it once more."""
         if delivery.envelope.actor.station in {"", self.name}:
             async with self._news:
                 self.heard.append(delivery.envelope.data)
