@@ -77,8 +77,9 @@ class Round:
             self._data.change(source, prepared.next_day)
             label = CHANGED
             self._backups(CHANGED, source, self._order)
-        self._restores(label, source)
         census = _census(source)
+        shutil.rmtree(source)  # its memory is what restores fill
+        self._restores(label, census)
         shutil.rmtree(self._memory)
         return {"costs": self._costs, "sizes": self._sizes, "data": census}
 
@@ -106,7 +107,7 @@ class Round:
             command = peer.backup(self._repository(peer), source, phase)
             self._measure(phase, peer.name, command)
 
-    def _restores(self, label: str, source: Path) -> None:
+    def _restores(self, label: str, census: dict[str, int]) -> None:
         """Restores into memory, each followed by a check of all data.
 
         A restored tree is removed after the next restore and before a check: to remove a large
@@ -115,7 +116,7 @@ class Round:
         former: Path | None = None
         for peer in self._order:
             target = self._memory / f"restored-{peer.name}"
-            self._restore(RESTORE, peer, label, source, target)
+            self._restore(RESTORE, peer, label, census, target)
             if former:
                 shutil.rmtree(former)
             former = target
@@ -125,14 +126,16 @@ class Round:
         if self._first and self._data.levels:
             for peer in self._order:
                 target = self._place / f"restored-{peer.name}"
-                self._restore(DISK, peer, label, source, target)
+                self._restore(DISK, peer, label, census, target)
 
-    def _restore(self, phase: str, peer: Peer, label: str, source: Path, target: Path) -> None:
+    def _restore(
+        self, phase: str, peer: Peer, label: str, census: dict[str, int], target: Path
+    ) -> None:
         target.mkdir()
         command = peer.restore(self._repository(peer), label, target, self._data.sparse)
         self._measure(phase, peer.name, command)
-        if _census(target) != _census(source):
-            raise RestoredOtherwise(f"{peer.name}: {_census(target)}, not {_census(source)}")
+        if _census(target) != census:
+            raise RestoredOtherwise(f"{peer.name}: {_census(target)}, not {census}")
 
     def _repository(self, peer: Peer) -> Path:
         return self._place / f"repository-{peer.name}"
