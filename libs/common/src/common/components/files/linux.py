@@ -8,10 +8,8 @@ import resource
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 _libc.syncfs.argtypes = (ctypes.c_int,)
-_libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 _libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _TMPFS = 0x01021994
-_SYNC_FILE_RANGE_WRITE = 2
 UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -19,11 +17,6 @@ def syncfs(file: int) -> None:
     """Put everything written to the file system of ``file`` on its disk."""
     if _libc.syncfs(file) != 0:
         raise _error()
-
-
-def write_back(file: int, offset: int, size: int) -> None:
-    """Have a part of a file on its way to the disk: whoever syncs it later waits less."""
-    _libc.sync_file_range(file, offset, size, _SYNC_FILE_RANGE_WRITE)  # what fails, syncfs tells
 
 
 def fallocate(file: int, offset: int, size: int) -> None:

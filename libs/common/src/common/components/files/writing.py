@@ -9,15 +9,12 @@ from dataclasses import dataclass, field, replace
 from common.components.files.arriving import CREATE, REOPEN, Item, remove
 from common.components.files.arriving import replace as give_name
 from common.components.files.folders import Folders
-from common.components.files.linux import write_back
 from common.components.files.metadata import Applier, Born, set_time
 from common.components.notes import Notes
 from common.repository.entry import Entry
 
 KEPT_OPEN = 256
 KEPT_BORN = 1024
-_WORTH_BEGINNING = 256 * 1024
-"""So much is on its way to the disk at once; less waits until all is."""
 
 
 @dataclass(slots=True)
@@ -140,5 +137,3 @@ def _write(file: int, piece: bytes | memoryview, offset: int) -> None:
     written = os.pwrite(file, piece, offset)
     while written < len(piece):
         written += os.pwrite(file, memoryview(piece)[written:], offset + written)
-    if written >= _WORTH_BEGINNING:
-        write_back(file, offset, written)
