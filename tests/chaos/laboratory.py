@@ -1,10 +1,11 @@
 """Where stories are told, and where the disks that a power cut leaves are looked into."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
-from chaos.disk import Contents, Disk, read_tree, shape, write_tree
+from chaos.disk import Contents, Disk, Loss, read_tree, shape, write_tree
 from chaos.orderly import ORDER
 from chaos.scenarios import Scenario, Story, replay
 from chaos.world import create_at, fresh, other_than, tidy
@@ -44,6 +45,14 @@ class Laboratory:
             pass
         assert followed.visible() == read_tree(self._place), "a change went unseen"
         return story, disk
+
+    def cut(self, story: Story, disk: Disk, points: Container[int], random: Random) -> None:
+        """Let the power fail at these points: with all that is not synced, then with some of it."""
+        for point in replay(story, disk):
+            for loss in (Loss.ALL, Loss.SOME) if point in points else ():
+                found = disk.after_a_cut(loss, random)
+                with noted(f"change {point}, {loss} unsynced lost"):
+                    self.look(story, point, found)
 
     def look(self, story: Story, point: int, found: Contents) -> None:
         """Fail unless a disk with these contents keeps the promises, and the work goes on there."""
