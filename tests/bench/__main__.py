@@ -128,12 +128,7 @@ def main() -> None:
     add("--resume", action="store_true", help="keep rounds of the same programs, add what lacks")
     add("--scale", type=float, default=1, help="smaller data, to try this; not for the document")
     add("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "strongroom-bench")
-    add(
-        "--memory",
-        type=Path,
-        default=Path("/dev/shm"),
-        help="a tmpfs, for all trees",
-    )
+    add("--memory", type=Path, default=Path("/dev/shm"), help="a tmpfs, for all trees")
     Benchmark(parser.parse_args()).run()
 
 
