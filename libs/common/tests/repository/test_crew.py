@@ -177,10 +177,23 @@ def test_a_process_is_deaf_to_ctrl_c_from_its_start(
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+def test_the_run_comes_before_its_processes(vault: Vault, tree: Path) -> None:
+    """Else they take the processor from it, and wait for the work that it has not given them."""
+    with vault.writer().begin(uuid4(), processes=2) as run:
+        with run.component("files", "files") as sink:
+            FilesComponent.of("files", [tree]).capture(sink)
+            sink.finish()
+            niceness = {
+                os.getpriority(os.PRIO_PROCESS, int(line.split()[0])) for line in _readers()
+            }
+        run.finish(SnapshotMeta("b", "b", "c")).commit_next()
+    assert niceness == {min(os.nice(0) + 5, 19)}
+
+
 def _readers() -> list[str]:
-    """The processes that read for this one."""
+    """The processes that read for this one, each with its number."""
     found = subprocess.run(
-        ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "args="],
+        ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "pid=,args="],
         capture_output=True,
         check=False,
         text=True,

@@ -26,6 +26,9 @@ from common.storage.local import LocalDirectory
 
 _TELL_SECONDS = 0.2
 
+_NICENESS = 5
+"""The run comes first: while it waits for a processor, soon all of its readers wait for it."""
+
 
 class Progress:
     """Tells the run how many bytes were read, now and then."""
@@ -111,6 +114,7 @@ def plain(outcome: Outcome) -> Any:
 def main() -> int:
     """Work, and tell the run of an error."""
     end_with_parent()
+    os.nice(_NICENESS)
     channel = Channel(socket.socket(fileno=os.dup(0)), timeout=None)
     try:
         ReaderProcess(channel).work()
