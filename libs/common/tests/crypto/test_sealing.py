@@ -1,5 +1,6 @@
 """Sealing and deriving: what was sealed opens, anything else does not."""
 
+import base64
 import hashlib
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.crypto.aead import NumberedSeal, seal, unseal
 from common.crypto.kdf import derive
-from common.crypto.stretching import FEWEST_ITERATIONS, MOST_ITERATIONS, stretch
+from common.crypto.stretching import FEWEST_ITERATIONS, MOST_ITERATIONS, iterations_for, stretch
 from common.errors import Corrupt, Invalid
 
 KEY = bytes(range(32))
@@ -66,6 +67,35 @@ def test_stretching_is_pbkdf2_sha256() -> None:
     """Else no other implementation can read a repository."""
     expected = hashlib.pbkdf2_hmac("sha256", b"passphrase", b"salt", 100_000)
     assert stretch(b"passphrase", b"salt", 100_000) == expected
+
+
+RANDOM = base64.b64encode(b"\xfb" + bytes(range(100, 131)))
+
+
+@pytest.mark.parametrize(
+    "key", [RANDOM, RANDOM.translate(bytes.maketrans(b"+/", b"-_")).rstrip(b"=")]
+)
+def test_a_random_key_is_stretched_as_little_as_is_allowed(key: bytes) -> None:
+    """Else every command takes longer to slow down guesses that nobody can make."""
+    assert iterations_for(key) == FEWEST_ITERATIONS
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"",
+        b"correct horse battery staple",
+        b"correcthorsebatterystaplecorrecthorsebattery"[:42] + b"A",
+        RANDOM[:-2] + b"9=",  # more bits than 32 bytes have
+        RANDOM + b"\n",
+        RANDOM[4:],
+        hashlib.sha256(b"a password").hexdigest().encode(),
+        hashlib.sha256(b"a password").hexdigest()[:43].encode(),
+    ],
+)
+def test_what_somebody_may_have_made_up_is_stretched_long(key: bytes) -> None:
+    """Else a thief of the disk guesses six passphrases in the time of one."""
+    assert iterations_for(key) == 600_000
 
 
 @pytest.mark.parametrize("iterations", [0, FEWEST_ITERATIONS - 1, MOST_ITERATIONS + 1])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from common.crypto.aead import KEY_SIZE, seal, unseal
-from common.crypto.stretching import ITERATIONS, PROVIDER, describe, described, stretch
+from common.crypto.stretching import PROVIDER, describe, described, iterations_for, stretch
 from common.errors import Corrupt, Invalid, WrongKey
 
 NOT_ENCRYPTED = "strongroom: not encrypted"
@@ -110,11 +110,12 @@ class PassphraseProvider:
     name = PROVIDER
 
     def __init__(
-        self, encryption_key: Secret, salt: bytes | None = None, iterations: int = ITERATIONS
+        self, encryption_key: Secret, salt: bytes | None = None, iterations: int | None = None
     ) -> None:
+        text = reveal(encryption_key).encode()
         self._salt = os.urandom(_SALT_SIZE) if salt is None else salt
-        self._iterations = iterations
-        self._key = stretch(reveal(encryption_key).encode(), self._salt, iterations)
+        self._iterations = iterations_for(text) if iterations is None else iterations
+        self._key = stretch(text, self._salt, self._iterations)
 
     @classmethod
     def found(cls, encryption_key: Secret, description: Mapping[str, Any]) -> "PassphraseProvider":

@@ -4,6 +4,7 @@ A command begins with this while all else is loaded, so this module loads little
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from threading import Thread
 
@@ -13,13 +14,29 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from common.errors import Invalid
 
 ITERATIONS = 600_000
+"""For what somebody may have made up: OWASP's figure for PBKDF2-HMAC-SHA256."""
 FEWEST_ITERATIONS = 100_000
+"""For 256 random bits, where no number of them makes a guess likelier or less likely."""
 MOST_ITERATIONS = 10_000_000
 """More would only hold up whoever reads a hostile config."""
 
 PROVIDER = "pbkdf2-sha256"
 
+_RANDOM = (
+    rb"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])"
+    rb"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]|[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)"
+)
+"""32 bytes in base64, as ``strongroom keys generate`` and ``openssl rand -base64 32`` give them.
+
+Hexadecimal digits are not among them: the hash of a password looks like that.
+"""
+
 _begun: dict[tuple[bytes, bytes, int], "_Ahead"] = {}
+
+
+def iterations_for(passphrase: bytes) -> int:
+    """How many iterations a new key is worth that is stretched from this text."""
+    return FEWEST_ITERATIONS if re.fullmatch(_RANDOM, passphrase) else ITERATIONS
 
 
 def stretch(passphrase: bytes, salt: bytes, iterations: int = ITERATIONS) -> bytes:
