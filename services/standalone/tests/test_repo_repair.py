@@ -4,10 +4,15 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from blake3 import blake3
+
+from common.repository.lock import exclusive, linking
 
 Run = Callable[..., Any]
 
@@ -107,6 +112,56 @@ def test_an_old_config_that_was_put_back_gives_way_to_the_newer_one(
     assert strongroom("repo", "repair", "packs", repo, "--from", tmp_path / "other").code == 0
     assert strongroom("repo", "backup", repo, tmp_path / "source").code == 0
     assert strongroom("repo", "check", repo, "--read-data").code == 0
+
+
+def forged(config: bytes) -> bytes:
+    """Changed by who has the disk and no key: the checksum is right."""
+    changed = config[:-64].replace(b'"generation":1', b'"generation":9') + config[-64:-32]
+    return changed + blake3(changed).digest()
+
+
+def test_a_forged_config_gives_way_to_the_authentic_one(
+    strongroom: Run, repo: Path, tmp_path: Path
+) -> None:
+    """Lost: a repository, to whoever can write to its disk, although there is a good copy."""
+    shutil.copytree(repo, tmp_path / "other")
+    config = repo / "config"
+    config.write_bytes(forged(config.read_bytes()))
+    assert strongroom("repo", "check", repo).code == 7
+    assert strongroom("repo", "repair", "packs", repo, "--from", tmp_path / "other").code == 0
+    assert strongroom("repo", "check", repo).code == 0
+
+
+def test_a_config_under_a_newer_key_is_not_taken_for_forged(
+    strongroom: Run, repo: Path, tmp_path: Path
+) -> None:
+    """Lost: a change of keys, to a copy of before."""
+    shutil.copytree(repo, tmp_path / "other")
+    (tmp_path / "new.key").write_text("another battery staple")
+    assert strongroom("keys", "change", repo, "--new-key-file", tmp_path / "new.key").code == 0
+    after = (repo / "config").read_bytes()
+    repair = ("repo", "repair", "packs", repo, "--from", tmp_path / "other")
+    assert strongroom(*repair).code == 8
+    assert (repo / "config").read_bytes() == after
+
+
+def test_a_config_is_not_replaced_while_a_snapshot_is_written(
+    strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a chain with one end. Its lock is on ``config``; who locks the next one waits for
+    nobody.
+    """
+    shutil.copytree(repo, tmp_path / "other")
+    hurt = bytes(100)
+    (repo / "config").write_bytes(hurt)
+    impatient = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr("common.repository.lock.time", impatient)
+    repair = ("repo", "repair", "packs", repo, "--from", tmp_path / "other")
+    for lock in (linking, exclusive):
+        with lock(repo):
+            assert strongroom(*repair).code == 6
+    assert (repo / "config").read_bytes() == hurt
+    assert strongroom(*repair).code == 0
 
 
 def test_what_no_copy_has_is_told_and_cut_out(strongroom: Run, repo: Path, tmp_path: Path) -> None:

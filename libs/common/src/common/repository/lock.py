@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from common.errors import Conflict
@@ -38,6 +38,17 @@ def linking(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
         Conflict: someone else holds it for longer than ``wait`` seconds.
     """
     with _locking(path / CONFIG, wait):
+        yield
+
+
+@contextmanager
+def replacing_config(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of the chains while ``config`` is put there; without one nobody can have it.
+
+    Raises:
+        Conflict: someone else holds it for longer than ``wait`` seconds.
+    """
+    with linking(path, wait) if (path / CONFIG).exists() else nullcontext():
         yield
 
 
