@@ -1,6 +1,6 @@
 """Prune gives space back, and never takes what a backup needs or is about to need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from common.repository.lock import exclusive
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import Pruner, PruneReport, PruneSettings
 from common.storage.local import LocalDirectory
+from common.storage.store import ObjectInfo
 from vault import Vault, add_files, noise
 
 NOW = PruneSettings(grace=timedelta(0))
@@ -61,6 +62,29 @@ def test_space_comes_back_and_what_is_left_restores(vault: Vault, left: Snapshot
     again = vault.reader().prune(NOW)
     assert (again.removed_packs, again.retired_packs, again.rewritten_packs) == (0, 0, 0)
     assert vault.restore(vault.backup(A).id) == A
+
+
+class Backwards(LocalDirectory):
+    """Lists what comes last first: the names of segments are chance."""
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return iter([*super().list(prefix)][::-1])
+
+
+@pytest.mark.parametrize("listing", [LocalDirectory, Backwards])
+def test_of_two_copies_of_a_chunk_the_one_that_opens_is_kept(
+    vault: Vault, listing: type[LocalDirectory]
+) -> None:
+    """Lost: a backup that was taken because a key was gone, in favour of what nobody can open."""
+    vault.backup(A)
+    vault.directory.delete_all(vault.names("keys/"))
+    after = vault.backup(A)
+    for _ in range(2):
+        reader = vault.reader()
+        reader.session.source = listing(vault.path)
+        reader.prune(NOW)
+    assert vault.restore(after.id) == A
+    assert sound(vault)
 
 
 def test_everything_goes_when_nothing_is_left(vault: Vault, left: SnapshotInfo) -> None:
