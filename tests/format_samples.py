@@ -21,7 +21,7 @@ from common.repository.format.snapshot import (
 )
 from common.repository.format.writerkeys import WriterKeys
 
-KEYS = WriterKeys.of(bytes(32), bytes(16))
+KEYS = WriterKeys(bytes(32), bytes(16))
 PRIVATE = PrivateKey(bytes(32))
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 RUN = UUID(int=7)

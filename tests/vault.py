@@ -43,7 +43,7 @@ class Vault:
     def session(self) -> Session:
         """Opened anew."""
         config = RepositoryConfig.parse(self.directory.read("config"))
-        return Session(self.directory, config, WriterKeys.of(self.writer_key, config.repository))
+        return Session(self.directory, config, WriterKeys(self.writer_key, config.repository))
 
     def writer(self) -> Repository:
         """Opened with the writer key."""

@@ -16,6 +16,7 @@ from common.crypto.keys import (
     generate_encryption_key,
     write_key,
 )
+from common.repository.format.codec import Compressor
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create, open_writer
 from common.repository.prepared import SnapshotMeta
@@ -79,6 +80,21 @@ def test_the_document_alone_restores_everything(tmp_path: Path, compression: str
     read(repository, key, target)
     restored = target / "files" / source.relative_to("/")
     assert compare(source, restored) == []
+
+
+def test_a_codec_of_a_later_version_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Lost: knowing that the reader is too old, and not the repository damaged beyond reading."""
+    source, repository = tmp_path / "source", tmp_path / "repository"
+    source.mkdir()
+    (source / "file").write_bytes(b"content")
+    key = generate_encryption_key()
+    monkeypatch.setattr(Compressor, "__call__", lambda _, raw: (4, raw))
+    back_up(repository, key, source, "none")
+    with pytest.raises(subprocess.CalledProcessError):
+        read(repository, key, tmp_path / "target")
+    assert "codec 4" in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_a_path_that_is_too_long_to_be_named_comes_back(

@@ -86,7 +86,7 @@ def test_run_keys_read_back() -> None:
     with pytest.raises(Corrupt, match="keys/"):
         parse_run_key(data, "keys/" + 32 * "0", KEYS)
     with pytest.raises(Corrupt):
-        parse_run_key(data, name, WriterKeys.of(b"x" * 32, bytes(16)))
+        parse_run_key(data, name, WriterKeys(b"x" * 32, bytes(16)))
 
 
 @given(

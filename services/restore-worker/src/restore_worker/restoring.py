@@ -84,7 +84,7 @@ def _one(
         entries=outcome.entries,
         size_bytes=outcome.size_bytes,
         warnings=outcome.warnings,
-        details=outcome.details,
+        details=dict(outcome.details),
     )
 
 

@@ -4,9 +4,8 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from common.components.component import Component, RestoreOutcome, Target
 from common.components.files import FilesComponent
@@ -21,8 +20,7 @@ from standalone.console import Report
 _TERMINATED = 128 + signal.SIGTERM
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(NamedTuple):
     """A component that was restored: where it is now, and what it came to."""
 
     name: str
@@ -131,4 +129,4 @@ def _noting(done: list[Restored], missing: list[str]) -> list[Restored]:
     first, *others = done
     told = [f"The backup has nothing under the name {name}." for name in names]
     warnings = (*told, *first.outcome.warnings)
-    return [replace(first, outcome=replace(first.outcome, warnings=warnings)), *others]
+    return [first._replace(outcome=first.outcome._replace(warnings=warnings)), *others]

@@ -1,7 +1,6 @@
 """What can be backed up: the protocol that every kind of source follows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,8 +17,7 @@ class Amount(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a component is restored to: a folder, a database, or over its source.
 
     In place means over what this station's own configuration names, never over a path or a
@@ -31,14 +29,13 @@ class Target:
     in_place: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreOutcome:
+class RestoreOutcome(NamedTuple):
     """What a restore came to. ``warnings`` name what could not be brought back as it was."""
 
     entries: int = 0
     size_bytes: int = 0
     warnings: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
 
 
 class Component(Protocol):

@@ -2,14 +2,13 @@
 X-Wing KEM, which holds as long as either ML-KEM-768 or X25519 does.
 """
 
-import hashlib
 import os
-from dataclasses import dataclass, field
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
+from cryptography.hazmat.primitives.hashes import SHAKE256, Hash
 
 from common.errors import Corrupt, WrongKey
 
@@ -27,15 +26,26 @@ def _suite() -> hpke.Suite:
     return hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
-@dataclass(frozen=True, slots=True)
 class PublicKey:
     """To whom something is wrapped."""
 
-    raw: bytes
+    __slots__ = ("_raw",)
 
-    def __post_init__(self) -> None:
-        if len(self.raw) != PUBLIC_SIZE:
-            raise Corrupt(f"A public key has {len(self.raw)} bytes, not {PUBLIC_SIZE}.")
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != PUBLIC_SIZE:
+            raise Corrupt(f"A public key has {len(raw)} bytes, not {PUBLIC_SIZE}.")
+        self._raw = raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and self._raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self._raw
 
     @property
     def recipient(self) -> bytes:
@@ -54,15 +64,20 @@ class PublicKey:
         return _suite().encrypt(secret, key, info)
 
 
-@dataclass(frozen=True, slots=True)
 class PrivateKey:
     """Opens what was wrapped to its public key. ``seed`` is an X-Wing seed."""
 
-    seed: bytes = field(repr=False)
+    __slots__ = ("_seed",)
 
-    def __post_init__(self) -> None:
-        if len(self.seed) != SEED_SIZE:
-            raise WrongKey(f"A private key has {len(self.seed)} bytes, not {SEED_SIZE}.")
+    def __init__(self, seed: bytes) -> None:
+        if len(seed) != SEED_SIZE:
+            raise WrongKey(f"A private key has {len(seed)} bytes, not {SEED_SIZE}.")
+        self._seed = seed
+
+    @property
+    def seed(self) -> bytes:
+        """What all of it is made from; secret."""
+        return self._seed
 
     @classmethod
     def generate(cls) -> "PrivateKey":
@@ -89,7 +104,9 @@ class PrivateKey:
             raise Corrupt("A wrapped key does not open.") from error
 
     def _expand(self) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
-        raw = hashlib.shake_256(self.seed).digest(_MLKEM_SEED_SIZE + 32)
+        shake = Hash(SHAKE256(_MLKEM_SEED_SIZE + 32))
+        shake.update(self._seed)
+        raw = shake.finalize()
         return (
             mlkem.MLKEM768PrivateKey.from_seed_bytes(raw[:_MLKEM_SEED_SIZE]),
             x25519.X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED_SIZE:]),

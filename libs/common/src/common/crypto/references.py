@@ -1,8 +1,7 @@
 """A setting may say where its secret is kept, instead of the secret itself."""
 
 import re
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common.crypto.keys import Hidden
 from common.errors import Invalid
@@ -11,8 +10,7 @@ SCHEMES = ("vault", "vault-transit", "kms")
 _REFERENCE = re.compile(rf"({'|'.join(SCHEMES)}):(.+)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """``scheme:body``; ``setting`` is the variable that it stands in, for messages.
 
     The body may be a ciphertext: it is no secret, and no use in a message either.

@@ -4,7 +4,6 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, groupby
 from typing import NamedTuple
@@ -67,8 +66,7 @@ class Layout:
         return Place(pack, record, begin - self.borders[self.starts[record]], end - begin)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """An index segment: its name and the packs it lists."""
 
     name: str
@@ -169,7 +167,7 @@ class Catalog:
         known = self.packs[number].retired
         if known:
             retired = max(known, entry.retired) if entry.retired else 0
-            self.packs[number] = replace(entry, retired=retired)
+            self.packs[number] = entry._replace(retired=retired)
 
     def _enter(self, key_ids: set[bytes]) -> None:
         """Enter the chunks. Where a chunk has two places it is found in a pack that can be opened,

@@ -57,20 +57,18 @@ class Found(Protocol):
 def pack_state(status: os.stat_result) -> bytes:
     """The state of a file in a fixed form: two that are equal are of the same, unchanged file."""
     try:
-        return _pack_state(status, status.st_mtime_ns, status.st_ctime_ns)
+        return STATE.pack(
+            status.st_mode,
+            status.st_uid,
+            status.st_gid,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_dev,
+        )
     except struct.error:
+        mode, inode, device, _, uid, gid, size, *_ = status
         times = (status.st_mtime_ns, status.st_ctime_ns)
-        return _pack_state(status, *(max(EARLIEST, min(LATEST, time)) for time in times))
-
-
-def _pack_state(status: os.stat_result, mtime_ns: int, ctime_ns: int) -> bytes:
-    return STATE.pack(
-        status.st_mode,
-        status.st_uid,
-        status.st_gid,
-        status.st_size,
-        mtime_ns,
-        ctime_ns,
-        status.st_ino,
-        status.st_dev,
-    )
+        kept = (max(EARLIEST, min(LATEST, time)) for time in times)
+        return STATE.pack(mode, uid, gid, size, *kept, inode, device)

@@ -1,8 +1,8 @@
 """The snapshots of a repository: the backups in it, and the chains that they form."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from common.errors import Corrupt, NotFound
@@ -19,8 +19,7 @@ from common.repository.format.snapshot import (
 from common.repository.objects import ObjectSource, read_whole
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotInfo:
+class SnapshotInfo(NamedTuple):
     """A backup as the repository lists it.
 
     ``warnings`` are texts by component, known only to the run that made it: they may contain names
@@ -28,8 +27,8 @@ class SnapshotInfo:
     """
 
     id: str
-    body: Snapshot = field(repr=False)
-    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    body: Snapshot
+    warnings: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def run_id(self) -> UUID:
@@ -97,8 +96,7 @@ class SnapshotInfo:
         return self.body.statistics
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The newest snapshot of a chain; counter 0 and no id when there is none."""
 
     counter: int = 0

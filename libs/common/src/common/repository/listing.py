@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from common.errors import Invalid
-from common.repository.entry import Entry, check_entry, check_path
+from common.repository.entry import Entry, check_entry, check_paths
 from common.repository.format.block import BlockBuilder, Owner, pack_warnings
 from common.repository.format.chunklist import (
     MAX_LEVEL,
@@ -65,6 +65,7 @@ class TreeWriter:
         self._store = store
         self._list = ListWriter(store)
         self._block = BlockBuilder()
+        self._unchecked: list[bytes] = []
         self._ended: list[Item] = []
         self.entries = 0
         self.size = 0
@@ -85,10 +86,9 @@ class TreeWriter:
     ) -> None:
         """Append a file that is one chunk or empty, and has no extended attributes.
 
-        Raises:
-            Invalid: its path could escape.
+        Its path is checked with others of its block, before that is stored.
         """
-        check_path(path)
+        self._unchecked.append(path)
         ended = self._block.add_plain(path, owner, mode, mtime_ns, size, chunk_id)
         self.entries += 1
         self.size += size
@@ -103,7 +103,11 @@ class TreeWriter:
         self.size += size
 
     def take_blocks(self) -> list[Item]:
-        """End the block that has begun; all blocks that ended since this was asked last."""
+        """End the block that has begun; all blocks that ended since this was asked last.
+
+        Raises:
+            Invalid: as ``end_block``.
+        """
         if len(self._block):
             self.end_block()
         ended, self._ended = self._ended, []
@@ -123,7 +127,13 @@ class TreeWriter:
         return self._list.finish()
 
     def end_block(self) -> None:
-        """End the block, whatever the paths say."""
+        """End the block, whatever the paths say.
+
+        Raises:
+            Invalid: a path in it could escape.
+        """
+        check_paths(self._unchecked)
+        self._unchecked.clear()
         self._ended.append(self._put(self._block.take()))
 
     def _put(self, block: bytes) -> Item:

@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -69,7 +68,7 @@ class SegmentWriter:
 
     def add_live(self, entry: PackEntry) -> None:
         """List a pack of a former run as live again."""
-        self._entries.append(replace(entry, retired=0))
+        self._entries.append(entry._replace(retired=0))
 
     def flush(self) -> None:
         """List everything taken so far.

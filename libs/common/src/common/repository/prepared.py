@@ -1,7 +1,7 @@
 """The end of a backup run: everything is durable, and the snapshot makes it a backup."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from common.errors import Conflict
 from common.repository.format.names import object_id, snapshot_name
@@ -11,8 +11,7 @@ from common.repository.lock import linking
 from common.repository.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotMeta:
+class SnapshotMeta(NamedTuple):
     """What a backup is called, and the chain it belongs to. ``created``: when the run began."""
 
     backup_id: str
@@ -48,7 +47,7 @@ class Prepared:
         with linking(session.directory.path):
             if counter in session.history.counters(chain):
                 raise Conflict(f"Place {counter} of the chain {chain!r} is taken.")
-            return self._write(replace(self._body, link=Link(chain, counter, previous)))
+            return self._write(self._body._replace(link=Link(chain, counter, previous)))
 
     def commit_next(self) -> SnapshotInfo:
         """Write the snapshot at the end of its chain, wherever that is by now."""
@@ -56,15 +55,14 @@ class Prepared:
         with linking(session.directory.path):
             head = session.history.heads().get(chain, Head())
             return self._write(
-                replace(self._body, link=Link(chain, head.counter + 1, head.snapshot))
+                self._body._replace(link=Link(chain, head.counter + 1, head.snapshot))
             )
 
     def _write(self, body: Snapshot) -> SnapshotInfo:
         session = self._session
         # What this one says is there may be seen, but not be durable: its process may have died.
         session.directory.settle("snapshots")
-        body = replace(
-            body,
+        body = body._replace(
             finished=datetime.now(UTC),
             witnesses=session.history.witnesses(body.link.chain),
         )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -150,11 +150,11 @@ class Pruner:
             if number is None:
                 return entry  # written since the marking began
             if number not in rewritten and any(marks.needed(number)):
-                return replace(entry, retired=0) if entry.retired else entry
+                return entry._replace(retired=0) if entry.retired else entry
             if entry.retired:
                 return entry
             retired[entry.pack_id] = entry.size
-            return replace(entry, retired=now)
+            return entry._replace(retired=now)
 
         relist(self._session, segments, change, self._run.hex)
         self._report.retired_packs = len(retired)

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from common.errors import Conflict, Corrupt, Error, Invalid
@@ -29,13 +28,13 @@ from common.repository.recording import OnProgress, Progress, Recorder
 from common.repository.session import Session
 
 
-@dataclass(slots=True)
 class _Results:
     """What the components of a run came to."""
 
-    components: list[StoredComponent] = field(default_factory=list)
-    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    failed: bool = False
+    def __init__(self) -> None:
+        self.components: list[StoredComponent] = []
+        self.warnings: dict[str, tuple[str, ...]] = {}
+        self.failed = False
 
 
 class ComponentRecorder(Recorder):
@@ -44,8 +43,7 @@ class ComponentRecorder(Recorder):
     details: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """How a run works: ``processes`` read files beside its own when there are many; ``cache`` is
     the folder of what is known of unchanged files, which with ``reread`` are read all the same.
     """

@@ -1,6 +1,5 @@
 """An opened repository as its own parts use it."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
@@ -29,14 +28,14 @@ def read_config(source: ObjectSource) -> RepositoryConfig:
     return RepositoryConfig.parse(source.read(CONFIG, 0, MAX_SIZE + 1))
 
 
-@dataclass(slots=True)
 class Session:
     """Where the objects are, and the keys that a writer has."""
 
-    source: ObjectSource
-    config: RepositoryConfig
-    keys: WriterKeys
-    history: History = field(init=False)
+    def __init__(self, source: ObjectSource, config: RepositoryConfig, keys: WriterKeys) -> None:
+        self.source = source
+        self.config = config
+        self.keys = keys
+        self.history = History(source, keys.chain, keys.repository)
 
     @classmethod
     def open(cls, source: ObjectSource, config: RepositoryConfig, writer_key: bytes) -> Self:
@@ -47,10 +46,7 @@ class Session:
             Corrupt: ``config`` was changed by someone without it.
         """
         config.authenticate(writer_key)
-        return cls(source, config, WriterKeys.of(writer_key, config.repository))
-
-    def __post_init__(self) -> None:
-        self.history = History(self.source, self.keys.chain, self.keys.repository)
+        return cls(source, config, WriterKeys(writer_key, config.repository))
 
     @property
     def directory(self) -> LocalDirectory:

@@ -5,10 +5,9 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common.errors import Invalid
 
@@ -23,8 +22,7 @@ _NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,3}}", re.ASCII)
 _LONGEST_NAME = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(NamedTuple):
     """An object's name and size in bytes."""
 
     name: str

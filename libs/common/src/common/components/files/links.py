@@ -1,16 +1,17 @@
 """Files with several names: which name carries the content."""
 
 import os
-from dataclasses import dataclass
 
 
-@dataclass(slots=True)
 class Inode:
     """A file of which one name is stored, and ``left`` names are still to come."""
 
-    path: bytes
-    left: int
-    identity: tuple[int, int, int]
+    __slots__ = ("identity", "left", "path")
+
+    def __init__(self, path: bytes, left: int, identity: tuple[int, int, int]) -> None:
+        self.path = path
+        self.left = left
+        self.identity = identity
 
 
 class Links:

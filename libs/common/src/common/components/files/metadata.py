@@ -6,7 +6,6 @@ import os
 import pwd
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -94,8 +93,7 @@ def set_time(entry: Entry, where: int | str) -> None:
     os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
-@dataclass(frozen=True, slots=True)
-class Applier:
+class Applier(NamedTuple):
     """Puts metadata on what was restored. What is not permitted is told to ``warn``, by kind.
 
     Owners are found by name, where this machine knows the name, else by number. Setuid and setgid

@@ -4,7 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from common.components.files.arriving import CREATE, REOPEN, Item, remove
 from common.components.files.arriving import replace as give_name
@@ -55,7 +55,7 @@ class Writing:
         self.written = Written()
         self.failures: list[Failed] = []
         self._folders = folders
-        self._applier = replace(applier, warn=self.written.warnings.add)
+        self._applier = applier._replace(warn=self.written.warnings.add)
         self._items = items
         self._failed: set[bytes] = set()
         self._files: OrderedDict[bytes, int] = OrderedDict()

@@ -1,13 +1,13 @@
 """What opens a copy, brought up to date: its config and run keys fit each other at every moment."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from common.errors import Conflict, Corrupt, NotFound
 from common.repository.format.config import FormerKey, RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG
 from common.repository.format.runkey import WrappedKey, keep_recipients, parse_run_key
+from common.repository.lock import replacing_config
 from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
 
@@ -65,19 +65,24 @@ class Opening:
         self.withheld = False
         found = self.config_there()
         if found is None:
-            self._target.write(CONFIG, data, owner=OWNER)
+            self._put(data)
         elif found.generation < config.generation:
             former = _pairs_without(config, found)
             if former and found.sealing == config.sealing:
-                config = replace(config, former=(*config.former, *former))
+                config = config._replace(former=(*config.former, *former))
                 data = config.pack(self._session.keys.writer_key)
             elif former:
                 self.withheld = True
                 return self.generation
-            self._target.write(CONFIG, data, owner=OWNER)
+            self._put(data)
         else:
             self._target.settle("")  # run keys for one pair rest on it
         return self.generation
+
+    def _put(self, config: bytes) -> None:
+        """Make it the target's, not while a backup into the target writes its snapshot."""
+        with replacing_config(self._target.path):
+            self._target.write(CONFIG, config, owner=OWNER)
 
     def _replace(self) -> None:
         """Give the target the withheld ``config``: what it has is wrapped to both pairs by now."""
@@ -89,7 +94,7 @@ class Opening:
                 remedy="Copy into another folder. This one still opens with its former keys.",
             )
         self._target.settle("keys")
-        self._target.write(CONFIG, self.config, owner=OWNER)
+        self._put(self.config)
 
     def _lost(self, config: RepositoryConfig) -> list[str]:
         """The run keys there that this config does not open, except for what was pruned here."""
@@ -132,7 +137,7 @@ class Opening:
         config = RepositoryConfig.parse(self.config)
         former = _pairs_without(config, found) if found.sealing == config.sealing else ()
         if found != config and not (former and self._left_behind(config)):
-            self._target.write(CONFIG, self.config, owner=OWNER)
+            self._put(self.config)
 
     def config_there(self) -> RepositoryConfig | None:
         """The target's; None where it is missing, damaged or forged."""

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from common.crypto.hpke import SUITE, PrivateKey, PublicKey
 from common.crypto.keys import KeyProvider, PassphraseProvider, Secret, derive_writer_key
@@ -20,8 +19,7 @@ _ALGORITHM = "fastcdc-2020"
 _BOUNDS = ((64, 2**20), (256, 2**22), (1024, 2**23), (0, 3), (1, 2**23))
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkerParameters:
+class ChunkerParameters(NamedTuple):
     """Where chunks end. Files of up to ``whole`` bytes are one chunk."""
 
     minimum: int = 256 * 1024
@@ -43,8 +41,7 @@ class ChunkerParameters:
             raise Corrupt("config has chunker parameters that are not understood.")
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(NamedTuple):
     """A recovery key's public part, and the writer key wrapped to it."""
 
     name: str
@@ -61,16 +58,17 @@ class Sealed(TypedDict):
     writer_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FormerKey:
+class FormerKey(NamedTuple):
     """The key pair before this one, while run keys may be wrapped to it."""
 
     public_key: PublicKey
-    private_key: bytes = field(repr=False)
+    private_key: bytes
+
+    def __repr__(self) -> str:
+        return f"FormerKey({self.public_key!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryConfig:
+class RepositoryConfig(NamedTuple):
     """The content of ``config``. Made by ``create`` or ``parse``."""
 
     repository: bytes
@@ -80,12 +78,15 @@ class RepositoryConfig:
     chunker: ChunkerParameters
     sealing: dict[str, Any]
     public_key: PublicKey
-    private_key: bytes = field(repr=False)
-    writer_key: bytes = field(repr=False)
-    writer_check: bytes = field(repr=False)
+    private_key: bytes
+    writer_key: bytes
+    writer_check: bytes
     recovery: tuple[Recovery, ...] = ()
     former: tuple[FormerKey, ...] = ()
-    frame: Frame | None = field(default=None, repr=False, compare=False)
+    frame: Frame | None = None
+
+    def __repr__(self) -> str:
+        return f"RepositoryConfig({self.repository.hex()}, generation={self.generation})"
 
     @staticmethod
     def create(
@@ -132,7 +133,7 @@ class RepositoryConfig:
             created=fields.time("created"),
             encrypted=fields.flag("encrypted"),
             chunker=ChunkerParameters(
-                *(chunker.number(name) for name in ChunkerParameters.__dataclass_fields__)
+                *(chunker.number(name) for name in ChunkerParameters._fields)
             ),
             sealing=fields.mapping("sealing"),
             public_key=PublicKey(fields.binary("public_key")),
@@ -221,7 +222,7 @@ class RepositoryConfig:
             "encrypted": self.encrypted,
             "chunker": {
                 "algorithm": _ALGORITHM,
-                **{name: getattr(self.chunker, name) for name in self.chunker.__slots__},
+                **self.chunker._asdict(),
             },
             "sealing": self.sealing,
             "public_key": encode(self.public_key.raw),
@@ -236,7 +237,7 @@ class RepositoryConfig:
 
     def next_generation(self, **changes: Any) -> "RepositoryConfig":
         """A changed config that succeeds this one."""
-        return replace(self, generation=self.generation + 1, frame=None, **changes)
+        return self._replace(generation=self.generation + 1, frame=None, **changes)
 
 
 def make_recovery(

@@ -3,7 +3,7 @@
 import os
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.crypto.aead import TAG_SIZE, NumberedSeal
 from common.crypto.kdf import derive
@@ -25,8 +25,7 @@ _COUNT = struct.Struct("<I")
 _ENTRY = struct.Struct(f"<{ID_SIZE}s{KEY_ID_SIZE}sQQI")
 
 
-@dataclass(frozen=True, slots=True)
-class PackEntry:
+class PackEntry(NamedTuple):
     """A pack as the index lists it. ``retired`` is 0, or since when it is not to be used anew."""
 
     pack_id: bytes

@@ -3,7 +3,6 @@
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 from operator import sub
 from typing import NamedTuple
@@ -44,8 +43,7 @@ class Record(NamedTuple):
     chunks: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackHeader:
+class PackHeader(NamedTuple):
     """The clear start of a pack: all of it is bound to every record."""
 
     key_id: bytes
@@ -104,8 +102,7 @@ class PackSeal:
         return self._seal.open(_LAST, sealed, self._final)
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(NamedTuple):
     """What a pack holds: its records in order (13 bytes each), and their chunks in order (20).
 
     Kept as bytes: an index holds the directories of all packs in memory.

@@ -1,9 +1,8 @@
 """The objects ``keys/<key id>``: a run key, wrapped to everyone who may read."""
 
 import os
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from common.crypto.aead import KEY_SIZE
@@ -18,12 +17,14 @@ _INFO = b"strongroom/v1/run-key"
 Purpose = Literal["backup", "prune"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunKey:
+class RunKey(NamedTuple):
     """What seals the packs of one attempt of one run: known to that attempt alone."""
 
     key_id: bytes
-    key: bytes = field(repr=False)
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"RunKey({self.key_id.hex()})"
 
     @classmethod
     def generate(cls) -> "RunKey":
@@ -31,8 +32,7 @@ class RunKey:
         return cls(os.urandom(KEY_ID_SIZE), os.urandom(KEY_SIZE))
 
 
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
+class WrappedKey(NamedTuple):
     """A run key as it stands in the repository."""
 
     key_id: bytes
@@ -41,7 +41,7 @@ class WrappedKey:
     generation: int
     purpose: Purpose
     created: datetime
-    wrapped: dict[bytes, bytes] = field(repr=False)
+    wrapped: dict[bytes, bytes]
     abandoned: bool = False
 
     @property

@@ -2,9 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from common.crypto.aead import TAG_SIZE, NumberedSeal
@@ -27,8 +26,7 @@ _START = MAGIC_SIZE + _SALT_SIZE
 NO_RUN = UUID(int=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A place in a chain: who stands there, and who before it."""
 
     chain: str
@@ -36,8 +34,7 @@ class Link:
     previous: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(NamedTuple):
     """The newest snapshot of another chain, as seen when this one was written."""
 
     chain: str
@@ -45,8 +42,7 @@ class Witness:
     snapshot: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredComponent:
+class StoredComponent(NamedTuple):
     """One component in a backup. ``warnings`` counts those that stand at the end of its tree."""
 
     name: str
@@ -58,8 +54,7 @@ class StoredComponent:
     tree: ChunkList
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(NamedTuple):
     """What a run came to: entries, bytes read, bytes of new chunks, bytes written."""
 
     entries: int = 0
@@ -68,8 +63,7 @@ class Statistics:
     stored: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """A snapshot that a tombstone stands for."""
 
     snapshot: str
@@ -78,8 +72,7 @@ class Removed:
     backup_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The body of a snapshot object; what only one kind has is empty in the other."""
 
     kind: Literal["backup", "tombstone"]
@@ -96,7 +89,7 @@ class Snapshot:
     backup_type: str = ""
     finished: datetime | None = None
     components: tuple[StoredComponent, ...] = ()
-    statistics: Statistics = field(default_factory=Statistics)
+    statistics: Statistics = Statistics()
     reason: str = ""
     removed: tuple[Removed, ...] = ()
 
@@ -163,7 +156,7 @@ def _backup(snapshot: Snapshot) -> dict[str, Any]:
             }
             for component in snapshot.components
         ],
-        "statistics": {name: getattr(snapshot.statistics, name) for name in Statistics.__slots__},
+        "statistics": snapshot.statistics._asdict(),
     }
 
 
@@ -210,7 +203,7 @@ def _parse_backup(fields: Fields) -> dict[str, Any]:
         "run": UUID(bytes=fields.hex("run", KEY_ID_SIZE)),
         "finished": fields.time("finished"),
         "components": tuple(_parse_component(row) for row in fields.rows("components")),
-        "statistics": Statistics(*(statistics.number(name) for name in Statistics.__slots__)),
+        "statistics": Statistics(*(statistics.number(name) for name in Statistics._fields)),
     }
 
 
@@ -244,7 +237,7 @@ def _parse_removed(row: Fields) -> Removed:
 
 
 def _parse_witness(row: object, fields: Fields) -> Witness:
-    if not isinstance(row, list) or len(row) != len(Witness.__slots__):
+    if not isinstance(row, list) or len(row) != len(Witness._fields):
         raise fields.wrong("witnesses")
-    body = Fields(dict(zip(Witness.__slots__, row, strict=True)), fields.name)
+    body = Fields(dict(zip(Witness._fields, row, strict=True)), fields.name)
     return Witness(body.text("chain"), body.number("counter"), body.hex("snapshot", ID_SIZE).hex())

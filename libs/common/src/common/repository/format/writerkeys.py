@@ -1,7 +1,7 @@
 """The keys that the writer key gives rise to."""
 
 import hmac
-from dataclasses import dataclass, field
+from typing import Final
 
 from common.crypto.kdf import derive
 
@@ -10,34 +10,21 @@ _SEED_SIZE = 8
 _SEED_MASK = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
 class WriterKeys:
     """What a worker works with in one repository. None of it opens content."""
 
-    repository: bytes
-    writer_key: bytes = field(repr=False)
-    chunk_id: bytes = field(repr=False)
-    chunker_seed: int = field(repr=False)
-    index: bytes = field(repr=False)
-    chain: bytes = field(repr=False)
-    key_mac: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, writer_key: bytes, repository: bytes) -> "WriterKeys":
-        """The keys for the repository with this id."""
-
+    def __init__(self, writer_key: bytes, repository: bytes) -> None:
         def key(purpose: str) -> bytes:
             return derive(writer_key, f"strongroom/v1/{purpose}", repository)
 
-        return cls(
-            repository=repository,
-            writer_key=writer_key,
-            chunk_id=key("chunk-id"),
-            chunker_seed=int.from_bytes(key("chunker")[:_SEED_SIZE], "little") & _SEED_MASK,
-            index=key("index"),
-            chain=key("chain"),
-            key_mac=key("key-mac"),
-        )
+        self.repository: Final = repository
+        self.writer_key: Final = writer_key
+        self.chunk_id: Final = key("chunk-id")
+        seed = int.from_bytes(key("chunker")[:_SEED_SIZE], "little")
+        self.chunker_seed: Final = seed & _SEED_MASK
+        self.index: Final = key("index")
+        self.chain: Final = key("chain")
+        self.key_mac: Final = key("key-mac")
 
 
 def config_mac_key(writer_key: bytes) -> bytes:

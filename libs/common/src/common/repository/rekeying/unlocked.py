@@ -65,7 +65,7 @@ class Unlocked:
     @property
     def session(self) -> Session:
         """The repository, with the rights of the writer key."""
-        keys = WriterKeys.of(self.writer_key, self.config.repository)
+        keys = WriterKeys(self.writer_key, self.config.repository)
         return Session(self.directory, self.config, keys)
 
     def keyring(self) -> KeyRing:

@@ -1,7 +1,7 @@
 """Making the index anew from the directories in the packs."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 
 from common.errors import Corrupt, NotFound
@@ -105,7 +105,7 @@ class _IndexBuilder:
                 continue
             self._report.listed += 1
             self._report.found += pack_id not in self._retired
-            yield replace(entry, retired=self._retired.get(pack_id, 0))
+            yield entry._replace(retired=self._retired.get(pack_id, 0))
 
     def _as_before(self, failed: set[bytes]) -> Iterator[PackEntry]:
         """What the former segments say of these packs: their records may be sound still."""
@@ -114,7 +114,7 @@ class _IndexBuilder:
                 if entry.pack_id in failed:
                     failed.discard(entry.pack_id)
                     self._report.listed += 1
-                    yield replace(entry, retired=self._retired[entry.pack_id])
+                    yield entry._replace(retired=self._retired[entry.pack_id])
 
     def _segments(self, damaged: Callable[[str, Corrupt], None]) -> Iterator[Segment]:
         session = self._session
