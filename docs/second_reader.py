@@ -121,9 +121,9 @@ def lz4_block(raw: bytes, size: int) -> bytes:
 
 def decompress(codec: int, raw: bytes, size: int) -> bytes:
     zstd, inflate = zstandard.ZstdDecompressor().decompress, zlib.decompressobj().decompress
+    require(codec < 4, f"codec {codec}")
     expand: Callable[[bytes, int], bytes] = [lambda it, _: it, zstd, inflate, lz4_block][codec]
-    raw = expand(raw, size + 1)
-    require(len(raw) == size, "raw length")
+    require(len(raw := expand(raw, size + 1)) == size, "raw length")
     return raw
 
 
