@@ -4,6 +4,8 @@ import io
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from common.errors import Conflict, Invalid
 from common.repository.entry import Entry, EntryType, data_size
 from common.repository.format.codec import Compression
+from common.repository.found import Found, OpenFolder
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder
 from vault import Vault, noise, seen
@@ -213,6 +216,21 @@ def test_a_sink_refuses_what_a_restore_must_not_do(vault: Vault) -> None:
             sink.add(Entry(b"f", EntryType.FILE, size=7))
 
     vault.write(fill)
+
+
+def test_a_file_is_not_stored_where_a_restore_must_not_go(vault: Vault, tmp_path: Path) -> None:
+    """Else a path leads out of the target."""
+    (tmp_path / "file").write_bytes(b"x")
+    folder = OpenFolder(os.open(tmp_path, os.O_RDONLY))
+    status = (tmp_path / "file").stat()
+    found = SimpleNamespace(path=b"a/../../b", folder=folder, name=b"file", status=status)
+    with (
+        pytest.raises(Invalid, match="plainly relative"),
+        vault.writer().begin(uuid4()) as run,
+        run.component("files", "files") as sink,
+    ):
+        sink.add_found(cast(Found, found))
+    assert vault.names() == ["config"]
 
 
 def test_a_failed_component_fails_the_run(vault: Vault) -> None:
