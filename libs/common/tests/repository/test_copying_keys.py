@@ -5,12 +5,14 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from subprocess import run
+from types import SimpleNamespace
 
 import pytest
 
 from common.crypto.keys import KeyProvider, PassphraseProvider
 from common.errors import Conflict, WrongKey
 from common.repository.copying.objects import copy_objects, select
+from common.repository.lock import linking
 from common.repository.prune import PruneSettings
 from common.repository.reader import Reader
 from common.repository.rekeying.rotation import change_encryption_key, rotate
@@ -46,6 +48,19 @@ def target(vault: Vault, ids: list[str], tmp_path: Path) -> LocalDirectory:
 def change_both(vault: Vault, before: KeyProvider, after: KeyProvider = NEW) -> None:
     change_encryption_key(vault.directory, before, after)
     rotate(vault.directory, after)
+
+
+def test_a_config_is_not_replaced_while_a_snapshot_is_written_there(
+    vault: Vault, target: LocalDirectory, old: KeyProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a chain with one end, in a copy that is backed up into."""
+    rotate(vault.directory, old)
+    impatient = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr("common.repository.lock.time", impatient)
+    with linking(target.path), pytest.raises(Conflict):
+        copy_objects(vault.session(), target)
+    copy_objects(vault.session(), target)
+    assert target.read("config") == vault.directory.read("config")
 
 
 def opened(directory: LocalDirectory, *providers: KeyProvider) -> Reader:
