@@ -48,7 +48,9 @@ def replacing_config(path: Path, wait: float = _WAIT_SECONDS) -> Iterator[None]:
     Raises:
         Conflict: someone else holds it for longer than ``wait`` seconds.
     """
-    with linking(path, wait) if (path / CONFIG).exists() else nullcontext():
+    with explained(path):
+        there = (path / CONFIG).exists()
+    with linking(path, wait) if there else nullcontext():
         yield
 
 
