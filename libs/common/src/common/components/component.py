@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from common.repository.tree import Sink, Source
+from common.repository.tree import ContentDamaged, Sink, Source
 
 Select = Callable[[bytes], bool]
 """Says of an entry's path whether it is wanted; what leads to a wanted path is made as well."""
@@ -38,6 +38,14 @@ class RestoreOutcome(NamedTuple):
     details: Mapping[str, Any] = {}
 
 
+class RestoredInPart(ContentDamaged):
+    """The repository has lost some content. ``outcome`` is what came back: all the rest."""
+
+    def __init__(self, message: str, *, paths: tuple[bytes, ...], outcome: RestoreOutcome) -> None:
+        super().__init__(message, paths=paths)
+        self.outcome = outcome
+
+
 class Component(Protocol):
     """A source of backups. Both methods block; they run in the job's own process."""
 
@@ -64,4 +72,5 @@ class Component(Protocol):
             NotFound: nothing is selected.
             NoSpace: the disk is full.
             ContentDamaged: the repository has lost some content; all the rest is restored.
+                Of files it is ``RestoredInPart``.
         """

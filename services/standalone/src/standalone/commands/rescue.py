@@ -11,7 +11,7 @@ from standalone.commands import new_app
 from standalone.commands.repo import show_snapshots
 from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import Restored, document, saying_what_stays
+from standalone.restoring import Restored, document, saying_what_stays, tell_damage
 from standalone.restoring import restore as restore_backup
 
 app = new_app(
@@ -53,12 +53,14 @@ def restore(
             remedy=f"It has: {', '.join(present)}.",
         )
     folders = {name: target / name for name in component or present}
-    with saying_what_stays(), console.progress("restore") as report:
-        done = restore_backup(opened, folders, path or (), report)
-    if as_json:
-        console.emit(document(opened.info, done))
-    else:
-        _show(done)
+    with saying_what_stays():
+        with console.progress("restore") as report:
+            done = restore_backup(opened, folders, path or (), report)
+        if as_json:
+            console.emit(document(opened.info, done))
+        else:
+            _show(done)
+        tell_damage(done)
     if any(each.outcome.warnings for each in done):
         raise typer.Exit(1)
 

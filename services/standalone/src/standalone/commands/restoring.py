@@ -9,7 +9,7 @@ from standalone import console, text
 from standalone.commands import new_app
 from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import document, saying_what_stays
+from standalone.restoring import document, saying_what_stays, tell_damage
 from standalone.restoring import restore as restore_backup
 
 app = new_app()
@@ -35,15 +35,16 @@ def restore(
     opened = reader.snapshot(find(reader, snapshot).id)
     names = [each.name for each in opened.info.components]
     folders = {name: target if len(names) == 1 else target / name for name in names}
-    with saying_what_stays(), console.progress("restore") as report:
-        done = restore_backup(opened, folders, paths or (), report)
-    warnings = [warning for each in done for warning in each.outcome.warnings]
-    for warning in warnings:
-        console.warn(warning)
-    entries = sum(each.outcome.entries for each in done)
-    size = sum(each.outcome.size_bytes for each in done)
-    if as_json:
-        console.emit(document(opened.info, done))
-    console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
+    with saying_what_stays():
+        with console.progress("restore") as report:
+            done = restore_backup(opened, folders, paths or (), report)
+        for warning in (warnings := [x for each in done for x in each.outcome.warnings]):
+            console.warn(warning)
+        if as_json:
+            console.emit(document(opened.info, done))
+        entries = sum(each.outcome.entries for each in done)
+        size = sum(each.outcome.size_bytes for each in done)
+        console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
+        tell_damage(done)
     if warnings:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from common.components.component import RestoreOutcome
+from common.components.component import RestoredInPart, RestoreOutcome
 from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
@@ -72,7 +72,7 @@ class Placing:
         Raises:
             NoSpace: the disk is full.
             RestoreFailed: something is not there now; all the rest is.
-            ContentDamaged: the same, because the repository has lost it.
+            RestoredInPart: the same, because the repository has lost it.
         """
         keep_large_blocks()
         try:
@@ -87,11 +87,12 @@ class Placing:
         finally:
             self._delivery.close()
             self._arriving.close()
-        self._tell()
-        self._parts.close()
         entries = self._placed + self._arriving.entries
         size = self._present_bytes + self._arriving.bytes
-        return RestoreOutcome(entries=entries, size_bytes=size)
+        outcome = RestoreOutcome(entries=entries, size_bytes=size)
+        self._tell(outcome)
+        self._parts.close()
+        return outcome
 
     @property
     def left(self) -> int:
@@ -265,14 +266,16 @@ class Placing:
         self._failures.add(reason, path)
         self._failed.add(path)
 
-    def _tell(self) -> None:
+    def _tell(self, outcome: RestoreOutcome) -> None:
         for path in self._damaged:
             self._failures.add("lost by the repository", path)
         reasons = "; ".join(self._failures.lines())
         if self._damaged or self._selection.damaged:
             reasons = reasons or "some entries lost by the repository"
-            raise ContentDamaged(
-                f"Not everything was restored. {reasons}.", paths=tuple(self._damaged)
+            raise RestoredInPart(
+                f"Not everything was restored. {reasons}.",
+                paths=tuple(self._damaged),
+                outcome=outcome,
             )
         if self._failures:
             raise RestoreFailed(
