@@ -1,9 +1,9 @@
 """What the memory of a process is used for again, and how often garbage is looked for in it."""
 
-import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 _RARELY = 20_000
 """New objects between two looks: Python's own 700 is for programs that keep little."""
@@ -11,18 +11,20 @@ _RARELY = 20_000
 _KEPT = 32 * 1024**2
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-_libc = ctypes.CDLL(None)
 
-
+@cache
 def keep_large_blocks() -> None:
     """Have this process, and those forked from it, use freed memory again: up to 32 MiB of it.
 
     glibc gives blocks as large as records back to the kernel, which clears their pages anew for the
     next record. Where there is another C library, nothing happens.
     """
+    from ctypes import CDLL  # noqa: PLC0415 - a backup that finds nothing new does without
+
+    libc = CDLL(None)
     with suppress(AttributeError):
-        _libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
-        _libc.mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        libc.mallopt(_M_MMAP_THRESHOLD, _KEPT)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What Linux is asked for that Python's own library does not offer, and how much of it there is."""
+"""What Linux is asked for that Python's own library does not offer."""
 
 import ctypes
 import gc
@@ -6,8 +6,6 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
-_MOST_PROCESSORS = 4
-"""More have not made anything here faster."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -30,8 +28,3 @@ def settle(parent: int) -> bool:
     end_with_parent()
     gc.freeze()  # what was there before stays shared: the collector would write to all of it
     return os.getppid() == parent
-
-
-def processors() -> int:
-    """How many processes or threads are worth their while for one piece of work: 1 to 4."""
-    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSORS)

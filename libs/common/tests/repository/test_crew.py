@@ -14,7 +14,7 @@ from common.components.files import FilesComponent
 from common.errors import NoSpace
 from common.repository.damage import Damaged
 from common.repository.history import SnapshotInfo
-from common.repository.ingesting import assembling, crew
+from common.repository.ingesting import assembling, crew, readers
 from common.repository.ingesting.tasks import Task
 from common.repository.prepared import SnapshotMeta
 from common.repository.trees import blocks as blocks_of
@@ -30,7 +30,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every kind of file, and some hundreds more; processes are worth their while for them."""
     monkeypatch.setattr(crew, "_WORTHWHILE_FILES", 0)
     monkeypatch.setattr(crew, "_HANDY_FILES", 0)
-    monkeypatch.setattr(crew, "_AT_ONCE", 1)
+    monkeypatch.setattr(readers, "_AT_ONCE", 1)
     monkeypatch.setattr(assembling, "_SETTLED_NS", 0)
     root = tmp_path / "tree"
     make_nasty_tree(root)
@@ -100,15 +100,15 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """``handed_over(signal)`` is sent to one of the processes when it gets its third task."""
     sent: list[int] = []
     seen: list[Task] = []
-    real = crew.Crew._hand_over
+    real = readers.Readers._hand_over
 
-    def hand_over(self: crew.Crew, reader: crew._Reader, task: Task) -> None:
+    def hand_over(self: readers.Readers, reader: readers._Reader, task: Task) -> None:
         real(self, reader, task)
         seen.append(task)
         if len(seen) == 3:
             os.kill(reader.process.pid, sent[0])
 
-    monkeypatch.setattr(crew.Crew, "_hand_over", hand_over)
+    monkeypatch.setattr(readers.Readers, "_hand_over", hand_over)
     return sent.append
 
 
@@ -121,10 +121,10 @@ def test_a_process_that_dies_or_hangs_fails_the_backup_and_nothing_else(
     number: int,
 ) -> None:
     """Else a backup lacks files and says nothing, or waits for ever."""
-    monkeypatch.setattr(crew, "_SILENCE_SECONDS", 2.0)
-    monkeypatch.setattr(crew, "_END_SECONDS", 0.5)
+    monkeypatch.setattr(readers, "_SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(readers, "_END_SECONDS", 0.5)
     handed_over(number)
-    with pytest.raises(crew.ReaderLost):
+    with pytest.raises(readers.ReaderLost):
         back_up(vault, tree)
     assert vault.reader().snapshots() == []
     assert vault.names("snapshots/") == []
@@ -163,15 +163,15 @@ def test_a_process_is_deaf_to_ctrl_c_from_its_start(
 ) -> None:
     """Else it says on the terminal where it was in its own beginning."""
     deaf: list[int] = []
-    real = crew.Crew._start
+    real = readers.Readers._start
 
-    def start(self: crew.Crew, threads: int) -> crew._Reader:
+    def start(self: readers.Readers, threads: int) -> readers._Reader:
         reader = real(self, threads)
         status = Path(f"/proc/{reader.process.pid}/status").read_text()
         deaf.append(int(status.partition("SigBlk:")[2].split()[0], 16) >> signal.SIGINT - 1 & 1)
         return reader
 
-    monkeypatch.setattr(crew.Crew, "_start", start)
+    monkeypatch.setattr(readers.Readers, "_start", start)
     back_up(vault, tree)
     assert deaf == [1, 1]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -198,4 +198,4 @@ def _readers() -> list[str]:
         check=False,
         text=True,
     )
-    return [line for line in found.stdout.splitlines() if crew._PROGRAM in line]
+    return [line for line in found.stdout.splitlines() if readers._PROGRAM in line]

@@ -15,8 +15,8 @@ from common.childprocess.child import Channel, serve
 from common.components.configured import load
 from common.components.counting import Outlook
 from common.errors import Error
-from common.kernel import processors
 from common.messages import ComponentResult
+from common.processors import processors
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create, open_writer
 from common.repository.prepared import Prepared as PreparedRun

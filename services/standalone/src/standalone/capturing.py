@@ -1,17 +1,16 @@
 """A backup of some paths by the command line alone, without any service."""
 
-import socket
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.components.component import Amount
-from common.components.counting import Outlook
 from common.components.files import FilesComponent, FilesOptions
 from common.components.names import show
 from common.identifiers import uuid7
-from common.kernel import processors
+from common.processors import processors
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
 from common.repository.recording import OnProgress
@@ -42,7 +41,7 @@ def back_up(
     )
     component = FilesComponent(COMPONENT, options)
     run_id = uuid7()
-    host = socket.gethostname()
+    host = os.uname().nodename
     meta = SnapshotMeta(
         backup_id=str(run_id),
         backup_name=name or f"{host}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
@@ -87,6 +86,8 @@ def _telling(
             total_entries=amount and amount.entries,
             counting=outlook.counting,
         )
+
+    from common.components.counting import Outlook  # noqa: PLC0415 - only what is watched needs it
 
     with Outlook([component], _last_amount(repository, chain, component)) as outlook:
         yield tell

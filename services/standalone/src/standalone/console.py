@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TextIO
 import typer
 
 from common.errors import Cancelled, Error, Invalid
-from common.pace import Pace
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -170,6 +169,8 @@ class _Bar:
     def __init__(self, title: str, drawn: "Progress") -> None:
         self._title, self._drawn = title, drawn
         self._task = drawn.add_task(title, total=None, left="")
+        from common.pace import Pace  # noqa: PLC0415 - as rich
+
         self._pace = Pace()
         self._done = 0
 

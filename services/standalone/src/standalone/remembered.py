@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
+
+from blake3 import blake3
 
 _UNUSED_SECONDS = 90 * 86_400
 
@@ -17,7 +18,7 @@ def folder_of(roots: Iterable[bytes]) -> Path:
     repositories are gone, or are read once more when they come back.
     """
     root = _root()
-    folder = root / blake2b(b"\0".join(roots), digest_size=8).hexdigest()
+    folder = root / blake3(b"\0".join(roots)).hexdigest(length=8)
     if not folder.exists():
         _forget_unused(root)
     return folder

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from common.errors import Error, Unavailable
-from common.kernel import processors, settle
+from common.kernel import settle
+from common.processors import processors
 
 T = TypeVar("T")
 _FORK = multiprocessing.get_context("fork")

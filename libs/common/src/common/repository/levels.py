@@ -3,7 +3,6 @@
 import fcntl
 import mmap
 import os
-import secrets
 from operator import gt
 from pathlib import Path
 from typing import NamedTuple
@@ -149,7 +148,7 @@ def reserve(expected: int) -> int:
         levels += 1
     descriptor = os.memfd_create("chunks")
     os.ftruncate(descriptor, _end(slots, levels))
-    words = (_MAGIC, slots, levels, 0, secrets.randbits(64))
+    words = (_MAGIC, slots, levels, 0, int.from_bytes(os.urandom(8), "little"))
     header = b"".join(word.to_bytes(8, "little") for word in words)
     os.pwrite(descriptor, header, 0)
     return descriptor

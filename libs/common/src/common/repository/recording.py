@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import Invalid
 from common.repository.entry import Entry, EntryType, check_entry
-from common.repository.format.blockreader import StoredEntry
 from common.repository.found import Found
 from common.repository.ingesting.assembling import Assembler
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.listing import TreeWriter
+
+if TYPE_CHECKING:
+    from common.repository.format.blockreader import StoredEntry
 
 OnProgress = Callable[[str, int, int | None, int, str], None]
 """Told (phase, bytes done, bytes in all when known, entries, what is being read)."""
@@ -95,7 +97,7 @@ class Recorder:
         self._begin(entry)
         self._tree.add(entry, self._contents.regions(stream))
 
-    def add_stored(self, entry: StoredEntry) -> None:
+    def add_stored(self, entry: "StoredEntry") -> None:
         """Take an entry from a backup of this very repository, with the content that it has."""
         self._assembler.flush()
         self._progress.entry(entry.path)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from common.errors import Conflict, Corrupt, Error, Invalid
-from common.kernel import processors
+from common.processors import processors
 from common.repository.catalog import load_segments
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from common.kernel import processors
+from common.heap import keep_large_blocks
+from common.processors import processors
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.packing import Buffer, Chunk, PackWriter
@@ -84,6 +85,7 @@ class ChunkStore:
             self._bundle, self._bundled, self._bundle_size = [], [], 0
 
     def _submit(self, raw: Buffer, chunks: list[Chunk]) -> None:
+        keep_large_blocks()  # windows of files, bundles and what they become, one after another
         self._waiting.append((self._pool.submit(self._compressor, raw), len(raw), chunks))
         self._collect(_IN_FLIGHT)
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import Conflict, Corrupt, Invalid
-from common.repository.findings import told
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
@@ -181,6 +180,8 @@ def check(
     if as_json:
         console.emit({"ok": found.ok, **asdict(found)})
     else:
+        from common.repository.findings import told  # noqa: PLC0415 - loaded by now, by a check
+
         for line in told(found.findings):
             console.line(line)
     looked = f"{text.count(found.objects, 'object')}, {text.size(found.read_bytes)} read"

@@ -1,8 +1,8 @@
 """The keys that the writer key gives rise to."""
 
-import hmac
 from typing import Final
 
+from common.crypto.equality import same
 from common.crypto.kdf import derive
 
 CHECK_SIZE = 16
@@ -39,4 +39,4 @@ def writer_check(writer_key: bytes, repository: bytes) -> bytes:
 
 def is_writer_key(writer_key: bytes, repository: bytes, check: bytes) -> bool:
     """Whether ``check`` was made from this key."""
-    return hmac.compare_digest(writer_check(writer_key, repository), check)
+    return same(writer_check(writer_key, repository), check)

@@ -1,24 +1,14 @@
-"""Reading files in several processes."""
+"""Reading files: in this process, and where there is much, in others beside it."""
 
-import os
-import selectors
-import signal
-import socket
-import subprocess
-import sys
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from common.errors import Error, of_code
-from common.kernel import processors
-from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.inline import InlineReaders
-from common.repository.ingesting.reading import FileRead, Outcome
 from common.repository.ingesting.tasks import Assignment, Task
 from common.repository.known import KnownPacks
+
+if TYPE_CHECKING:
+    from common.repository.ingesting.readers import Readers
 
 _WORTHWHILE_BYTES = 32 * 1024**2
 _WORTHWHILE_FILES = 2000
@@ -28,34 +18,8 @@ _HANDY_BYTES = 1024**2
 _HANDY_FILES = 16
 """Less than this is not worth a message."""
 
-_AT_ONCE = 4
-_SILENCE_SECONDS = 900.0
-_END_SECONDS = 30.0
-_INHERITED = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"}
-"""Of the environment: none of the keys that may be in it."""
 
-_PROGRAM = "common.repository.ingesting.reader_process"
-
-
-class ReaderLost(Error):
-    """A process that read files for this backup has ended or no longer answers."""
-
-    code = "reader_lost"
-    remedy = "See whether the machine is out of memory, and run the backup again."
-
-
-@dataclass(slots=True)
-class _Reader:
-    """A process, and the tasks that it has not done yet."""
-
-    process: subprocess.Popen[bytes]
-    channel: Channel
-    tasks: deque[Task] = field(default_factory=deque)
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """What the processes came to: bytes that were not stored before, and bytes written."""
 
     added: int = 0
@@ -82,10 +46,13 @@ class Crew:
         self._assignment = assignment
         self._known = known
         self._advance = advance
-        self._readers: list[_Reader] = []
-        self._ready = selectors.DefaultSelector()
+        self._readers: Readers | None = None
         self._bytes = self._files = 0
-        self.was_started = False
+
+    @property
+    def was_started(self) -> bool:
+        """Whether there were, or may have been, other processes."""
+        return self._readers is not None
 
     def submit(self, task: Task) -> None:
         """Have a task done; waits while every process has enough to do."""
@@ -96,8 +63,9 @@ class Crew:
         if handy or not self._size or not worthwhile:
             self._inline.submit(task)
         else:
-            self._hand_over(self._free_reader(task), task)
-        self._collect(0)
+            self._others().submit(task)
+        if self._readers is not None:
+            self._readers.collect(0)
 
     def wait(self) -> None:
         """Wait until a process has done something.
@@ -106,124 +74,21 @@ class Crew:
             ReaderLost: one has ended, or none has said a word for a long time.
             Error: one has failed.
         """
-        if not self._collect(_SILENCE_SECONDS):
-            raise ReaderLost(remedy="Look for a disk or network share that hangs, and try again.")
+        self._others().wait()
 
     def finish(self) -> Results:
         """Have everything made durable and listed."""
-        added = stored = 0
-        for reader in self._readers:
-            self._send(reader, ("finish",))
-        for reader in self._readers:
-            while True:
-                message = self._receive(reader)
-                if message[0] == "finished":
-                    break
-                self._take(reader, message)
-            added, stored = added + message[1], stored + message[2]
-            self._known.merge(message[3])
-        self._end()
-        return Results(added, stored)
+        return Results() if self._readers is None else Results(*self._readers.finish())
 
     def abort(self) -> None:
         """End the processes; each removes what it has not listed."""
-        self._end()
+        if self._readers is not None:
+            self._readers.end()
 
-    def _free_reader(self, task: Task) -> _Reader:
-        """The process with the least to do, when it has not enough; a new one where all have."""
-        while True:
-            free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
-            if free:
-                return min(free, key=lambda each: each.bytes)
-            if len(self._readers) < self._size:
-                return self._start(processors() if task.size > _WORTHWHILE_BYTES else 1)
-            self.wait()
+    def _others(self) -> "Readers":
+        if self._readers is None:
+            # Most backups find little that is new, and shall not wait for what starts processes.
+            from common.repository.ingesting.readers import Readers  # noqa: PLC0415 - see above
 
-    def _start(self, threads: int) -> _Reader:
-        self.was_started = True
-        ours, theirs = socket.socketpair()
-        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:  # with that mask, because on Ctrl-C it is this run that ends the process
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _PROGRAM],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name in _INHERITED},
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-        theirs.close()
-        reader = _Reader(process, Channel(ours, _SILENCE_SECONDS))
-        self._readers.append(reader)
-        self._ready.register(reader.channel, selectors.EVENT_READ, reader)
-        assignment = self._assignment._replace(threads=threads)
-        self._send(reader, tuple(assignment), [self._known.table.descriptor])
-        return reader
-
-    def _hand_over(self, reader: _Reader, task: Task) -> None:
-        folders: dict[int, int] = {}
-        files = [
-            (folders.setdefault(found.folder.descriptor, len(folders)), found.name)
-            for found in task.files
-        ]
-        self._send(reader, ("task", *files), list(folders))
-        reader.tasks.append(task)
-        reader.bytes += task.size
-
-    def _collect(self, within: float) -> bool:
-        """Take what the processes have to say; whether that was anything."""
-        ready = self._ready.select(within)
-        for key, _ in ready:
-            self._take(key.data, self._receive(key.data))
-        return bool(ready)
-
-    def _take(self, reader: _Reader, message: tuple[Any, ...]) -> None:
-        self._advance(message[1])
-        if message[0] == "done":
-            task = reader.tasks.popleft()
-            reader.bytes -= task.size
-            task.done((state, _revived(outcome)) for state, outcome in message[2])
-
-    def _send(
-        self, reader: _Reader, message: tuple[Any, ...], files: list[int] | None = None
-    ) -> None:
-        try:
-            reader.channel.send(message, files)
-        except Gone:
-            while True:  # until what it said last, or that it is gone, is raised
-                self._take(reader, self._receive(reader))
-
-    def _receive(self, reader: _Reader) -> tuple[Any, ...]:
-        try:
-            message, _ = reader.channel.receive()
-        except Gone as error:
-            status = _status(reader.process)
-            raise ReaderLost(f"{ReaderLost().message} {status}".rstrip()) from error
-        if message[0] == "failed":
-            raise of_code(*message[1:])
-        return message
-
-    def _end(self) -> None:
-        for reader in self._readers:
-            self._ready.unregister(reader.channel)
-            reader.channel.close()
-        for reader in self._readers:
-            try:
-                reader.process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                reader.process.kill()
-                reader.process.wait()
-        self._readers.clear()
-        self._ready.close()
-
-
-def _revived(outcome: Any) -> Outcome:
-    return FileRead(*outcome) if isinstance(outcome, tuple) else outcome
-
-
-def _status(process: subprocess.Popen[bytes]) -> str:
-    with suppress(subprocess.TimeoutExpired):
-        status = process.wait(1)
-        if status < 0:
-            return f"It was ended by signal {-status}."
-    return ""
+            self._readers = Readers(self._size, self._assignment, self._known, self._advance)
+        return self._readers

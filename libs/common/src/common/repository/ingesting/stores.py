@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from common.heap import keep_large_blocks
 from common.repository.chunker import Chunker
 from common.repository.format.codec import Compressor
 from common.repository.format.names import pack_name
@@ -29,7 +28,6 @@ class Stores:
         *,
         threads: int,
     ) -> None:
-        keep_large_blocks()  # windows of files, bundles and what they become, one after another
         self._session = session
         self._key = key
         self._owner = run_id.hex
