@@ -59,6 +59,19 @@ def test_a_new_encryption_key_replaces_the_former(
     assert strongroom("repo", "backup", repo, tmp_path / "letter.txt").code == 0
 
 
+def test_a_key_of_another_kind_becomes_no_encryption_key(
+    strongroom: Run, repo: Path, tmp_path: Path
+) -> None:
+    """Lost: a repository that nothing opens any more; or its content, to all who have that key."""
+    writer, safe = tmp_path / "writer", tmp_path / "safe"
+    assert strongroom("keys", "writer", "--out", writer).code == 0
+    assert strongroom("keys", "recovery", "add", repo, "board", "--out", safe).code == 0
+    for file in (writer, safe):
+        assert strongroom("keys", "change", repo, "--new-key-file", file).code == 8
+        assert strongroom("repo", "init", tmp_path / "new", "--key-file", file).code == 8
+    assert dumped(strongroom, repo).out == "dear reader"
+
+
 def test_a_key_in_the_safe_opens_everything_by_its_shares(
     strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,8 @@ def test_what_the_documents_write_in_a_keys_place_is_refused(text: str) -> None:
         ("ab" * 40, "few different"),
         ("horse battery " * 4, "repeats itself"),
         ("abcdefghijklmnopqrstuvwxyz0123456789", "neighbouring"),
+        ("swk1-d7ca7c6f9e17ab4bbfd2ca01f5e3c74a", "writer key"),
+        ("srk1-d7ca7c6f9e17ab4bbfd2ca01f5e3c74a", "recovery key"),
     ],
 )
 def test_a_guessable_key_is_refused_with_its_reason(text: str, why: str) -> None:

@@ -80,8 +80,18 @@ def find(repository: Repository, wanted: str) -> SnapshotInfo:
     return found[0]
 
 
+def refuse_other_kinds(key: Hidden | None) -> None:
+    """A key that is made for something else opens nothing afterwards: it is taken for that."""
+    if _is(WRITER_PREFIX, key) or _is(RECOVERY_PREFIX, key):
+        raise WrongKey(
+            "This is a writer key or a recovery key, and can be no encryption key.",
+            remedy="Make one: strongroom keys generate.",
+        )
+
+
 def refuse_without_key(key: Hidden | None) -> None:
     """A new repository is encrypted, unless that was declined in so many words."""
+    refuse_other_kinds(key)
     if key is None and os.environ.get("BACKUP_ENCRYPTION_ENABLED", "true").lower() != "false":
         raise WrongKey(
             "There is no key for the new repository.",

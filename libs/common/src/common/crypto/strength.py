@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from common.crypto.keys import Hidden
+from common.crypto.keys import RECOVERY_PREFIX, WRITER_PREFIX, Hidden
 
 LEAST = 32
 _FEWEST_CHARACTERS = 8
@@ -29,6 +29,8 @@ def weakness(text: str, least: int = LEAST) -> str | None:
 
     Hexadecimal digits count by what they stand for, everything else by its bytes.
     """
+    if text.startswith((WRITER_PREFIX, RECOVERY_PREFIX)):
+        return "it is a writer key or a recovery key, which others have"
     size = len(text) // 2 if _HEXADECIMAL.fullmatch(text) else len(text.encode())
     if _PLACEHOLDER.fullmatch(text):
         return "it is the placeholder of an example"
@@ -38,9 +40,7 @@ def weakness(text: str, least: int = LEAST) -> str | None:
         return "it consists of very few different characters"
     if _repeated(text) > _MOST_REPEATED:
         return "it repeats itself"
-    if _steps(text) > _MOST_STEPS:
-        return "it is a row of neighbouring characters"
-    return None
+    return "it is a row of neighbouring characters" if _steps(text) > _MOST_STEPS else None
 
 
 def _repeated(text: str) -> float:

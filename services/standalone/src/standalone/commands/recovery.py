@@ -16,7 +16,7 @@ from common.storage.local import LocalDirectory
 from standalone import console, secretfile, shares, text
 from standalone.commands import machine, new_app
 from standalone.keysource import KeyFile, given_key, key_in
-from standalone.repositories import Place, writing
+from standalone.repositories import Place, refuse_other_kinds, writing
 
 app = new_app()
 recovery = new_app(
@@ -65,9 +65,10 @@ def change(
     key_file: KeyFile = None,
 ) -> None:
     """Change BACKUP_ENCRYPTION_KEY. From then on the former one does not open the repository."""
-    directory = LocalDirectory(repo)
+    directory, new = LocalDirectory(repo), key_in(new_key_file)
+    refuse_other_kinds(new)
     provider = provider_of(directory, given_key(key_file))
-    change_encryption_key(directory, provider, PassphraseProvider(key_in(new_key_file)))
+    change_encryption_key(directory, provider, PassphraseProvider(new))
     console.note(
         "Changed. Give the new key to every service now; copies of the repository follow with"
         " their next upload. BACKUP_WRITER_KEY stays as it is."
