@@ -166,12 +166,14 @@ def test_without_a_name_or_rules_nothing_goes(
 
 
 def test_a_copy_is_a_repository(strongroom: Run, repo: Path, tmp_path: Path) -> None:
-    """Lost: the second disk."""
-    first = json.loads(strongroom("repo", "copy", repo, tmp_path / "other", "--json").out)
+    """Lost: the second disk. Folders above it are made for a copy as for a new repository."""
+    other = tmp_path / "disks" / "other"
+    first = json.loads(strongroom("repo", "copy", repo, other, "--json").out)
     assert (first["mode"], first["failed"]) == ("objects", {})
-    again = json.loads(strongroom("repo", "copy", repo, tmp_path / "other", "--json").out)
+    again = json.loads(strongroom("repo", "copy", repo, other, "--json").out)
     assert again["copied"] == 0
-    assert strongroom("repo", "check", tmp_path / "other", "--read-data").code == 0
+    assert strongroom("repo", "check", other, "--read-data").code == 0
+    assert strongroom("repo", "init", tmp_path / "more" / "disks" / "new").code == 0
 
 
 def test_backups_move_under_another_key(

@@ -36,9 +36,9 @@ def copy(
 ) -> None:
     """Copy backups into another folder; what is there already is not copied again.
 
-    An empty folder, or a copy of this repository, gets its objects as they are. A repository with
-    other keys gets the backups read here and written anew there. Exits with 7 where something is
-    damaged here and was left out.
+    A folder that is empty or not there yet, or a copy of this repository, gets its objects as they
+    are. A repository with other keys gets the backups read here and written anew there. Exits with
+    7 where something is damaged here and was left out.
 
     A copy of chosen backups holds no record of the others: check names them as removed there.
     """
