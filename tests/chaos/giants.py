@@ -98,6 +98,7 @@ GIANTS: dict[str, Callable[[], Iterator[bytes]]] = {
     "bare directory": directories,
     "segment": segments,
     "block": blocks,
+    "references": blocks,
     "config": lambda: texts(body_of(CONFIG)),
     "run key": lambda: texts(body_of(KEY_DATA)),
     "snapshot": lambda: texts(snapshot_bodies()[0]),

@@ -8,10 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos.orderly import small_and_orderly
+from common.errors import Corrupt
+from common.repository.catalog import Segment
 from common.repository.entry import Entry, EntryType
 from common.repository.format import index, snapshot
 from common.repository.format.block import BlockBuilder, pack_warnings
-from common.repository.format.blockreader import parse_block
+from common.repository.format.blockreader import (
+    Lone,
+    StoredEntry,
+    parse_block,
+    parse_references,
+)
 from common.repository.format.chunklist import ChunkList, pack_items, parse_items
 from common.repository.format.codec import Codec, Compressor, expand
 from common.repository.format.config import RepositoryConfig
@@ -22,6 +29,7 @@ from common.repository.format.pack import _LAST, Directory, PackHeader, director
 from common.repository.format.runkey import RunKey, parse_run_key
 from common.repository.format.snapshot import open_snapshot, seal_snapshot
 from common.repository.format.writerkeys import config_mac_key
+from common.repository.known import KnownPacks
 from common.repository.objects import verify_object
 from format_samples import KEYS, PRIVATE, directory, run_key, snapshots
 from vault import noise
@@ -70,6 +78,34 @@ def read_segment(body: bytes) -> object:
     return [(entry.size, list(entry.directory.records_with_chunks())) for entry in entries]
 
 
+def read_known(body: bytes) -> object:
+    """What a writer takes from a segment with this body: ids alone, the rest is not checked."""
+    start = Kind.INDEX.magic + bytes(32)
+    sealed = start + index._seal(start, KEYS.index).seal(0, body, start)
+    entries = tuple(open_segment(sealed, NAME, KEYS.index, checked=False))
+    packs, keys = {entry.pack_id for entry in entries}, {entry.key_id for entry in entries}
+    return KnownPacks([Segment(NAME, entries)], packs, keys, len(sealed)).packs
+
+
+def read_references(data: bytes) -> object:
+    """A block by both of its readers, which agree on what it holds and on whether it is one."""
+    refused, whole = None, []
+    try:
+        whole = [(entry.path, _chunk(entry)) for entry in parse_block(data, NAME).entries]
+    except Corrupt as error:
+        refused = error
+    found = [(entry.path, _chunk(entry)) for entry in parse_references(data, NAME)]
+    assert refused is None, refused
+    assert found == whole
+    return found
+
+
+def _chunk(entry: Lone | StoredEntry) -> ChunkList:
+    if isinstance(entry, Lone):
+        return ChunkList(0, entry.length, ((entry.chunk_id, entry.length),))
+    return entry.content
+
+
 def read_snapshot(text: bytes) -> object:
     """A snapshot with this body."""
     start = Kind.SNAPSHOT.magic + bytes(32)
@@ -111,6 +147,8 @@ def blocks() -> tuple[bytes, ...]:
         (Entry(b"a/e", EntryType.FILE, size=10**9), deep),
         (Entry(b"a/f", EntryType.HARDLINK, target=b"a/e"), ChunkList()),
         (Entry(b"a/g", EntryType.CHARACTER, device=(1, 3)), ChunkList()),
+        (Entry(b"a/h", EntryType.FILE, mode=0o644, size=5), one),
+        (Entry(b"a/i", EntryType.FILE, mode=0o644), ChunkList()),
     ):
         builder.add(entry, content)
     return builder.take(), pack_warnings(["one", "two"])
@@ -161,11 +199,13 @@ with small_and_orderly():  # so that a seed means the same every day
         Parser("checksum", lambda data: verify_object("config", [data]), (CONFIG,), named=False),
         Parser("run key", read_run_key, (body_of(KEY_DATA),), named=False),
         Parser("segment", read_segment, (_segment_body(),)),
+        Parser("known", read_known, (_segment_body(),)),
         Parser("snapshot", read_snapshot, snapshot_bodies()),
         Parser("directory", read_directory, DIRECTORIES),
         Parser("bare directory", lambda data: Directory.parse(data, NAME), DIRECTORIES),
         Parser("ends of a pack", read_pack_ends, (PACK,)),
         Parser("block", lambda data: parse_block(data, NAME), blocks()),
+        Parser("references", read_references, blocks()),
         Parser("items", lambda data: list(parse_items(data, NAME)), ITEMS),
         Parser("record", read_record, RECORDS, named=False),
     )
