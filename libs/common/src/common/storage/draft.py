@@ -1,7 +1,6 @@
 """An object that is being written and has no name yet."""
 
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +26,7 @@ class Draft:
             raise Invalid(f"{owner!r} cannot own an unfinished object.")
         self.size = 0
         self._root = root
-        self._path = root / TEMPORARY / f"{owner}.{secrets.token_hex(8)}"
+        self._path = root / TEMPORARY / f"{owner}.{os.urandom(8).hex()}"
         self._unnamed = True
         with explained(root):
             self._descriptor = self._create()

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -132,7 +131,7 @@ class LocalDirectory:
         one file under two names; on others it is gone from its place.
         """
         path = self.path / check_name(name)
-        aside = self.path / TEMPORARY / f"{owner}.{secrets.token_hex(8)}"
+        aside = self.path / TEMPORARY / f"{owner}.{os.urandom(8).hex()}"
         with explained(self.path, name):
             make_folders(aside.parent)
             try:

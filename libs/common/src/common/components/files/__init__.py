@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
-from common.components.files.linux import allow_open_files
+from common.components.files.limits import allow_open_files
 from common.components.files.patterns import Patterns
 from common.components.files.walk import Taker, Walk, ancestors
 from common.components.names import beneath, show

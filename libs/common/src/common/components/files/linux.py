@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-import resource
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -38,12 +37,6 @@ def _in_memory(file: int) -> bool:
     """Whether ``statfs`` says so; its first word is the kind of the file system."""
     about = (ctypes.c_long * 32)()
     return _libc.fstatfs(file, about) == 0 and about[0] == _TMPFS
-
-
-def allow_open_files() -> None:
-    """Raise the limit of open files as far as it goes: a walk keeps one for each level."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _error() -> OSError:
