@@ -1,6 +1,6 @@
 """The n-th call to the disk fails, for every n: it is full, broken, read-only, out of handles.
 
-``CHAOS=10`` tries more pairs of a call and an error.
+``CHAOS=10`` tries each once and lasting, and repairs with each.
 """
 
 import errno
@@ -114,15 +114,16 @@ def place(memory: Path) -> Iterator[Path]:
 
 
 def attempts(kinds: list[str], work: str) -> Iterator[Failing]:
-    """For each call one error that it may have, and in turn each of them; once or lasting.
+    """For each call every error that it may have, by turns once and lasting.
 
-    Repairs read everything several times: of those calls every tenth.
+    Repairs, which read everything several times: one error at each change and each tenth look.
     """
-    for shift in range(max(1, round(FACTOR))):
-        for at, kind in enumerate(kinds):
+    rounds = max(1, round(FACTOR))
+    for at, kind in enumerate(kinds):
+        errors = possible(kind)
+        for shift in range(rounds if work in MENDS else max(rounds, len(errors))):
             if work in MENDS and kind in READS and (at + FIRST_SEED) % 10 > shift:
                 continue
-            errors = possible(kind)
             turn = at + shift
             yield Failing(at, errors[turn % len(errors)], lasts=(turn // len(errors)) % 2 == 1)
 
