@@ -93,7 +93,7 @@ class StretchWriter:
         if isinstance(outcome, str):
             self._leave_out(found, outcome)
             return
-        mode, uid, gid, size, mtime_ns, ctime_ns, *_ = STATE.unpack(state)
+        mode, uid, gid, size, mtime_ns, ctime_ns, _, _ = STATE.unpack(state)
         if not EARLIEST < mtime_ns < LATEST:
             mtime_ns = found.status.st_mtime_ns
         same = state == self._stretch.states[number]
