@@ -21,7 +21,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import create, open_writer
 from common.repository.prepared import Prepared as PreparedRun
 from common.repository.prepared import SnapshotMeta
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.repository import Repository
 
 _COMMIT_WITHIN = 600.0

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import common.repository.run  # noqa: F401 - loaded by now, beside the stretching of the key
 from common.components.component import Amount
 from common.components.files import FilesComponent, FilesOptions
 from common.components.names import show
@@ -13,7 +14,7 @@ from common.identifiers import uuid7
 from common.processors import processors
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.repository import Repository
 from standalone.console import Report
 from standalone.remembered import folder_of

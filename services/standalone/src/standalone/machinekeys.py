@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from common.crypto.keys import PassphraseProvider, generate_encryption_key
 from common.errors import Conflict, NotFound, Unavailable, WrongKey
 from common.repository.format.config import RepositoryConfig
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import provider_of
 from common.repository.session import read_config

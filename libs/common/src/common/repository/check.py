@@ -16,7 +16,7 @@ from common.repository.format.snapshot import Snapshot
 from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing
 from common.repository.packcheck import verify_pack
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.session import Session
 from common.repository.treecheck import PackWatch, TreeChecker
 from common.repository.unlisted import UnlistedPacks

@@ -16,7 +16,7 @@ from common.repository.format.snapshot import Snapshot
 from common.repository.history import tombstoned
 from common.repository.keyring import KeyRing
 from common.repository.marking import Marks
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.relisting import relist
 from common.repository.rewriting import rewrite
 from common.repository.session import Session

@@ -12,7 +12,7 @@ from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
 from common.repository.keyring import KeyRing, Renew
 from common.repository.lock import exclusive
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
 from common.repository.unlisted import UnlistedPacks

@@ -1,6 +1,7 @@
 """The repository as a writer sees it: begin backups, list them, clear up."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from common.repository.abandon import abandon
@@ -8,10 +9,12 @@ from common.repository.forget import forget
 from common.repository.format.codec import Compression
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import Head, SnapshotInfo
-from common.repository.recording import OnProgress
-from common.repository.run import Run, RunSettings
+from common.repository.progress import OnProgress
 from common.repository.session import Session
 from common.storage.local import LocalDirectory
+
+if TYPE_CHECKING:
+    from common.repository.run import Run
 
 
 class Repository:
@@ -45,7 +48,7 @@ class Repository:
         cache: Path | None = None,
         reread: bool = False,
         processes: int = 0,
-    ) -> Run:
+    ) -> "Run":
         """Begin a backup. A run whose process died is abandoned first, then begun again.
 
         ``cache`` is a folder for what is known of unchanged files: those are not read again, unless
@@ -55,6 +58,8 @@ class Repository:
         Raises:
             Conflict: the run has made its backup already: ``find_run`` gives it.
         """
+        from common.repository.run import Run, RunSettings  # noqa: PLC0415 - who reads needs none of it
+
         settings = RunSettings(compression, level, cache, reread, processes)
         return Run(self._session, run_id, settings, on_progress)
 

@@ -24,7 +24,8 @@ from common.repository.ingesting.stores import Stores
 from common.repository.ingesting.tasks import Assignment
 from common.repository.listing import TreeWriter
 from common.repository.prepared import Prepared, SnapshotMeta
-from common.repository.recording import OnProgress, Progress, Recorder
+from common.repository.progress import OnProgress, Progress
+from common.repository.recording import Recorder
 from common.repository.session import Session
 
 

@@ -11,7 +11,6 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create
 from standalone import console, text
-from standalone.capturing import back_up
 from standalone.commands import called, new_app
 from standalone.keysource import AnyKeyFile, KeyFile, given_key
 from standalone.repositories import Place, reading, refuse_without_key, writing
@@ -62,6 +61,8 @@ def backup(
     as_json: console.AsJson = False,
 ) -> None:
     """Back up files and folders. Exits with 1 where something had to be left out."""
+    from standalone.capturing import back_up  # noqa: PLC0415 - the other commands do without it
+
     missing = [path for path in paths if _is_missing(path)]
     if missing:
         raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")

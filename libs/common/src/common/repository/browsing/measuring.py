@@ -9,7 +9,7 @@ from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
 from common.repository.format.chunklist import ChunkList
 from common.repository.history import SnapshotInfo
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.trees import OnDamage, read_block
 
 _NOBODY, _MANY = 0, 2**32 - 1

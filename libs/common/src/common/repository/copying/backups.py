@@ -12,8 +12,8 @@ from common.repository.format.codec import Compression
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
+from common.repository.progress import OnProgress
 from common.repository.reader import Reader
-from common.repository.recording import OnProgress
 from common.repository.repository import Repository
 from common.repository.run import ComponentRecorder, Run
 from common.repository.source import ComponentSource

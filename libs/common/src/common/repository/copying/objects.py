@@ -15,8 +15,8 @@ from common.repository.format.names import (
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import SnapshotInfo
 from common.repository.marking import Marks
+from common.repository.progress import OnProgress
 from common.repository.reader import Reader
-from common.repository.recording import OnProgress
 from common.repository.session import Session, read_config
 from common.repository.streaming import pieces, write_verified
 from common.storage.local import LocalDirectory

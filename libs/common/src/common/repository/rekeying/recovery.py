@@ -7,7 +7,7 @@ from common.crypto.keys import KeyProvider
 from common.errors import Conflict, Invalid, NotFound
 from common.repository.format.config import make_recovery
 from common.repository.lock import exclusive
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.rekeying.rewrapping import rewrap
 from common.repository.rekeying.unlocked import Unlocked
 from common.repository.session import Session

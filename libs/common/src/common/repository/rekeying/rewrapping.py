@@ -5,7 +5,7 @@ from common.repository.catalog import load_segments
 from common.repository.format.names import key_name
 from common.repository.format.runkey import WrappedKey, mark_abandoned, wrap_run_key
 from common.repository.keyring import KeyRing
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.session import Session
 
 _OWNER = "rewrap"

@@ -6,7 +6,7 @@ from common.crypto.hpke import PrivateKey
 from common.crypto.keys import KeyProvider
 from common.repository.format.config import FormerKey
 from common.repository.lock import exclusive
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.rekeying.rewrapping import rewrap
 from common.repository.rekeying.unlocked import Unlocked
 from common.storage.local import LocalDirectory

@@ -12,8 +12,8 @@ from common.repository.format.names import Kind, content_hash, kind_of
 from common.repository.format.runkey import parse_run_key
 from common.repository.keyring import KeyRing
 from common.repository.objects import ObjectSource, verify_object
+from common.repository.progress import OnProgress
 from common.repository.reader import Reader
-from common.repository.recording import OnProgress
 from common.repository.relisting import write_segments
 from common.repository.repairing.index import IndexRepair, repair_index
 from common.repository.session import Session, read_config

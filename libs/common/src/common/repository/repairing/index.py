@@ -10,7 +10,7 @@ from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, kind_of
 from common.repository.keyring import KeyRing
 from common.repository.lock import exclusive
-from common.repository.recording import OnProgress
+from common.repository.progress import OnProgress
 from common.repository.relisting import write_segments
 from common.repository.session import Session
 from common.repository.unlisted import read_entry

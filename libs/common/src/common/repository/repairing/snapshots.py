@@ -11,8 +11,8 @@ from common.repository.fetch import Fetcher
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
+from common.repository.progress import OnProgress
 from common.repository.reader import Reader
-from common.repository.recording import OnProgress
 from common.repository.repairing.index import repair_index
 from common.repository.repairing.losses import Loss, Sieve
 from common.repository.repairing.salvage import salvage
