@@ -73,6 +73,7 @@ SCENARIOS = (
     Scenario("prune and backup", (A, B, forget("a")), (PRUNE, C, A2)),
     Scenario("rotate", (A, B), (ROTATE,)),
     Scenario("rotate and backup", (A,), (ROTATE, B)),
+    Scenario("both keys", (A, B), (CHANGE_KEY, ROTATE, C)),
     Scenario("recovery key", (A, B), (RECOVERY, C)),
     Scenario("index", (A, B), (REINDEX,)),
     Scenario("index made anew", (A, B, forget("a")), (REINDEX, PRUNE, C)),

@@ -100,7 +100,7 @@ def _rotate(path: Path, _step: Step) -> None:
 
 
 def _change_key(path: Path, _step: Step) -> None:
-    change_encryption_key(LocalDirectory(path), PROVIDER, OTHER)
+    change_encryption_key(LocalDirectory(path), provider_at(path), OTHER)
 
 
 def _recovery(path: Path, step: Step) -> None:
