@@ -16,12 +16,15 @@ from common.crypto.keys import (
     generate_encryption_key,
     write_key,
 )
-from common.repository.format.codec import Compressor
-from common.repository.format.config import RepositoryConfig
-from common.repository.opening import create, open_writer
+from common.repository.format.blockreader import StoredEntry
+from common.repository.format.codec import Compression, Compressor
+from common.repository.format.config import ChunkerParameters, RepositoryConfig
+from common.repository.history import SnapshotInfo
+from common.repository.opening import create, open_reader, open_writer
 from common.repository.prepared import SnapshotMeta
 from nasty_tree import make_nasty_tree
 from trees import compare
+from vault import SMALL
 
 READER = Path(__file__).parents[3] / "docs" / "second_reader.py"
 MIB = 1 << 20
@@ -47,15 +50,21 @@ def forget_halfway(repository: Path, key: str) -> None:
     snapshot.write_bytes(data)
 
 
-def back_up(repository: Path, key: str, source: Path, compression: str) -> None:
-    create(repository, RepositoryConfig.create(key))
+def back_up(
+    repository: Path,
+    key: str,
+    source: Path,
+    compression: Compression,
+    chunker: ChunkerParameters | None = None,
+) -> SnapshotInfo:
+    create(repository, RepositoryConfig.create(key, chunker=chunker))
     writer = open_writer(repository, write_key(WRITER_PREFIX, derive_writer_key(key)))
     component = FilesComponent.of("files", [source])
     with writer.begin(uuid4(), compression=compression) as run:
         with run.component("files", "files") as sink:
             sink.details = component.capture(sink)
         prepared = run.finish(SnapshotMeta("id", "name", "main/manual"))
-    prepared.commit(1, None)
+    return prepared.commit(1, None)
 
 
 def read(repository: Path, key: str, target: Path) -> None:
@@ -69,7 +78,7 @@ def read(repository: Path, key: str, target: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", ["zstd", "gzip", "lz4", "none"])
-def test_the_document_alone_restores_everything(tmp_path: Path, compression: str) -> None:
+def test_the_document_alone_restores_everything(tmp_path: Path, compression: Compression) -> None:
     """Lost: a repository whose only readers are this product's own; docs/format.md is not true."""
     source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
     key = generate_encryption_key()
@@ -80,6 +89,19 @@ def test_the_document_alone_restores_everything(tmp_path: Path, compression: str
     read(repository, key, target)
     restored = target / "files" / source.relative_to("/")
     assert compare(source, restored) == []
+
+
+def test_lists_that_hold_lists_are_followed(tmp_path: Path) -> None:
+    """Lost: every file that is larger than a root has room for."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    source.mkdir()
+    (source / "large").write_bytes(random.Random(3).randbytes(6 * MIB))
+    key = generate_encryption_key()
+    info = back_up(repository, key, source, "zstd", SMALL)
+    stored = open_reader(repository, key).snapshot(info.id).source("files").entries()
+    assert any(isinstance(each, StoredEntry) and each.content.level for each in stored)
+    read(repository, key, target)
+    assert compare(source, target / "files" / source.relative_to("/")) == []
 
 
 def test_a_codec_of_a_later_version_is_named(
