@@ -8,8 +8,8 @@ import typer
 from common.errors import NotFound
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.commands.repo import show_snapshots
 from standalone.keysource import AnyKeyFile
+from standalone.listed import show_snapshots
 from standalone.repositories import Place, Snapshot, find, reading
 from standalone.restoring import Restored, document, saying_what_stays, tell_damage
 from standalone.restoring import restore as restore_backup
