@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
-from common.crypto.equality import same
+from common.crypto.equality import compare_digest
 from common.errors import Corrupt
 from common.repository.format.names import MAGIC_SIZE, Kind, check_magic
 
@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
     def authenticate(self, mac_key: bytes) -> None:
         """Raise ``Corrupt`` unless it was written by a holder of ``mac_key``."""
-        if not same(_mac(self.signed, mac_key), self.mac):
+        if not compare_digest(_mac(self.signed, mac_key), self.mac):
             raise Corrupt(f"{self.name} was changed by someone without the writer key.")
 
 

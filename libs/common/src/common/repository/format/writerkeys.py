@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from common.crypto.equality import same
+from common.crypto.equality import compare_digest
 from common.crypto.kdf import derive
 
 CHECK_SIZE = 16
@@ -39,4 +39,4 @@ def writer_check(writer_key: bytes, repository: bytes) -> bytes:
 
 def is_writer_key(writer_key: bytes, repository: bytes, check: bytes) -> bool:
     """Whether ``check`` was made from this key."""
-    return same(writer_check(writer_key, repository), check)
+    return compare_digest(writer_check(writer_key, repository), check)

@@ -7,7 +7,6 @@ and a MAC. There are no names in it, and whoever has no writer key cannot make i
 by both ends of the stretch: one that was divided by a new border is known in both its parts.
 """
 
-import hmac
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 from blake3 import blake3
 
+from common.crypto.equality import compare_digest
 from common.crypto.kdf import derive
 from common.repository.attributes import group_name, user_name
 from common.repository.format.chunklist import ITEM, Item, pack_items
@@ -143,13 +143,13 @@ class FileCache:
         if start < 0:
             return None
         body = self._records[start : at - _TRAILER.size]
-        if not hmac.compare_digest(self._mac(body), mac):
+        if not compare_digest(self._mac(body), mac):
             return None
         return Remembered(body)
 
     def is_same(self, stretch: Stretch, found: Remembered) -> bool:
         """Whether nothing in the stretch has changed, so that its blocks stand for it."""
-        return found.whole and hmac.compare_digest(
+        return found.whole and compare_digest(
             stretch.fingerprint(self._key, _names(found.owners)), found.fingerprint
         )
 
