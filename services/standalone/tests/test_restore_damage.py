@@ -67,6 +67,26 @@ def test_damage_in_one_component_keeps_no_other_from_coming(
         assert f"{source}/hurt" in outcome.err
 
 
+@pytest.mark.parametrize("group", ["repo", "rescue"])
+def test_what_cannot_be_placed_keeps_no_other_component_from_coming(
+    strongroom: Run, damaged: Path, sources: dict[str, Path], tmp_path: Path, group: str
+) -> None:
+    """Lost: all of a backup that comes after a name which the target cannot take."""
+    out = tmp_path / "out"
+    taken = out / "one" / str(sources["one"].relative_to("/")) / "whole"
+    (taken / "something").mkdir(parents=True)
+    outcome = strongroom(group, "restore", damaged, "both", out, "--json")
+    one, two = json.loads(outcome.out)["components"]
+    assert (outcome.code, one["ok"], two["ok"]) == (7, False, False)
+    assert "whole" in outcome.err
+    assert Path(two["folder"], sources["two"].relative_to("/"), "whole").exists()
+    paths = [str(folder / "whole") for folder in sources.values()]
+    chosen = paths if group == "repo" else [f"--path={path}" for path in paths]
+    outcome = strongroom(group, "restore", damaged, "both", out, *chosen, "--json")
+    one, two = json.loads(outcome.out)["components"]
+    assert (outcome.code, one["ok"], two["ok"]) == (13, False, True)
+
+
 def test_what_is_whole_is_told_as_such(
     strongroom: Run, damaged: Path, sources: dict[str, Path], tmp_path: Path
 ) -> None:

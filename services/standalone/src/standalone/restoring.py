@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from common.components.component import Component, RestoredInPart, RestoreOutcome, Target
+from common.components.component import (
+    Component,
+    PlacedInPart,
+    RestoredInPart,
+    RestoreOutcome,
+    Target,
+)
 from common.components.files import FilesComponent
 from common.components.names import ChosenPaths, show
-from common.errors import Error, NotFound
+from common.errors import Corrupt, Error, NotFound
 from common.repository.history import SnapshotInfo
 from common.repository.reader import BackupReader
-from common.repository.tree import ContentDamaged
 from restore_worker.metered import Meter, MeteredSource
 from standalone import console
 from standalone.console import Report
@@ -22,13 +27,13 @@ _TERMINATED = 128 + signal.SIGTERM
 
 
 class Restored(NamedTuple):
-    """A component that was restored: where it is now, what it came to, and what it has lost."""
+    """A component that was restored: where it is now, what it came to, and what it lacks."""
 
     name: str
     kind: str
     folder: Path
     outcome: RestoreOutcome
-    damage: ContentDamaged | None = None
+    error: RestoredInPart | PlacedInPart | None = None
 
 
 class _Told:
@@ -69,7 +74,7 @@ def document(info: SnapshotInfo, done: list[Restored]) -> dict[str, Any]:
     return {
         "id": info.id,
         "name": info.backup_name,
-        "ok": all(each.damage is None for each in done),
+        "ok": all(each.error is None for each in done),
         "entries": sum(each.outcome.entries for each in done),
         "size_bytes": sum(each.outcome.size_bytes for each in done),
         "components": [
@@ -80,8 +85,8 @@ def document(info: SnapshotInfo, done: list[Restored]) -> dict[str, Any]:
                 "entries": each.outcome.entries,
                 "size_bytes": each.outcome.size_bytes,
                 "warnings": each.outcome.warnings,
-                "ok": each.damage is None,
-                "lost": [show(path) for path in each.damage.paths] if each.damage else [],
+                "ok": each.error is None,
+                "lost": [show(path) for path in getattr(each.error, "paths", ())],
             }
             for each in done
         ],
@@ -97,8 +102,8 @@ def restore(
     """Bring the components that ``folders`` names back, each into its folder.
 
     A database comes as the archive that its component keeps: there may be no server here. Paths
-    that are in none of them are told as a warning. Damage in one component does not keep the others
-    from coming: it is in what is given back, for ``tell_damage``.
+    that are in none of them are told as a warning. What one component lacks keeps no other from
+    coming: it is in what is given back, for ``tell_what_lacks``.
 
     Raises:
         NotFound: none of the paths is in any of them.
@@ -113,32 +118,33 @@ def restore(
         component: Component = FilesComponent.of(each.name, [])
         source = MeteredSource(backup.source(each.name), meter)
         select = ChosenPaths(paths) if paths else None
-        damage = None
+        lacking = None
         try:
             outcome = component.restore(source, Target(directory=folders[each.name]), select)
-        except RestoredInPart as error:
-            outcome, damage = error.outcome, error
+        except (RestoredInPart, PlacedInPart) as error:
+            outcome, lacking = error.outcome, error
         except NotFound:
             if select is None or select.met:
                 raise
             continue  # it may be in another one
         finally:
             met |= select.met if select is not None else set()
-        done.append(Restored(each.name, each.kind, folders[each.name], outcome, damage))
+        done.append(Restored(each.name, each.kind, folders[each.name], outcome, lacking))
     return _noting(done, [path for path in paths if path not in met])
 
 
-def tell_damage(done: Sequence[Restored]) -> None:
-    """Raise ``ContentDamaged`` where the repository has lost something of it."""
-    found = {each.name: each.damage for each in done if each.damage is not None}
+def tell_what_lacks(done: Sequence[Restored]) -> None:
+    """Raise what keeps it from being everything: damage before what could not be placed."""
+    found = {each.name: each.error for each in done if each.error is not None}
     if not found:
         return
-    if len(found) == 1:
-        raise next(iter(found.values()))
-    error = ContentDamaged(" ".join(f"{name}: {each.message}" for name, each in found.items()))
-    for note in [note for each in found.values() for note in getattr(each, "__notes__", ())]:
-        error.add_note(note)
-    raise error
+    worst = next((x for x in found.values() if isinstance(x, Corrupt)), next(iter(found.values())))
+    if len(found) > 1:
+        worst.message = " ".join(f"{name}: {each.message}" for name, each in found.items())
+        for note in [x for each in found.values() for x in getattr(each, "__notes__", ())]:
+            if note not in getattr(worst, "__notes__", ()):
+                worst.add_note(note)
+    raise worst
 
 
 def _noting(done: list[Restored], missing: list[str]) -> list[Restored]:

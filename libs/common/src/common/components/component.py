@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from common.errors import RestoreFailed
 from common.repository.tree import ContentDamaged, Sink, Source
 
 Select = Callable[[bytes], bool]
@@ -46,6 +47,14 @@ class RestoredInPart(ContentDamaged):
         self.outcome = outcome
 
 
+class PlacedInPart(RestoreFailed):
+    """Something could not be put in its place. ``outcome`` is what could: all the rest."""
+
+    def __init__(self, message: str, *, remedy: str, outcome: RestoreOutcome) -> None:
+        super().__init__(message, remedy=remedy)
+        self.outcome = outcome
+
+
 class Component(Protocol):
     """A source of backups. Both methods block; they run in the job's own process."""
 
@@ -67,7 +76,8 @@ class Component(Protocol):
         """Bring ``source`` back at ``target``, all of it or what ``select`` wants.
 
         Raises:
-            RestoreFailed: something wanted is not there now.
+            RestoreFailed: something wanted is not there now. Of files it is ``PlacedInPart``, where
+                all the rest is.
             Conflict: ``target`` holds something that must not be overwritten, or is in use.
             NotFound: nothing is selected.
             NoSpace: the disk is full.

@@ -11,7 +11,7 @@ from standalone.commands import new_app
 from standalone.keysource import AnyKeyFile
 from standalone.listed import show_snapshots
 from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import Restored, document, saying_what_stays, tell_damage
+from standalone.restoring import Restored, document, saying_what_stays, tell_what_lacks
 from standalone.restoring import restore as restore_backup
 
 app = new_app(
@@ -60,7 +60,7 @@ def restore(
             console.emit(document(opened.info, done))
         else:
             _show(done)
-        tell_damage(done)
+        tell_what_lacks(done)
     if any(each.outcome.warnings for each in done):
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ from standalone import console, text
 from standalone.commands import new_app
 from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import document, saying_what_stays, tell_damage
+from standalone.restoring import document, saying_what_stays, tell_what_lacks
 from standalone.restoring import restore as restore_backup
 
 app = new_app()
@@ -45,6 +45,6 @@ def restore(
         entries = sum(each.outcome.entries for each in done)
         size = sum(each.outcome.size_bytes for each in done)
         console.note(f"{text.count(entries, 'entry')}, {text.size(size)} restored to {target}.")
-        tell_damage(done)
+        tell_what_lacks(done)
     if warnings:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from common.components.component import RestoredInPart, RestoreOutcome
+from common.components.component import PlacedInPart, RestoredInPart, RestoreOutcome
 from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
@@ -17,7 +17,6 @@ from common.components.files.present import Present
 from common.components.files.selecting import Selection, Wanted
 from common.components.names import beneath, show
 from common.components.notes import Notes, raise_if_full
-from common.errors import RestoreFailed
 from common.heap import keep_large_blocks, rare_collections
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
@@ -71,7 +70,8 @@ class Placing:
 
         Raises:
             NoSpace: the disk is full.
-            RestoreFailed: something is not there now; all the rest is.
+            PlacedInPart: something is not there now; all the rest is.
+            RestoreFailed: the disk does not keep what it was given.
             RestoredInPart: the same, because the repository has lost it.
         """
         keep_large_blocks()
@@ -278,7 +278,8 @@ class Placing:
                 outcome=outcome,
             )
         if self._failures:
-            raise RestoreFailed(
+            raise PlacedInPart(
                 f"Not everything was restored. {reasons}.",
                 remedy="The rest is in place; restore these again when the reason is gone.",
+                outcome=outcome,
             )

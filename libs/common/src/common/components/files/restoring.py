@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from common.components.component import RestoredInPart, RestoreOutcome, Select, Target
+from common.components.component import (
+    PlacedInPart,
+    RestoredInPart,
+    RestoreOutcome,
+    Select,
+    Target,
+)
 from common.components.files.folders import Folders
 from common.components.files.leaving import told
 from common.components.files.leftovers import claim
@@ -36,7 +42,7 @@ def restore(
         except BaseException as error:
             if placing.left:
                 error.add_note(told(placing.left, str(target.directory)))
-            if isinstance(error, RestoredInPart):
+            if isinstance(error, RestoredInPart | PlacedInPart):
                 error.outcome = error.outcome._replace(warnings=notes.lines())
             raise
     finally:
