@@ -163,8 +163,12 @@ class PackWriter:
 
     def finish(self) -> None:
         """Make everything durable and hand it to the segment writer."""
-        self._close()
+        last = self._seal()
+        if last is not None:  # waited for at once: it needs no thread
+            _commit(*last)
         self._collect(0)
+        if last is not None:
+            self._segments.add(last[1])
 
     def abort(self) -> None:
         """Forget what is not durable yet; wait for what is about to be."""
@@ -176,9 +180,16 @@ class PackWriter:
         self._commits.clear()
 
     def _close(self) -> None:
+        sealed = self._seal()
+        if sealed is not None:
+            self._commits.append((self._helper.submit(_commit, *sealed), sealed[1]))
+            self._collect(_COMMITS_AT_ONCE)
+
+    def _seal(self) -> tuple[_OpenPack, PackEntry] | None:
+        """End the pack that is open, if any: it is all there, and not durable yet."""
         pack, self._open = self._open, None
         if pack is None:
-            return
+            return None
         directory = Directory.of(self._kind, pack.records, b"".join(pack.chunks))
         try:
             pack.write(pack.seal.seal_directory(directory))
@@ -188,9 +199,7 @@ class PackWriter:
         entry = PackEntry(pack.digest(), self._key.key_id, pack.draft.size, 0, directory)
         self.stored += entry.size
         self.written.add(entry.pack_id)
-        future = self._helper.submit(_commit, pack, entry)
-        self._commits.append((future, entry))
-        self._collect(_COMMITS_AT_ONCE)
+        return pack, entry
 
     def _collect(self, leave: int) -> None:
         while self._commits and (len(self._commits) > leave or self._commits[0][0].done()):

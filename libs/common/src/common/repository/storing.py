@@ -68,8 +68,12 @@ class ChunkStore:
 
     def finish(self) -> None:
         """Hand everything to the packs and make it durable."""
-        self._close_bundle()
+        raw, chunks = self._take_bundle()
+        # No thread for what is waited for at once: many a backup has no more than this.
+        last = self._compressor(raw) if chunks else None
         self._collect(0)
+        if last is not None:
+            self._packs.add(*last, len(raw), chunks)
         self._packs.finish()
 
     def abort(self) -> None:
@@ -80,9 +84,14 @@ class ChunkStore:
         self._packs.abort()
 
     def _close_bundle(self) -> None:
-        if self._bundle:
-            self._submit(b"".join(self._bundle), self._bundled)
-            self._bundle, self._bundled, self._bundle_size = [], [], 0
+        raw, chunks = self._take_bundle()
+        if chunks:
+            self._submit(raw, chunks)
+
+    def _take_bundle(self) -> tuple[bytes, list[Chunk]]:
+        raw, chunks = b"".join(self._bundle), self._bundled
+        self._bundle, self._bundled, self._bundle_size = [], [], 0
+        return raw, chunks
 
     def _submit(self, raw: Buffer, chunks: list[Chunk]) -> None:
         keep_large_blocks()  # windows of files, bundles and what they become, one after another
