@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Invalid
-from common.repository import packing, storing
+from common.repository import batching, packing, storing
+from common.repository.format.pack import CONTENT
 from common.repository.prepared import SnapshotMeta
 from common.repository.tree import ContentDamaged
 from common.storage.failures import explained
@@ -90,21 +91,50 @@ def test_a_bad_sector_costs_what_is_in_it(vault: Vault, monkeypatch: pytest.Monk
     assert finding.affects[0].endswith(f"files: {lost.decode()}")
 
 
+class Counting(LocalDirectory):
+    """Notes what is read of packs: name, place and bytes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.read_parts: list[tuple[str, int, int]] = []
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        data = super().read(name, offset, length)
+        if name.startswith("packs/"):
+            self.read_parts.append((name, offset, len(data)))
+        return data
+
+
 def test_a_chosen_file_is_read_and_no_more(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one letter from a backup in another town costs the transfer of all of it."""
     monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
-    read: list[int] = []
-
-    class Counting(LocalDirectory):
-        def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-            data = super().read(name, offset, length)
-            if name.startswith("packs/"):
-                read.append(len(data))
-            return data
-
     info = vault.backup({**FILES, b"letter": b"dear reader"})
-    vault.directory = Counting(vault.path)
+    vault.directory = counting = Counting(vault.path)
     source = vault.reader().snapshot(info.id).source("files")
     (batch,) = source.batches(source.entries(lambda path: path == b"letter"))
     assert [bytes(piece) for _, _, piece in batch.pieces(0)] == [b"dear reader"]
-    assert sum(read) < 25_000
+    assert sum(size for _, _, size in counting.read_parts) < 25_000
+
+
+@pytest.mark.parametrize(("window", "most"), [(10_000, 1.0), (60, 1.5)])
+def test_what_is_in_a_pack_is_read_once_for_all_files_that_need_it(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, window: int, most: float
+) -> None:
+    """Else a restore reads a pack as often as there are files in it, or backups that shared it."""
+    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+    monkeypatch.setattr(batching, "_FIRST", window)
+    monkeypatch.setattr(batching, "_REFERENCES", window)
+    files = {b"%03d" % number: noise(2_000, number % 300) for number in range(400)}
+    for day in range(3):
+        files |= {b"%03d" % number: noise(2_000, 1000 + number) for number in range(day, 300, 7)}
+        info = vault.backup(files)
+    vault.directory = counting = Counting(vault.path)
+    reader = vault.reader()
+    packs = {pack.name for pack in reader.fetcher.catalog.packs if pack.directory.kind == CONTENT}
+    source = reader.snapshot(info.id).source("files")
+    entries = list(source.entries())
+    counting.read_parts.clear()
+    assert sum(len(piece) for _, _, piece in source.contents(entries)) == 800_000
+    read = [(name, place) for name, place, _ in counting.read_parts if name in packs]
+    assert len(read) <= most * len(set(read))
