@@ -10,7 +10,7 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create
 
 KEY = "correct horse battery staple"
-HEAVY = ("pydantic", "email", "asyncio", "structlog", "fastapi", "rich")
+HEAVY = ("pydantic", "email", "asyncio", "structlog", "fastapi", "rich", "_hashlib")
 STORING = ("pyfastcdc", "concurrent.futures", "ctypes")
 READING = (
     "multiprocessing", "common.repository.check", "common.repository.prune",

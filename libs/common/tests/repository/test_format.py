@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, Error
 from common.repository.entry import Entry, EntryType
 from common.repository.format.block import BlockBuilder, pack_warnings
 from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList, pack_items, parse_items
 from common.repository.format.codec import MAX_RECORD, Compressor, expand
-from common.repository.format.config import RepositoryConfig
+from common.repository.format.config import FormerKey, RepositoryConfig
 from common.repository.format.index import PackEntry, open_segment, seal_segment
 from common.repository.format.names import content_hash, kind_of, object_id
 from common.repository.format.pack import (
@@ -37,6 +38,17 @@ paths = st.lists(
     min_size=1,
     max_size=5,
 ).map(b"/".join)
+
+
+def test_no_secret_is_shown() -> None:
+    """Lost: a key, to whoever reads a log or a traceback."""
+    key, private = RunKey(bytes(16), b"run-" * 8), PrivateKey(b"seed" * 8)
+    keys = WriterKeys(b"work" * 8, bytes(16))
+    config = RepositoryConfig.parse(RepositoryConfig.create("correct horse battery staple"))
+    former = FormerKey(config.public_key, config.private_key)
+    shown = repr((key, private, keys, config._replace(former=(former,)), former))
+    secrets = (key.key, private.seed, keys.writer_key, keys.index, keys.chain, config.private_key)
+    assert not any(repr(each)[2:-1] in shown for each in (*secrets, config.writer_key))
 
 
 directories = st.lists(

@@ -1,7 +1,6 @@
 """Files while their content arrives: under a temporary name until they are whole."""
 
 import os
-import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ LARGE = 8 << 20
 
 def temporary_name() -> bytes:
     """A name that nothing else has."""
-    return PREFIX + secrets.token_hex(8).encode()
+    return PREFIX + os.urandom(8).hex().encode()
 
 
 def replace(folders: Folders, path: bytes, temporary: bytes) -> None:

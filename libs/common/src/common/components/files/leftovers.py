@@ -2,11 +2,12 @@
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import time
 from contextlib import suppress
+
+from blake3 import blake3
 
 from common.components.files.folders import READ
 from common.errors import Conflict
@@ -46,7 +47,7 @@ def claim(folder: int, name: str) -> bool:
 
 def part_mark(path: bytes) -> bytes:
     """How the name ends of what is left of a large file, which was to become ``path``."""
-    return PART + hashlib.blake2b(path, digest_size=16).hexdigest().encode()
+    return PART + blake3(path).hexdigest(length=16).encode()
 
 
 def is_ours(status: os.stat_result) -> bool:
