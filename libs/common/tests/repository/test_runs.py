@@ -213,6 +213,22 @@ def test_packs_of_the_index_that_are_gone_are_not_relied_on(vault: Vault) -> Non
     assert vault.restore(info.id) == content
 
 
+def test_a_run_that_was_abandoned_in_the_middle_of_a_pack_says_so(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a disk is searched for a fault, for a file that whoever took over has removed."""
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+    run_id = uuid4()
+    with vault.writer().begin(run_id) as run:
+        with run.component("files", "files") as sink:
+            sink.add_stream(Entry(b"x", EntryType.FILE), BytesIO(noise(1_000_000)))
+        assert vault.directory.leftovers(run_id.hex)
+        vault.writer().abandon(run_id)
+        with pytest.raises(Conflict, match="dead"):
+            run.finish(META)
+    assert vault.names() == ["config"]
+
+
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_run_that_was_abandoned_and_wakes_up_cannot_go_on(vault: Vault, listed: bool) -> None:
     """Else it lists packs whose key is gone, and later backups deduplicate against them."""

@@ -20,6 +20,7 @@ from common.repository.format.pack import (
 )
 from common.repository.format.runkey import RunKey
 from common.repository.threads import Threads
+from common.storage.draft import Discarded
 from common.storage.local import LocalDirectory
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ PACK_SIZE = 32 * 1024**2
 SEGMENT_SIZE = 8 * 1024**2
 SEGMENT_SECONDS = 60.0
 _COMMITS_AT_ONCE = 2
+_TAKEN_FOR_DEAD = "This run was taken for dead, and another one goes on in its place."
 
 Buffer = bytes | bytearray | memoryview
 Chunk = tuple[bytes, int]
@@ -80,7 +82,7 @@ class SegmentWriter:
         if not self._entries:
             return
         if not self._is_alive():
-            raise Conflict("This run was taken for dead, and another one goes on in its place.")
+            raise Conflict(_TAKEN_FOR_DEAD)
         data = seal_segment(self._entries, self._index_key)
         name = index_name(object_id(data))
         try:
@@ -210,4 +212,7 @@ class PackWriter:
 
 def _commit(pack: _OpenPack, entry: PackEntry) -> None:
     with pack.draft:
-        pack.draft.commit(pack_name(entry.pack_id))
+        try:
+            pack.draft.commit(pack_name(entry.pack_id))
+        except Discarded as error:
+            raise Conflict(_TAKEN_FOR_DEAD) from error

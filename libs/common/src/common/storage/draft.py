@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.errors import Error, Invalid
+from common.errors import Error, Invalid, Unavailable
 from common.storage.failures import explained
 from common.storage.folders import make_folder, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_size
@@ -13,6 +13,10 @@ from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_size
 FILE_MODE = 0o600
 
 Buffer = bytes | bytearray | memoryview
+
+
+class Discarded(Unavailable):
+    """What was being written was removed before it had a name: others took its owner for dead."""
 
 
 class Draft:
@@ -40,7 +44,11 @@ class Draft:
         self.size += done
 
     def commit(self, name: str) -> ObjectInfo:
-        """Make it the object ``name``: durable and visible when this returns."""
+        """Make it the object ``name``: durable and visible when this returns.
+
+        Raises:
+            Discarded: others have removed it.
+        """
         check_name(name)
         check_size(name, self.size)
         with explained(self._root):
@@ -72,8 +80,10 @@ class Draft:
     def _rename(self, target: Path) -> None:
         try:
             self._path.replace(target)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
             self._make_parents(target)
+            if not self._path.exists():
+                raise Discarded from error
             self._path.replace(target)
         sync_folder(target.parent)
 
