@@ -18,7 +18,7 @@ READING = (
 )  # fmt: skip
 SPREADING = ("common.repository.ingesting.readers", "socket", "logging", "secrets", "common.kernel")
 WRITING = ("common.repository.run", "standalone.capturing")
-WITH_GENERATED_METHODS = {"Entry", "Facts", "FilesOptions", "Folder", "Task"}
+WITH_GENERATED_METHODS = {"Entry", "FilesOptions"}
 SHOW = """
 import atexit, os, sys
 heavy = os.environ["HEAVY"].split()

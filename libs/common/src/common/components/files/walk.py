@@ -5,7 +5,7 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from common.components.files.links import Links
@@ -32,14 +32,16 @@ class Taker(Protocol):
     def warn(self, message: str) -> None: ...
 
 
-@dataclass(slots=True)
 class Folder:
     """A folder that is being read. ``waiting`` until it is known whether it is wanted."""
 
-    open: OpenFolder
-    path: bytes
-    names: list[bytes]
-    waiting: "Seen | None"
+    __slots__ = ("names", "open", "path", "waiting")
+
+    def __init__(self, opened: OpenFolder, path: bytes, names: list[bytes], seen: "Seen") -> None:
+        self.open = opened
+        self.path = path
+        self.names = names
+        self.waiting: Seen | None = seen
 
 
 class Seen:

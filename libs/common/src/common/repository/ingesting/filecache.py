@@ -11,7 +11,6 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -46,8 +45,7 @@ class KnownFile(NamedTuple):
     has_xattrs: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is to be remembered of a stretch.
 
     ``files`` are those that did not change while they were read, each with its fingerprint. With

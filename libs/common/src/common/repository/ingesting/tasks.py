@@ -1,7 +1,6 @@
 """What a process that reads for a run is told: who it is, then files to read in one go."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from common.repository.format.codec import Compression
@@ -28,14 +27,16 @@ class Assignment(NamedTuple):
     threads: int = 1
 
 
-@dataclass(slots=True)
 class Task:
     """Files by their numbers in a stretch. ``size`` is how many bytes they seem to have."""
 
-    stretch: Stretch
-    numbers: list[int]
-    files: list[Found]
-    size: int
+    __slots__ = ("files", "numbers", "size", "stretch")
+
+    def __init__(self, stretch: Stretch) -> None:
+        self.stretch = stretch
+        self.numbers: list[int] = []
+        self.files: list[Found] = []
+        self.size = 0
 
     def done(self, outcomes: Iterable[tuple[bytes, Outcome]]) -> None:
         """Note what came of each file."""
@@ -55,13 +56,13 @@ class Readers(Protocol):
 
 def tasks(stretch: Stretch, wanted: Iterable[tuple[int, Found]]) -> Iterator[Task]:
     """These files of a stretch, so that no task takes much longer than others if it can be."""
-    task, names = Task(stretch, [], [], 0), 0
+    task, names = Task(stretch), 0
     for number, found in wanted:
         size = found.status.st_size
         full = task.size + size > MOST_BYTES or names > MOST_NAMES
         if task.files and (full or len(task.files) >= MOST_FILES):
             yield task
-            task, names = Task(stretch, [], [], 0), 0
+            task, names = Task(stretch), 0
         task.numbers.append(number)
         task.files.append(found)
         task.size += size
