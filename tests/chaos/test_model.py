@@ -1,5 +1,6 @@
 """A repository against a dictionary: whatever is done in any order, it holds what it should."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -21,9 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chaos.orderly import small_and_orderly
+from chaos.orderly import ORDER, small_and_orderly
 from chaos.sealing import PROVIDER
-from chaos.settings import FACTOR, roomy
+from chaos.settings import FACTOR, FIRST_SEED, roomy
 from chaos.world import LAST, NOW, Files, create_at, noise, open_at, restore, tidy
 from common.errors import Conflict, NotFound
 from common.repository.prepared import Prepared, SnapshotMeta
@@ -137,6 +138,8 @@ class Model(RuleBasedStateMachine):
         run = open_at(self.path).begin(run_id)
         with run.component("files", "files") as sink:
             add_files(sink, files)
+        for draft in LocalDirectory(self.path).leftovers():  # by the clock of a prune
+            os.utime(draft, (ORDER.time(), ORDER.time()))
         return run, files
 
     def commit(self, run: Run, files: Files, chain: str) -> str:
@@ -169,9 +172,15 @@ def _config(config: bytes) -> Iterator[None]:
 @pytest.mark.usefixtures("_config")
 def test_a_repository_is_a_dictionary() -> None:
     """Lost: a backup, by some order of things that nobody thought of."""
+    # By a seed of its own the examples are others; without one the same for the same modules.
+    machine = seed(FIRST_SEED)(Model) if FIRST_SEED else Model
     run_state_machine_as_test(
-        Model,
+        machine,
         settings=settings(
-            max_examples=round(30 * FACTOR), stateful_step_count=15, deadline=None, derandomize=True
+            max_examples=round(30 * FACTOR),
+            stateful_step_count=15,
+            deadline=None,
+            derandomize=not FIRST_SEED,
+            database=None,
         ),
     )
