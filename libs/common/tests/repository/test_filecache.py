@@ -1,5 +1,6 @@
 """The cache of unchanged files saves reading them, and never lies."""
 
+import errno
 import os
 import random
 import stat
@@ -244,4 +245,23 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 ) -> None:
     """Else a full or read-only cache disk stops backups."""
     (tmp_path / "cache").write_text("a file where the folder should be")
+    assert vault.restore(back().id) == content(tree)
+
+
+def test_a_cache_disk_that_turns_read_only_fails_no_backup(
+    vault: Vault, tree: Path, tmp_path: Path, back: Back, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a backup that is whole is taken for failed."""
+    back()
+
+    def refused(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Path, *rest: Any, **options: Any) -> Any:
+            if path.is_relative_to(tmp_path / "cache"):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            return real(path, *rest, **options)
+
+        return call
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, refused(getattr(Path, name)))
     assert vault.restore(back().id) == content(tree)

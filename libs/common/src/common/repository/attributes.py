@@ -42,6 +42,8 @@ def read_xattrs(where: bytes | int) -> Xattrs:
         if error.errno in UNSUPPORTED:
             return ()
         raise
+    if not names:  # as with most files
+        return ()
     found = []
     for name in sorted(names):
         try:

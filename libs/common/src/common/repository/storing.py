@@ -38,7 +38,7 @@ class ChunkStore:
         pool: Threads,
     ) -> None:
         self._packs = packs
-        self._key = chunk_id_key
+        self._hasher = blake3(key=chunk_id_key)  # making one takes as long as a small chunk
         self._known = known
         self._compressor = compressor
         self._pool = pool
@@ -50,8 +50,10 @@ class ChunkStore:
 
     def put(self, data: Buffer) -> bytes:
         """Store a chunk unless it is stored; its id. ``data`` must not change afterwards."""
-        digest = blake3(data, key=self._key)
-        chunk_id = bytes(digest.digest(length=CHUNK_ID_SIZE))
+        hasher = self._hasher
+        hasher.reset()
+        hasher.update(data)
+        chunk_id = hasher.digest(length=CHUNK_ID_SIZE)
         if self._known(chunk_id):
             return chunk_id
         size = len(data)

@@ -155,7 +155,7 @@ class FileCache:
         """What is equal for a file that is unchanged."""
         self._hasher.reset()
         self._hasher.update(state + path)
-        return bytes(self._hasher.digest(length=_PRINT))
+        return self._hasher.digest(length=_PRINT)
 
     def keep(self, stretch: Stretch, found: Remembered) -> None:
         """Remember an unchanged stretch once more."""
@@ -181,7 +181,8 @@ class FileCache:
         with suppress(OSError):
             self._file.close()
         for leftover in (self._temporary, self._temporary.with_suffix(".table")):
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # it is gone, or goes when nobody has renewed it for long
+                leftover.unlink()
 
     def _pack(self, stretch: Stretch, facts: Facts) -> bytes:
         owners = stretch.owners()
