@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from common.childprocess.child import Channel
-from common.components.component import Component, Target
+from common.components.component import Component, PlacedInPart, Target
 from common.components.configured import component_for_restore, load
 from common.components.names import ChosenPaths, show
-from common.errors import Invalid, NotFound
+from common.errors import Invalid, NotFound, RestoreFailed
 from common.messages import ComponentResult
 from common.repository.format.snapshot import StoredComponent
 from common.repository.reader import Reader
@@ -26,15 +26,17 @@ class _Results:
     met: set[str] = field(default_factory=set)
     damage: list[str] = field(default_factory=list)
     damaged: list[bytes] = field(default_factory=list)
+    unplaced: dict[str, PlacedInPart] = field(default_factory=dict)
 
 
 def restore(reader: Reader, spec: RestoreSpec, channel: Channel) -> Restored:
-    """Restore what is asked for. Damage in one component does not keep the others from coming.
+    """Restore what is asked for. What one component lacks does not keep the others from coming.
 
     Raises:
         Invalid: a database is named for a component that is not restored.
         NotFound: the backup has no such component, or none of the paths.
         ContentDamaged: something could not be read; all else is restored.
+        RestoreFailed: something could not be put in its place; all else is restored.
         Error: as ``Component.restore`` raises.
     """
     backup = reader.snapshot(spec.snapshot_id)
@@ -64,13 +66,16 @@ def _one(
     spec: RestoreSpec,
     results: _Results,
 ) -> ComponentResult | None:
-    """Restore one component; None when it has nothing that is chosen, or is damaged."""
+    """Restore one component; None when it has nothing that is chosen, or lacks something."""
     select = ChosenPaths(spec.paths) if spec.paths else None
     try:
         outcome = component.restore(source, _target(stored, spec), select)
     except ContentDamaged as error:
         results.damage.append(f"{stored.name}: {error.message}")
         results.damaged.extend(error.paths)
+        return None
+    except PlacedInPart as error:
+        results.unplaced[stored.name] = error
         return None
     except NotFound:
         if select is None or select.met:
@@ -106,15 +111,19 @@ def _target(stored: StoredComponent, spec: RestoreSpec) -> Target:
 
 def _outcome(results: _Results, spec: RestoreSpec) -> Restored:
     missing = sorted(set(spec.paths) - results.met)
+    unplaced = [f"{name}: {error.message}" for name, error in results.unplaced.items()]
     if results.damage:
         named = ", ".join(show(path) for path in results.damaged[:_PATHS_NAMED])
         more = len(results.damaged) - _PATHS_NAMED
         raise ContentDamaged(
-            " ".join(results.damage)
+            " ".join([*results.damage, *unplaced])
             + (f" Not whole: {named}" if named else "")
             + (f" and {more} more." if more > 0 else "." if named else ""),
             paths=tuple(results.damaged),
         )
+    if unplaced:
+        error = next(iter(results.unplaced.values()))
+        raise RestoreFailed(" ".join(unplaced), remedy=error.remedy)
     if spec.paths and not results.components:
         raise NotFound(f"Nothing in the backup has the name {', '.join(missing[:_PATHS_NAMED])}.")
     return Restored(
