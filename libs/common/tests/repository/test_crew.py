@@ -100,15 +100,15 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """``handed_over(signal)`` is sent to one of the processes when it gets its third task."""
     sent: list[int] = []
     seen: list[Task] = []
-    real = readers.Readers._hand_over
+    real = readers.Processes._hand_over
 
-    def hand_over(self: readers.Readers, reader: readers._Reader, task: Task) -> None:
+    def hand_over(self: readers.Processes, reader: readers._Reader, task: Task) -> None:
         real(self, reader, task)
         seen.append(task)
         if len(seen) == 3:
             os.kill(reader.process.pid, sent[0])
 
-    monkeypatch.setattr(readers.Readers, "_hand_over", hand_over)
+    monkeypatch.setattr(readers.Processes, "_hand_over", hand_over)
     return sent.append
 
 
@@ -163,15 +163,15 @@ def test_a_process_is_deaf_to_ctrl_c_from_its_start(
 ) -> None:
     """Else it says on the terminal where it was in its own beginning."""
     deaf: list[int] = []
-    real = readers.Readers._start
+    real = readers.Processes._start
 
-    def start(self: readers.Readers, threads: int) -> readers._Reader:
+    def start(self: readers.Processes, threads: int) -> readers._Reader:
         reader = real(self, threads)
         status = Path(f"/proc/{reader.process.pid}/status").read_text()
         deaf.append(int(status.partition("SigBlk:")[2].split()[0], 16) >> signal.SIGINT - 1 & 1)
         return reader
 
-    monkeypatch.setattr(readers.Readers, "_start", start)
+    monkeypatch.setattr(readers.Processes, "_start", start)
     back_up(vault, tree)
     assert deaf == [1, 1]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -65,7 +65,7 @@ class FormerKey(NamedTuple):
     private_key: bytes
 
     def __repr__(self) -> str:
-        return f"FormerKey({self.public_key!r})"
+        return f"FormerKey({self.public_key.recipient.hex()})"
 
 
 class RepositoryConfig(NamedTuple):

@@ -8,7 +8,7 @@ from common.repository.ingesting.tasks import Assignment, Task
 from common.repository.known import KnownPacks
 
 if TYPE_CHECKING:
-    from common.repository.ingesting.readers import Readers
+    from common.repository.ingesting.readers import Processes
 
 _WORTHWHILE_BYTES = 32 * 1024**2
 _WORTHWHILE_FILES = 2000
@@ -46,7 +46,7 @@ class Crew:
         self._assignment = assignment
         self._known = known
         self._advance = advance
-        self._readers: Readers | None = None
+        self._readers: Processes | None = None
         self._bytes = self._files = 0
 
     @property
@@ -85,10 +85,10 @@ class Crew:
         if self._readers is not None:
             self._readers.end()
 
-    def _others(self) -> "Readers":
+    def _others(self) -> "Processes":
         if self._readers is None:
             # Most backups find little that is new, and shall not wait for what starts processes.
-            from common.repository.ingesting.readers import Readers  # noqa: PLC0415 - see above
+            from common.repository.ingesting.readers import Processes  # noqa: PLC0415 - see above
 
-            self._readers = Readers(self._size, self._assignment, self._known, self._advance)
+            self._readers = Processes(self._size, self._assignment, self._known, self._advance)
         return self._readers

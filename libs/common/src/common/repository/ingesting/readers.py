@@ -47,7 +47,7 @@ class _Reader:
         self.bytes = 0
 
 
-class Readers:
+class Processes:
     """Up to ``most`` processes, started as there is work for them.
 
     ``assignment`` is what a process is told first, but for its threads. ``advance`` is told the
