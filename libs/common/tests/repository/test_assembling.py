@@ -5,8 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from common.openfiles import share_of_open_files
 from common.repository.found import Found, OpenFolder
-from common.repository.ingesting.assembling import OPEN_FOLDERS, Assembler
+from common.repository.ingesting.assembling import OPEN_FOLDERS, WAITING_PART, Assembler
 from common.repository.ingesting.stretch import MOST_FOLDERS
 from common.repository.ingesting.tasks import Task
 
@@ -34,6 +35,7 @@ def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
     assembler = Assembler(
         cast(Any, tree), readers, cast(Any, None), lambda *_: False, cache=None, advance=id
     )
+    allowed = share_of_open_files(OPEN_FOLDERS, WAITING_PART)
     most, count = 0, 3 * OPEN_FOLDERS
     for number in range(count):
         folder, path = OpenFolder(-1), b"%08d/file" % number
@@ -41,5 +43,5 @@ def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
         assembler.add_found(cast(Found, found))
         most = max(most, sum(len(task.files) for task in readers.tasks))
     assembler.finish()
-    assert OPEN_FOLDERS / 2 < most <= OPEN_FOLDERS + MOST_FOLDERS
+    assert allowed / 2 < most <= allowed + MOST_FOLDERS
     assert len(warnings) == count

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
-from common.components.files.limits import allow_open_files
 from common.components.files.patterns import Patterns
 from common.components.files.walk import Taker, Walk, ancestors
 from common.components.names import beneath, show
 from common.errors import CaptureFailed, Invalid
+from common.openfiles import allow_open_files
 from common.repository.tree import Sink, Source
 
 

@@ -11,10 +11,11 @@ from contextlib import suppress
 
 from common.components.files.trusted import open_trusted
 from common.components.names import beneath
+from common.openfiles import share_of_open_files
 
 OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-KEPT_OPEN = 128
+KEPT_OPEN, OPEN_PART = 128, 6
 WORKING_MODE = 0o700
 
 
@@ -25,6 +26,7 @@ class Folders:
         self._bases = {b"": base}
         self._open: OrderedDict[bytes, int] = OrderedDict()
         self._new: set[bytes] = set()
+        self._most = share_of_open_files(KEPT_OPEN, OPEN_PART)
         self.disks: dict[int, int] = {}
         """The file systems that folders were opened on, each with an open folder of it."""
 
@@ -83,7 +85,7 @@ class Folders:
             self._open[step] = file
             if made:
                 self._new.add(step)
-            while len(self._open) > KEPT_OPEN:
+            while len(self._open) > self._most:
                 old, descriptor = self._open.popitem(last=False)
                 self._new.discard(old)
                 os.close(descriptor)

@@ -11,9 +11,10 @@ from common.components.files.arriving import replace as give_name
 from common.components.files.folders import Folders
 from common.components.files.metadata import Applier, Born, set_time
 from common.components.notes import Notes
+from common.openfiles import share_of_open_files
 from common.repository.entry import Entry
 
-KEPT_OPEN = 256
+KEPT_OPEN, OPEN_PART = 256, 3
 KEPT_BORN = 1024
 
 
@@ -59,6 +60,7 @@ class Writing:
         self._items = items
         self._failed: set[bytes] = set()
         self._files: OrderedDict[bytes, int] = OrderedDict()
+        self._most = share_of_open_files(KEPT_OPEN, OPEN_PART)
         self._born: dict[bytes, Born] = {}
 
     def write(self, entry: Entry, offset: int, piece: bytes | memoryview) -> None:
@@ -124,7 +126,7 @@ class Writing:
             return file
         folder, _ = self._folders.parent(item.path)
         file = self._files[item.temporary] = os.open(item.temporary, REOPEN, dir_fd=folder)
-        while len(self._files) > KEPT_OPEN:
+        while len(self._files) > self._most:
             os.close(self._files.popitem(last=False)[1])
         return file
 

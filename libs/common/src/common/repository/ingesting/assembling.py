@@ -4,12 +4,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from common.openfiles import allow_open_files, share_of_open_files
 from common.repository.entry import Entry
 from common.repository.format.chunklist import ITEM
 from common.repository.found import Found
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.ingesting.filecache import Facts, FileCache, KnownFile, Remembered
-from common.repository.ingesting.stretch import Stretch
+from common.repository.ingesting.stretch import MOST_FOLDERS, Stretch
 from common.repository.ingesting.tasks import Readers, tasks
 from common.repository.ingesting.writing import StretchWriter, is_file
 from common.repository.listing import TreeWriter
@@ -18,7 +19,12 @@ _AHEAD = 96
 """How many stretches may wait to be stored for the one before them."""
 
 OPEN_FOLDERS = 6400
-"""How many folders they may keep open meanwhile: an account may open 20 000 files, or fewer."""
+"""How many folders they may keep open meanwhile, where the account may open enough files."""
+
+WAITING_PART, STRETCH_PART = 3, 6
+"""They take a third of what may be open, and the stretch that is begun a sixth. The rest is for the
+folders that lead to where the walk is, and for all else that a backup opens.
+"""
 
 _SETTLED_NS = 2_000_000_000
 """A file touched later than this before it was read may change again with the same times."""
@@ -66,7 +72,10 @@ class Assembler:
         self._relied = relied
         self._cache = cache
         self._advance = advance
-        self._stretch = Stretch()
+        allow_open_files()
+        self._most_waiting = share_of_open_files(OPEN_FOLDERS, WAITING_PART)
+        self._most_in_stretch = share_of_open_files(MOST_FOLDERS, STRETCH_PART)
+        self._stretch = Stretch(self._most_in_stretch)
         self._waiting: deque[_Waiting] = deque()
 
     def add_entry(self, entry: Entry) -> None:
@@ -94,7 +103,7 @@ class Assembler:
             self._store_next()
 
     def _close(self, *, ended: bool) -> None:
-        stretch, self._stretch = self._stretch, Stretch()
+        stretch, self._stretch = self._stretch, Stretch(self._most_in_stretch)
         waiting = _Waiting(stretch, apart=ended and stretch.folders > 0)
         if self._cache is not None and waiting.apart:
             self._remember(waiting, self._cache)
@@ -114,7 +123,7 @@ class Assembler:
     def _is_due(self) -> bool:
         if not self._waiting[0].stretch.waiting or len(self._waiting) > _AHEAD:
             return True
-        return sum(each.stretch.folders for each in self._waiting) > OPEN_FOLDERS
+        return sum(each.stretch.folders for each in self._waiting) > self._most_waiting
 
     def _remember(self, waiting: _Waiting, cache: FileCache) -> None:
         """Find out what need not be read."""

@@ -11,6 +11,7 @@ from common.repository.ingesting.reading import Outcome
 
 MOST_ENTRIES = 4096
 MOST_FOLDERS = 200
+"""Fewer for an account that may open few files; then blocks end in other places."""
 
 _OWNER = slice(4, 12)
 """Where the numbers of the owners stand in a state."""
@@ -26,6 +27,7 @@ class Stretch:
     __slots__ = (
         "_at_end",
         "_last_folder",
+        "_most_folders",
         "folders",
         "outcomes",
         "paths",
@@ -34,7 +36,7 @@ class Stretch:
         "waiting",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, most_folders: int = MOST_FOLDERS) -> None:
         self.paths: list[bytes] = []
         self.states: list[bytes] = []
         self.seen: list[Found | Entry] = []
@@ -42,6 +44,7 @@ class Stretch:
         self.waiting = 0
         self.outcomes: dict[int, tuple[bytes, Outcome]] = {}
         self._at_end = False
+        self._most_folders = most_folders
         self._last_folder: OpenFolder | None = None
 
     def __len__(self) -> int:
@@ -56,7 +59,11 @@ class Stretch:
         if folder is not self._last_folder:
             self._last_folder = folder
             self.folders += 1
-        return ends_block(path) or len(self.paths) >= MOST_ENTRIES or self.folders >= MOST_FOLDERS
+        return (
+            ends_block(path)
+            or len(self.paths) >= MOST_ENTRIES
+            or self.folders >= self._most_folders
+        )
 
     def add_entry(self, entry: Entry) -> bool:
         """Append an entry without content; true when the stretch ends after it."""
