@@ -1,7 +1,10 @@
 """A copy whose key pair and encryption key were both changed since: open at every moment."""
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from subprocess import run
@@ -21,10 +24,11 @@ from common.storage.local import LocalDirectory
 from mortal import Killed, Mortal
 from vault import KEY, Vault, noise
 
-FILES = [{b"file": noise(9_000, number)} for number in range(3)]
+FILES = [{b"file": noise(9_000, number)} for number in range(4)]
 SECOND_READER = Path(__file__).parents[4] / "docs" / "second_reader.py"
 NEW = PassphraseProvider("another key", iterations=100_000)
 NEWER = PassphraseProvider("a third key", iterations=100_000)
+NO_GRACE = PruneSettings(grace=timedelta(0))
 
 
 @pytest.fixture
@@ -45,18 +49,23 @@ def target(vault: Vault, ids: list[str], tmp_path: Path) -> LocalDirectory:
     return target
 
 
-def change_both(vault: Vault, before: KeyProvider, after: KeyProvider = NEW) -> None:
-    change_encryption_key(vault.directory, before, after)
-    rotate(vault.directory, after)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a lock."""
+    never = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr("common.repository.lock.time", never)
+
+
+def change_both(place: LocalDirectory, before: KeyProvider, after: KeyProvider = NEW) -> None:
+    change_encryption_key(place, before, after)
+    rotate(place, after)
 
 
 def test_a_config_is_not_replaced_while_a_snapshot_is_written_there(
-    vault: Vault, target: LocalDirectory, old: KeyProvider, monkeypatch: pytest.MonkeyPatch
+    vault: Vault, target: LocalDirectory, old: KeyProvider, impatient: None
 ) -> None:
     """Lost: a chain with one end, in a copy that is backed up into."""
     rotate(vault.directory, old)
-    impatient = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda _: None)
-    monkeypatch.setattr("common.repository.lock.time", impatient)
     with linking(target.path), pytest.raises(Conflict):
         copy_objects(vault.session(), target)
     copy_objects(vault.session(), target)
@@ -100,7 +109,7 @@ def test_some_key_opens_all_of_a_copy_wherever_the_copying_stops(
     vault: Vault, old: KeyProvider, ids: list[str], target: LocalDirectory, *, resumed: bool
 ) -> None:
     """Lost: every backup of the copy, when the disk it is of dies before the copying has ended."""
-    change_both(vault, old)
+    change_both(vault.directory, old)
     ids.append(vault.backup(FILES[2]).id)
     for lives in count():
         moment = target
@@ -122,12 +131,12 @@ def test_keys_changed_again_before_the_copying_has_ended(
     vault: Vault, old: KeyProvider, ids: list[str], target: LocalDirectory
 ) -> None:
     """Lost: a copy between two changes of keys."""
-    change_both(vault, old)
+    change_both(vault.directory, old)
     for lives in range(1, 5):
         moment = LocalDirectory(target.path.parent / f"copy {lives}")
         run(["cp", "-r", target.path, moment.path], check=True)
         assert killed(vault, moment, lives)
-    change_both(vault, NEW, NEWER)
+    change_both(vault.directory, NEW, NEWER)
     for lives in range(1, 5):
         moment = LocalDirectory(target.path.parent / f"copy {lives}")
         while killed(vault, moment, 1):
@@ -141,7 +150,7 @@ def test_the_document_alone_reads_a_copy_in_between(
     vault: Vault, old: KeyProvider, ids: list[str], target: LocalDirectory, lives: int, key: str
 ) -> None:
     """Lost: the last resort, should the copying never go on."""
-    change_both(vault, old)
+    change_both(vault.directory, old)
     assert killed(vault, target, lives)
     out = target.path.parent / "out"
     out.mkdir()
@@ -160,8 +169,8 @@ def test_what_was_forgotten_and_pruned_here_does_not_hold_up_the_copying(
     """Lost: all further copies, for the sake of a backup that nobody wants."""
     reader = vault.reader()
     reader.forget(ids[0], "")
-    reader.prune(PruneSettings(grace=timedelta(0)))
-    change_both(vault, old)
+    reader.prune(NO_GRACE)
+    change_both(vault.directory, old)
     copy_objects(vault.session(), target)
     copy = opened(target, NEW)
     assert [info.id for info in copy.snapshots()] == ids[1:]
@@ -177,7 +186,7 @@ def test_backups_that_only_the_copy_has_keep_it_on_its_keys(
     here, vault.directory = vault.directory, target
     ids.append(vault.backup(FILES[2]).id)
     vault.directory = here
-    change_both(vault, old)
+    change_both(vault.directory, old)
     with pytest.raises(Conflict):
         copy_objects(vault.session(), target)
     assert restores(opened(target, old), ids)
@@ -191,13 +200,13 @@ def test_an_archive_of_chosen_backups_keeps_its_keys_while_it_needs_them(
     archive = LocalDirectory(tmp_path / "archive")
     infos = reader.snapshots()
     copy_objects(vault.session(), archive, only=select(reader, infos[:1]))
-    change_both(vault, old)
+    change_both(vault.directory, old)
     reader = opened(vault.directory, NEW)
     copy_objects(vault.session(), archive, only=select(reader, infos[1:]))
     assert restores(opened(archive, NEW), ids)  # all are still here
     reader.forget(ids[0], "")
-    reader.prune(PruneSettings(grace=timedelta(0)))
-    change_both(vault, NEW, NEWER)
+    reader.prune(NO_GRACE)
+    change_both(vault.directory, NEW, NEWER)
     reader = opened(vault.directory, NEWER)
     with pytest.raises(Conflict):
         copy_objects(vault.session(), archive, only=select(reader, infos[1:]))
@@ -208,8 +217,84 @@ def test_a_run_key_that_is_lost_here_keeps_the_copy_on_its_keys(
     vault: Vault, old: KeyProvider, ids: list[str], target: LocalDirectory
 ) -> None:
     """Lost: the only good one, in the copy."""
-    change_both(vault, old)
+    change_both(vault.directory, old)
     vault.directory.delete(vault.names("keys/")[0])
     with pytest.raises(Conflict):
         copy_objects(vault.session(), target)
     assert restores(opened(target, old), ids)
+
+
+@pytest.fixture
+def kept(vault: Vault, ids: list[str], target: LocalDirectory) -> list[str]:
+    """The backups of the copy, the last of which it alone has."""
+    here, vault.directory = vault.directory, target
+    own = vault.backup(FILES[2], chain="main/copy")
+    vault.directory = here
+    return [*ids, own.id]
+
+
+class Visited(LocalDirectory):
+    """Something happens in it right after so many reads of what opens it."""
+
+    def __init__(self, path: Path, after: int, happens: Callable[[], object]) -> None:
+        super().__init__(path)
+        self.left = after
+        self._happens = happens
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        data = super().read(name, offset, length)
+        if name == "config" or name.startswith("keys/"):
+            self.left -= 1
+            if self.left == 0:
+                with suppress(Conflict):
+                    self._happens()
+        return data
+
+
+def prune(directory: LocalDirectory, provider: KeyProvider) -> None:
+    opened(directory, provider).prune(NO_GRACE)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("job", [rotate, prune])
+def test_nothing_is_lost_to_what_happens_in_the_copy_meanwhile(
+    vault: Vault,
+    old: KeyProvider,
+    target: LocalDirectory,
+    kept: list[str],
+    job: Callable[[LocalDirectory, KeyProvider], object],
+) -> None:
+    """Lost: the run keys wrapped to a pair that went with ``config``; what no index lists yet."""
+    rotate(vault.directory, old)
+    kept.append(vault.backup(FILES[3]).id)
+    for after in count(1):
+        place = LocalDirectory(target.path.parent / f"copy {after}")
+        run(["cp", "-r", target.path, place.path], check=True)
+        visited = Visited(place.path, after, partial(job, place, old))
+        copy_objects(vault.session(), visited)
+        assert restores(opened(place, old), kept)
+        assert is_sound(opened(place, old))
+        if visited.left > 0:
+            break
+    assert after > 5
+
+
+def test_a_pair_that_only_the_copy_has_opens_what_it_opened(
+    vault: Vault, old: KeyProvider, target: LocalDirectory, kept: list[str]
+) -> None:
+    """Lost: all of the copy, or what is there alone, where both changed keys as often."""
+    rotate(vault.directory, old)
+    rotate(target, old)
+    copy_objects(vault.session(), target)
+    assert restores(opened(target, old), kept)
+
+
+def test_a_copy_with_keys_of_its_own_under_another_key_stays_as_it_is(
+    vault: Vault, old: KeyProvider, target: LocalDirectory, kept: list[str]
+) -> None:
+    """Lost: what is there alone."""
+    change_both(vault.directory, old)
+    change_both(target, old, NEWER)
+    with pytest.raises(Conflict):
+        copy_objects(vault.session(), target)
+    assert restores(opened(target, NEWER), kept)

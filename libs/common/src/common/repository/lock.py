@@ -1,7 +1,8 @@
 """Locks between processes of one machine.
 
-Who removes or rewrites objects holds the repository's; who adds a snapshot to a chain, or replaces
-``config``, holds the chains' for that moment, so that a backup never waits for a prune.
+Who removes or rewrites objects, or copies into a repository, holds the repository's; who adds a
+snapshot to a chain, or replaces ``config``, holds the chains' for that moment, so that a backup
+never waits for a prune.
 """
 
 import fcntl
@@ -60,7 +61,7 @@ def _locking(path: Path, wait: float) -> Iterator[None]:
     while (descriptor := _lock(path)) is None:
         if time.monotonic() > give_up:
             raise Conflict(
-                "Something else is changing this repository: a prune or a deletion.",
+                "Something else is changing this repository: a prune, a deletion or a copy.",
                 remedy="Try again when it has ended.",
             )
         time.sleep(_STEP_SECONDS)

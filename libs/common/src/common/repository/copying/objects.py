@@ -14,6 +14,7 @@ from common.repository.format.names import (
 )
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import SnapshotInfo
+from common.repository.lock import exclusive
 from common.repository.marking import Marks
 from common.repository.progress import OnProgress
 from common.repository.reader import Reader
@@ -45,13 +46,17 @@ def copy_objects(
     Packs first and snapshots last, so that a copy that was interrupted lists only what is whole;
     the next call goes on. ``only`` confines it to some backups.
 
+    The target is locked meanwhile: a change of keys there would be undone in part, and a prune
+    would take for waste what no index lists yet. Backups into it go on.
+
     Raises:
         Conflict: the target holds another repository, or this one at a later change of keys, or
-            run keys that the keys of now would not open.
+            run keys that the keys of now would not open; or something else is changing it.
     """
     target.prepare()
-    _check_target(session, target)
-    return _Copy(session, target, only, on_progress).run()
+    with exclusive(target.path):
+        _check_target(session, target)
+        return _Copy(session, target, only, on_progress).run()
 
 
 @dataclass(frozen=True, slots=True)

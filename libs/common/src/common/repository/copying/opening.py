@@ -66,7 +66,7 @@ class Opening:
         found = self.config_there()
         if found is None:
             self._put(data)
-        elif found.generation < config.generation:
+        elif _gives_way(found, config):
             former = _pairs_without(config, found)
             if former and found.sealing == config.sealing:
                 config = config._replace(former=(*config.former, *former))
@@ -167,6 +167,15 @@ class Opening:
 
     def _generation(self, name: str, data: bytes) -> int:
         return parse_run_key(data, name, self._session.keys).generation
+
+
+def _gives_way(found: RepositoryConfig, config: RepositoryConfig) -> bool:
+    """Whether the target's config is older, or as old with a key pair of its own: then the pair was
+    changed there as often as here.
+    """
+    if found.generation == config.generation:
+        return found.public_key != config.public_key
+    return found.generation < config.generation
 
 
 def _pairs_without(config: RepositoryConfig, found: RepositoryConfig) -> tuple[FormerKey, ...]:
