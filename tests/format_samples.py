@@ -11,7 +11,7 @@ from common.repository.format.pack import (
     Record,
     pack_chunks,
 )
-from common.repository.format.runkey import RunKey, wrap_run_key
+from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import (
     Link,
     Removed,
@@ -19,6 +19,7 @@ from common.repository.format.snapshot import (
     StoredComponent,
     Witness,
 )
+from common.repository.format.wrappedkey import wrap_run_key
 from common.repository.format.writerkeys import WriterKeys
 
 KEYS = WriterKeys(bytes(32), bytes(16))

@@ -12,7 +12,8 @@ from common.components.files.walk import Seen
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import PassphraseProvider
 from common.repository.entry import Entry, EntryType
-from common.repository.format.config import ChunkerParameters, RepositoryConfig
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.found import OpenFolder
 from common.repository.history import SnapshotInfo

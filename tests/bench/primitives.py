@@ -24,7 +24,7 @@ from common.crypto.aead import NumberedSeal
 from common.repository.entry import Entry, EntryType
 from common.repository.format.block import BlockBuilder
 from common.repository.format.chunklist import ChunkList
-from common.repository.format.config import ChunkerParameters
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.table import ChunkTable
 
 MIB = 1 << 20

@@ -20,16 +20,18 @@ from common.repository.format.blockreader import (
     parse_references,
 )
 from common.repository.format.chunklist import ChunkList, pack_items, parse_items
-from common.repository.format.codec import Codec, Compressor, expand
+from common.repository.format.codec import Codec, Compressor
 from common.repository.format.config import RepositoryConfig
+from common.repository.format.expansion import expand
 from common.repository.format.frame import parse_frame
 from common.repository.format.index import open_segment
 from common.repository.format.names import Kind
 from common.repository.format.pack import _LAST, Directory, PackHeader, directory_place
-from common.repository.format.runkey import RunKey, parse_run_key
+from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import open_snapshot, seal_snapshot
+from common.repository.format.wrappedkey import parse_run_key
 from common.repository.format.writerkeys import config_mac_key
-from common.repository.known import KnownPacks
+from common.repository.knownpacks import KnownPacks
 from common.repository.objects import verify_object
 from format_samples import KEYS, PRIVATE, directory, run_key, snapshots
 from vault import noise

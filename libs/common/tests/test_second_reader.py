@@ -18,7 +18,8 @@ from common.crypto.keys import (
 )
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.codec import Compression, Compressor
-from common.repository.format.config import ChunkerParameters, RepositoryConfig
+from common.repository.format.config import RepositoryConfig
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.history import SnapshotInfo
 from common.repository.opening import create, open_reader, open_writer
 from common.repository.prepared import SnapshotMeta

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.repository import chunker as chunker_module
 from common.repository.chunker import Chunker, Fill
-from common.repository.format.config import ChunkerParameters
+from common.repository.format.cutting import ChunkerParameters
 from vault import SMALL, noise
 
 
@@ -84,7 +84,7 @@ FALLBACK = """
 import sys
 sys.modules["pyfastcdc.cy"] = None
 from common.repository.chunker import Chunker, SlowChunker
-from common.repository.format.config import ChunkerParameters
+from common.repository.format.cutting import ChunkerParameters
 try:
     list(Chunker(ChunkerParameters(), 1).cut(lambda view: len(view)))
 except SlowChunker as error:

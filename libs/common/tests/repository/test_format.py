@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, Error
 from common.repository.entry import Entry, EntryType
+from common.repository.format.abandonment import is_abandoned, mark_abandoned
 from common.repository.format.block import BlockBuilder, pack_warnings
 from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList, pack_items, parse_items
-from common.repository.format.codec import MAX_RECORD, Compressor, expand
+from common.repository.format.codec import MAX_RECORD, Compressor
 from common.repository.format.config import FormerKey, RepositoryConfig
+from common.repository.format.expansion import expand
 from common.repository.format.index import PackEntry, open_segment, seal_segment
 from common.repository.format.names import content_hash, kind_of, object_id
 from common.repository.format.pack import (
@@ -21,12 +23,13 @@ from common.repository.format.pack import (
     PackHeader,
     directory_place,
 )
-from common.repository.format.runkey import RunKey, parse_run_key
+from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import (
     Snapshot,
     open_snapshot,
     seal_snapshot,
 )
+from common.repository.format.wrappedkey import parse_run_key
 from common.repository.format.writerkeys import WriterKeys
 from format_samples import KEYS, NOW, PRIVATE, RUN, directory, run_key, snapshots
 
@@ -99,6 +102,19 @@ def test_run_keys_read_back() -> None:
         parse_run_key(data, "keys/" + 32 * "0", KEYS)
     with pytest.raises(Corrupt):
         parse_run_key(data, name, WriterKeys(b"x" * 32, bytes(16)))
+
+
+def test_the_mark_of_an_abandoned_run_reads_back() -> None:
+    """Else a run that was taken for dead lists packs that prune has forgotten, or none can end."""
+    key, data, name = run_key()
+    marked = mark_abandoned(data, name, KEYS)
+    assert not is_abandoned(data, key, KEYS)
+    assert is_abandoned(marked, key, KEYS)
+    assert parse_run_key(marked, name, KEYS).abandoned
+    with pytest.raises(Corrupt, match=name):
+        is_abandoned(run_key()[1], key, KEYS)
+    with pytest.raises(Corrupt, match=name):
+        is_abandoned(data, key, WriterKeys(b"x" * 32, bytes(16)))
 
 
 @given(

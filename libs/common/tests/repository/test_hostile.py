@@ -15,22 +15,24 @@ from hypothesis import strategies as st
 from common.errors import Corrupt, Invalid
 from common.repository.entry import Entry, EntryType, check_path, check_paths
 from common.repository.format import snapshot as snapshot_module
+from common.repository.format.abandonment import is_abandoned
 from common.repository.format.block import BlockBuilder
 from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList, pack_items, parse_items
-from common.repository.format.codec import MAX_RECORD, Codec, expand
+from common.repository.format.codec import MAX_RECORD, Codec
 from common.repository.format.config import RepositoryConfig
+from common.repository.format.expansion import expand
 from common.repository.format.index import PackEntry, open_segment, seal_segment
 from common.repository.format.names import Kind
 from common.repository.format.pack import (
     Directory,
     PackHeader,
 )
-from common.repository.format.runkey import parse_run_key
 from common.repository.format.snapshot import (
     open_snapshot,
     seal_snapshot,
 )
+from common.repository.format.wrappedkey import parse_run_key
 from format_samples import KEYS, directory, run_key, snapshots
 
 
@@ -66,11 +68,12 @@ def parsers() -> list[tuple[Callable[[bytes], object], bytes]]:
         ChunkList(0, 7, ((b"j" * 16, 3), (b"k" * 16, 4))),
     )
     found = directory([[5, 6], [7]])
-    _, key, name = run_key()
+    run, key, name = run_key()
     entry = PackEntry(bytes(32), bytes(16), found.size(), 0, found)
     return [
         (RepositoryConfig.parse, RepositoryConfig.create("key", writer_key=bytes(32))),
         (lambda data: parse_run_key(data, name, KEYS), key),
+        (lambda data: is_abandoned(data, run, KEYS), key),
         (lambda data: open_segment(data, "x", KEYS.index), seal_segment([entry], KEYS.index)),
         (
             lambda data: open_snapshot(data, "x", KEYS.chain),

@@ -12,7 +12,8 @@ from common.repository.catalog import Segment
 from common.repository.filling import Filling
 from common.repository.format.index import PackEntry
 from common.repository.format.pack import CONTENT, Directory, pack_chunks
-from common.repository.known import KnownChunks, KnownPacks
+from common.repository.known import KnownChunks
+from common.repository.knownpacks import KnownPacks
 from common.repository.table import ChunkTable
 
 HAMMER = """

@@ -4,9 +4,9 @@ from contextlib import suppress
 from uuid import UUID
 
 from common.errors import Corrupt, NotFound
+from common.repository.format.abandonment import mark_abandoned
 from common.repository.format.names import pack_name
 from common.repository.format.pack import HEADER_SIZE, PackHeader
-from common.repository.format.runkey import mark_abandoned
 from common.repository.lock import exclusive
 from common.repository.session import Session
 

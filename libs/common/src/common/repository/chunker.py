@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from common.errors import Error
-from common.repository.format.config import ChunkerParameters
+from common.repository.format.cutting import ChunkerParameters
 
 WINDOW = 8 * 1024**2
 

@@ -11,7 +11,7 @@ from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.catalog import Catalog, Place
 from common.repository.damage import Damaged
 from common.repository.format.chunklist import ChunkList, Item, parse_items
-from common.repository.format.codec import expand
+from common.repository.format.expansion import expand
 from common.repository.format.index import PackEntry
 from common.repository.format.names import pack_name
 from common.repository.format.pack import (

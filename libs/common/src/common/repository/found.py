@@ -2,9 +2,10 @@
 
 import os
 import struct
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from common.repository.entry import Entry
+if TYPE_CHECKING:
+    from common.repository.entry import Entry  # a process that reads files makes none
 
 STATE = struct.Struct("<IIIQqqQQ")
 """Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
@@ -50,7 +51,7 @@ class Found(Protocol):
     @property
     def status(self) -> os.stat_result: ...
 
-    def describe(self) -> Entry:
+    def describe(self) -> "Entry":
         """Its entry as it is now, with what takes calls to find out. Raises ``OSError``."""
 
 

@@ -6,7 +6,8 @@ from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, NotFound
 from common.repository.damage import Damaged
 from common.repository.format.names import key_name
-from common.repository.format.runkey import RunKey, WrappedKey
+from common.repository.format.runkey import RunKey
+from common.repository.format.wrappedkey import WrappedKey
 from common.repository.session import Session
 
 Renew = Callable[[], Iterable[PrivateKey]]

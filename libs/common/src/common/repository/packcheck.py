@@ -8,7 +8,7 @@ from blake3 import blake3
 from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher
-from common.repository.format.codec import expand
+from common.repository.format.expansion import expand
 from common.repository.format.index import PackEntry
 from common.repository.format.pack import (
     HEADER_SIZE,

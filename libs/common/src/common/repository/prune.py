@@ -11,8 +11,8 @@ from common.repository.catalog import Catalog
 from common.repository.fetch import Fetcher
 from common.repository.format.index import PackEntry
 from common.repository.format.names import pack_name, snapshot_name
-from common.repository.format.runkey import WrappedKey
 from common.repository.format.snapshot import Snapshot
+from common.repository.format.wrappedkey import WrappedKey
 from common.repository.history import tombstoned
 from common.repository.keyring import KeyRing
 from common.repository.marking import Marks

@@ -1,5 +1,6 @@
 """The sink of a run: entries and content of one component, on their way into the repository."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import Invalid
@@ -43,14 +44,15 @@ class Recorder:
         self._assembler.add_found(found)
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
-        """Take a file from a stream."""
+        """Take a file from a stream; it gets the size that this turns out to have."""
         self._begin(entry)
-        self._tree.add(*self._contents.stream(entry, stream))
+        content = self._contents.stream(stream)
+        self._tree.add(replace(entry, size=content.size, extents=None), content)
 
     def add_regions(self, entry: Entry, stream: BinaryIO) -> None:
         """Take a sparse file from a stream of the data in the regions that ``entry`` names."""
         self._begin(entry)
-        self._tree.add(entry, self._contents.regions(stream))
+        self._tree.add(entry, self._contents.stream(stream))
 
     def add_stored(self, entry: "StoredEntry") -> None:
         """Take an entry from a backup of this very repository, with the content that it has."""

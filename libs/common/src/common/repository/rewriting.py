@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Protocol
 from uuid import UUID
 
+from common.repository.alive import is_alive
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher
 from common.repository.format.codec import Compressor
@@ -36,7 +37,7 @@ def rewrite(
         session.directory,
         session.keys.index,
         owner=run.hex,
-        is_alive=lambda: session.is_alive(key),
+        is_alive=lambda: is_alive(session.directory, key, session.keys),
     )
     with closing(Threads(2, "compress")) as pool, closing(Threads(1, "make-durable")) as helper:
         stores = {}

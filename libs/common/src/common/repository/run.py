@@ -16,12 +16,12 @@ from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name
 from common.repository.format.snapshot import Snapshot, Statistics, StoredComponent
 from common.repository.ingesting.assembling import Assembler
+from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.crew import Crew, Results
 from common.repository.ingesting.filecache import FileCache
 from common.repository.ingesting.inline import InlineReaders
 from common.repository.ingesting.reading import FileReader
 from common.repository.ingesting.stores import Stores
-from common.repository.ingesting.tasks import Assignment
 from common.repository.listing import TreeWriter
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.progress import OnProgress, Progress
@@ -85,20 +85,33 @@ class Run:
         except BaseException:
             session.directory.delete(key_name(self._key.key_id))
             raise
-        compressor = Compressor(settings.compression, settings.level)
-        note = self._known.note
-        self._stores = Stores(session, run_id, self._key, compressor, note, threads=processors())
+        self._stores = self._open_stores()
         advance = self._progress.advance
-        self._contents = self._stores.content_writer(advance)
+        self._contents = self._stores.content_writer(session.config.chunker, advance)
         inline = InlineReaders(FileReader(self._contents))
         self._crew = Crew(settings.processes, inline, self._assignment(), self._known, advance)
         self._caches: list[FileCache] = []
+
+    def _open_stores(self) -> Stores:
+        """What this process stores with."""
+        session, settings = self._session, self._settings
+        return Stores(
+            session.directory,
+            session.keys,
+            self._run_id.hex,
+            self._key,
+            Compressor(settings.compression, settings.level),
+            self._known.note,
+            threads=processors(),
+        )
 
     def _assignment(self) -> Assignment:
         """What a process is told that reads for this run."""
         return Assignment(
             place=os.fsencode(self._session.directory.path.absolute()),
+            repository=self._session.keys.repository,
             writer_key=self._session.keys.writer_key,
+            chunker=tuple(self._session.config.chunker),
             run=self._run_id.bytes,
             key_id=self._key.key_id,
             key=self._key.key,

@@ -1,7 +1,7 @@
 """An opened repository as its own parts use it."""
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from common.errors import Corrupt, Invalid, NotFound
@@ -9,18 +9,20 @@ from common.repository.catalog import Catalog, OnDamaged, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG, Kind, key_name, kind_of
-from common.repository.format.runkey import (
+from common.repository.format.runkey import RunKey
+from common.repository.format.wrappedkey import (
     Purpose,
-    RunKey,
     WrappedKey,
     parse_run_key,
     wrap_run_key,
 )
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.history import History
-from common.repository.known import KnownPacks
 from common.repository.objects import ObjectSource
 from common.storage.local import LocalDirectory
+
+if TYPE_CHECKING:
+    from common.repository.knownpacks import KnownPacks
 
 
 def read_config(source: ObjectSource) -> RepositoryConfig:
@@ -96,8 +98,10 @@ class Session:
         segments = list(load_segments(self.source, self.keys.index, damaged))
         return Catalog(segments, self.present(), self.key_ids())
 
-    def known_chunks(self, damaged: OnDamaged) -> KnownPacks:
+    def known_chunks(self, damaged: OnDamaged) -> "KnownPacks":
         """The index as a writer uses it; what is in a damaged segment is stored anew."""
+        from common.repository.knownpacks import KnownPacks  # noqa: PLC0415 - who reads needs none
+
         # A pack that is written between the two is only stored once more.
         present, key_ids = self.present(), self.key_ids()
         size = sum(info.size for info in self.source.list("index/"))
@@ -145,13 +149,6 @@ class Session:
     def read_key(self, name: str) -> WrappedKey:
         """A wrapped run key. Raises ``NotFound`` or ``Corrupt``."""
         return parse_run_key(self.source.read(name, 0, MAX_SIZE + 1), name, self.keys)
-
-    def is_alive(self, key: RunKey) -> bool:
-        """Whether nobody has taken the run of this key for dead."""
-        try:
-            return not self.read_key(key_name(key.key_id)).abandoned
-        except NotFound:
-            return False
 
     def wrapped_keys(self, damaged: OnDamaged | None = None) -> list[WrappedKey]:
         """Every wrapped run key. A damaged one is an error, unless ``damaged`` takes it."""

@@ -5,15 +5,18 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import Corrupt, Invalid, NotFound
 from common.storage.draft import Buffer, Draft
 from common.storage.failures import explain, explained
 from common.storage.folders import close_to_others, make_folders, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_range
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class LocalDirectory:
@@ -140,8 +143,12 @@ class LocalDirectory:
                 path.rename(aside)
         return aside
 
-    def leftovers(self, owner: str | None = None, before: datetime | None = None) -> Sequence[Path]:
+    def leftovers(
+        self, owner: str | None = None, before: "datetime | None" = None
+    ) -> Sequence[Path]:
         """Unfinished objects: of one owner, or last written before some time, or all."""
+        from datetime import UTC, datetime  # noqa: PLC0415 - a process that reads files ages none
+
         found = []
         for entry in self._scan(TEMPORARY):
             if owner is not None and entry.name.partition(".")[0] != owner:
@@ -154,7 +161,7 @@ class LocalDirectory:
                 found.append(Path(entry.path))
         return found
 
-    def discard(self, owner: str | None = None, before: datetime | None = None) -> int:
+    def discard(self, owner: str | None = None, before: "datetime | None" = None) -> int:
         """Remove these unfinished objects; say how many there were."""
         found = self.leftovers(owner, before)
         with explained(self.path):

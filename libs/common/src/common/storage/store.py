@@ -5,11 +5,13 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from common.errors import Invalid
+
+if TYPE_CHECKING:
+    from datetime import datetime  # who only writes objects does without
 
 MAX_OBJECT_SIZE = 5 * 1024**3
 """What every destination takes as one object (the limit of a single S3 request)."""
@@ -88,7 +90,7 @@ class ObjectStore(Protocol):
     async def delete(self, name: str) -> None:
         """Remove an object, durably. Nothing happens when there is none."""
 
-    async def sweep(self, before: datetime) -> int:
+    async def sweep(self, before: "datetime") -> int:
         """Remove what puts begun before then left unfinished; say how many there were.
 
         Bookmarks older than that are worth nothing afterwards: a put with one starts anew.

@@ -6,7 +6,7 @@ from common.errors import Conflict, Corrupt, NotFound
 from common.repository.format.config import FormerKey, RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG
-from common.repository.format.runkey import WrappedKey, keep_recipients, parse_run_key
+from common.repository.format.wrappedkey import WrappedKey, keep_recipients, parse_run_key
 from common.repository.lock import replacing_config
 from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory

@@ -10,7 +10,6 @@ from common.repository.format.chunklist import ChunkList, pack_items
 
 MAX_ENTRY = 8 * 1024**2
 BLOCK_SIZE = 1024**2
-MAX_EXTENTS = 65_536
 _BLOCK_MASK = 0x1FF
 _MOST_OWNERS = 0xFFFF
 _LONGEST_NAME = 255

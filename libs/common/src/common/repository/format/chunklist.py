@@ -2,11 +2,10 @@
 
 import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from common.errors import Corrupt
 from common.repository.format.codec import MAX_RECORD
-from common.repository.format.fields import Fields, encode
 
 MAX_LEVEL = 4
 ITEM = struct.Struct("<16sI")
@@ -25,19 +24,6 @@ class ChunkList(NamedTuple):
     level: int = 0
     size: int = 0
     root: tuple[Item, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The form that a snapshot holds."""
-        return {"level": self.level, "size": self.size, "root": encode(pack_items(self.root))}
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "ChunkList":
-        """Read that form."""
-        level = fields.number("level")
-        if level > MAX_LEVEL:
-            raise fields.wrong("level")
-        root = tuple(parse_items(fields.binary("root"), fields.name))
-        return cls(level, fields.number("size"), root)
 
 
 def pack_items(items: tuple[Item, ...] | list[Item]) -> bytes:

@@ -1,4 +1,4 @@
-"""Compression of records. Expansion is bounded by the length that the directory declares."""
+"""Compression of records."""
 
 import zlib
 from collections.abc import Callable
@@ -6,9 +6,7 @@ from enum import IntEnum
 from threading import local
 from typing import Literal
 
-import zstandard
-
-from common.errors import Corrupt, Invalid
+from common.errors import Invalid
 
 MAX_RECORD = 16 * 1024**2
 
@@ -54,6 +52,8 @@ class Compressor:
     def _zstd(self, raw: Buffer) -> bytes:
         compressor = getattr(self._local, "zstd", None)
         if compressor is None:
+            import zstandard  # noqa: PLC0415 - many a backup finds nothing to compress
+
             compressor = self._local.zstd = zstandard.ZstdCompressor(level=self._level)
         return bytes(compressor.compress(raw))
 
@@ -65,58 +65,3 @@ class Compressor:
 
         mode = "default" if self._level < 3 else "high_compression"  # noqa: PLR2004 - lz4's own border
         return bytes(lz4.block.compress(raw, mode=mode, compression=self._level, store_size=False))
-
-
-_threads = local()
-
-
-def _expand_zstd(data: Buffer, size: int) -> bytes:
-    # The frame's own size decides what is allocated: look at it first.
-    if zstandard.get_frame_parameters(data).content_size != size:
-        raise Corrupt("A zstd frame has another size than its record.")
-    decompressor = getattr(_threads, "zstd", None)
-    if decompressor is None:
-        decompressor = _threads.zstd = zstandard.ZstdDecompressor(max_window_size=2**27)
-    return bytes(decompressor.decompress(data, allow_extra_data=False))
-
-
-def _expand_zlib(data: Buffer, size: int) -> bytes:
-    stream = zlib.decompressobj()
-    raw = stream.decompress(data, size + 1)
-    if not stream.eof or stream.unused_data:
-        raise Corrupt("A zlib stream does not end with its record.")
-    return raw
-
-
-def _expand_lz4(data: Buffer, size: int) -> bytes:
-    import lz4.block  # noqa: PLC0415 - zstd is the default
-
-    try:
-        return bytes(lz4.block.decompress(data, uncompressed_size=size))
-    except lz4.block.LZ4BlockError as error:
-        raise ValueError from error
-
-
-_EXPAND: dict[int, Callable[[Buffer, int], Buffer]] = {
-    Codec.NONE: lambda data, _: data,
-    Codec.ZSTD: _expand_zstd,
-    Codec.ZLIB: _expand_zlib,
-    Codec.LZ4: _expand_lz4,
-}
-
-
-def expand(codec: int, data: Buffer, size: int) -> Buffer:
-    """The record whose raw length is ``size``.
-
-    Raises:
-        Corrupt: it is longer or shorter, damaged, or of an unknown codec.
-    """
-    if codec not in _EXPAND or not 0 < size <= MAX_RECORD:
-        raise Corrupt("A record has an unknown codec or an impossible length.")
-    try:
-        raw = _EXPAND[codec](data, size)
-    except (zstandard.ZstdError, zlib.error, ValueError) as error:
-        raise Corrupt("A record does not decompress.") from error
-    if len(raw) != size:
-        raise Corrupt("A record has another length than the directory says.")
-    return raw

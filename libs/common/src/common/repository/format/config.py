@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 from common.crypto.hpke import SUITE, PrivateKey, PublicKey
 from common.crypto.keys import KeyProvider, PassphraseProvider, Secret, derive_writer_key
 from common.errors import Corrupt, WrongKey
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.fields import Fields, encode
 from common.repository.format.frame import Frame, pack_frame, parse_frame
 from common.repository.format.names import CONFIG, KEY_ID_SIZE, Kind
@@ -16,29 +17,6 @@ from common.repository.format.writerkeys import config_mac_key, is_writer_key, w
 _PRIVATE = b"strongroom/v1/private-key"
 _WRITER = b"strongroom/v1/writer-key"
 _ALGORITHM = "fastcdc-2020"
-_BOUNDS = ((64, 2**20), (256, 2**22), (1024, 2**23), (0, 3), (1, 2**23))
-
-
-class ChunkerParameters(NamedTuple):
-    """Where chunks end. Files of up to ``whole`` bytes are one chunk."""
-
-    minimum: int = 256 * 1024
-    average: int = 1024 * 1024
-    maximum: int = 4 * 1024 * 1024
-    normalization: int = 1
-    whole: int = 256 * 1024
-
-    def check(self) -> None:
-        """Refuse parameters that this version cannot cut by."""
-        sizes = (self.minimum, self.average, self.maximum)
-        possible = all(
-            low <= value <= high
-            for value, (low, high) in zip(
-                (*sizes, self.normalization, self.whole), _BOUNDS, strict=True
-            )
-        )
-        if not possible or sorted(sizes) != list(sizes):
-            raise Corrupt("config has chunker parameters that are not understood.")
 
 
 class Recovery(NamedTuple):

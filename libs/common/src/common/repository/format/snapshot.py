@@ -9,8 +9,8 @@ from uuid import UUID
 from common.crypto.aead import TAG_SIZE, NumberedSeal
 from common.crypto.kdf import derive
 from common.errors import Corrupt
-from common.repository.format.chunklist import ChunkList
-from common.repository.format.fields import Fields
+from common.repository.format.chunklist import MAX_LEVEL, ChunkList, pack_items, parse_items
+from common.repository.format.fields import Fields, encode
 from common.repository.format.frame import parse_json
 from common.repository.format.names import (
     ID_SIZE,
@@ -152,12 +152,16 @@ def _backup(snapshot: Snapshot) -> dict[str, Any]:
                 "size": component.size,
                 "warnings": component.warnings,
                 "details": component.details,
-                "tree": component.tree.to_json(),
+                "tree": _tree(component.tree),
             }
             for component in snapshot.components
         ],
         "statistics": snapshot.statistics._asdict(),
     }
+
+
+def _tree(tree: ChunkList) -> dict[str, Any]:
+    return {"level": tree.level, "size": tree.size, "root": encode(pack_items(tree.root))}
 
 
 def _tombstone(snapshot: Snapshot) -> dict[str, Any]:
@@ -215,8 +219,16 @@ def _parse_component(row: Fields) -> StoredComponent:
         size=row.number("size"),
         warnings=row.number("warnings"),
         details=row.mapping("details"),
-        tree=ChunkList.from_json(row.fields("tree")),
+        tree=_parse_tree(row.fields("tree")),
     )
+
+
+def _parse_tree(fields: Fields) -> ChunkList:
+    level = fields.number("level")
+    if level > MAX_LEVEL:
+        raise fields.wrong("level")
+    root = tuple(parse_items(fields.binary("root"), fields.name))
+    return ChunkList(level, fields.number("size"), root)
 
 
 def _parse_link(fields: Fields) -> Link:

@@ -1,13 +1,11 @@
 """From bytes to chunk lists: content is cut, stored, and listed."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import BinaryIO
 
 from common.repository.chunker import Chunker, Fill
-from common.repository.entry import Entry
+from common.repository.chunklists import ListWriter
 from common.repository.format.chunklist import ITEM, ChunkList, Item
-from common.repository.listing import ListWriter
 from common.repository.packing import Buffer
 from common.repository.storing import ChunkStore
 
@@ -33,13 +31,8 @@ class ContentWriter:
         self._advance = advance
         self.whole = chunker.whole
 
-    def stream(self, entry: Entry, stream: BinaryIO) -> tuple[Entry, ChunkList]:
-        """Read a stream to its end; the entry gets the size that it turned out to have."""
-        content = self.cut(_filler(stream), _PROBABLY)
-        return replace(entry, size=content.size, extents=None), content
-
-    def regions(self, stream: BinaryIO) -> ChunkList:
-        """Read the regions of data that a sparse file has, one after another."""
+    def stream(self, stream: BinaryIO) -> ChunkList:
+        """Read a stream to its end."""
         return self.cut(_filler(stream), _PROBABLY)
 
     def one(self, data: Buffer) -> bytes:

@@ -1,6 +1,7 @@
 """A process that reads files for a run: ``python -m common.repository.ingesting.reader_process``.
 
-It is given its work by the socket that is its standard input, and ends when that ends.
+It is given its work by the socket that is its standard input, and ends when that ends. The run
+waits for its start: this loads what reads and stores files, and nothing that describes backups.
 """
 
 import os
@@ -10,18 +11,18 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from common.errors import Error
 from common.kernel import end_with_parent
 from common.repository.format.codec import Compressor
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.runkey import RunKey
+from common.repository.format.writerkeys import WriterKeys
+from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.reading import FileReader, Outcome
 from common.repository.ingesting.stores import Stores
-from common.repository.ingesting.tasks import Assignment
 from common.repository.known import KnownChunks
-from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
 
 _TELL_SECONDS = 0.2
@@ -59,19 +60,21 @@ class ReaderProcess:
         given = Assignment(*told)
         self._channel = channel
         directory = LocalDirectory(Path(os.fsdecode(given.place)))
-        session = Session.open(directory, read_config(directory), given.writer_key)
+        keys = WriterKeys(given.writer_key, given.repository)
         self._known = KnownChunks.attach(table, given.packs)
         os.close(table)
         self._stores = Stores(
-            session,
-            UUID(bytes=given.run),
+            directory,
+            keys,
+            given.run.hex(),
             RunKey(given.key_id, given.key),
             Compressor(given.compression, given.level),
             self._known.note,
             threads=given.threads,
         )
         self._progress = Progress(channel)
-        self._read = FileReader(self._stores.content_writer(self._progress)).read
+        chunker = ChunkerParameters(*given.chunker)
+        self._read = FileReader(self._stores.content_writer(chunker, self._progress)).read
 
     def work(self) -> None:
         """Do what the run asks for until it has all that it wants."""

@@ -13,10 +13,11 @@ from typing import Any
 
 from common.errors import Error, of_code
 from common.processors import processors
+from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.reading import FileRead, Outcome
-from common.repository.ingesting.tasks import Assignment, Task
-from common.repository.known import KnownPacks
+from common.repository.ingesting.tasks import Task
+from common.repository.knownpacks import KnownPacks
 
 _WORTH_THREADS = 32 * 1024**2
 """A process that begins with more than this is likely to be alone with it."""

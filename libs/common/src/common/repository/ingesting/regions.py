@@ -4,12 +4,11 @@ import errno
 import os
 from collections.abc import Iterator
 
-from common.repository.format.block import MAX_EXTENTS
-
 Regions = list[tuple[int, int]]
 Extents = tuple[tuple[int, int], ...]
 
 
+_MOST = 65_536
 _BLOCK = 512
 _PAGE = 4096
 
@@ -52,7 +51,7 @@ class RegionReader:
 def data_regions(descriptor: int, size: int) -> Regions:
     """The regions that hold data; small holes are filled where there are too many."""
     smallest_hole = 1
-    while len(regions := list(_joined(_data(descriptor, size), smallest_hole))) > MAX_EXTENTS:
+    while len(regions := list(_joined(_data(descriptor, size), smallest_hole))) > _MOST:
         smallest_hole = max(4096, smallest_hole * 4)
     return regions
 

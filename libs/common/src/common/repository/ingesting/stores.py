@@ -1,53 +1,60 @@
 """What one writing process stores chunks with: packs and index segments of its own."""
 
 from collections.abc import Callable
-from uuid import UUID
 
 from common.repository.chunker import Chunker
 from common.repository.format.codec import Compressor
+from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.names import pack_name
 from common.repository.format.pack import CONTENT, TREE
 from common.repository.format.runkey import RunKey
+from common.repository.format.writerkeys import WriterKeys
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.packing import PackWriter, SegmentWriter
-from common.repository.session import Session
 from common.repository.storing import ChunkStore, Known
 from common.repository.threads import Threads
+from common.storage.local import LocalDirectory
 
 
 class Stores:
-    """The stores of contents and trees of one process of a run, and the threads behind them."""
+    """The stores of contents and trees of one process of a run, and the threads behind them.
+
+    ``owner`` is the run, in the names of what is not finished.
+    """
 
     def __init__(
         self,
-        session: Session,
-        run_id: UUID,
+        directory: LocalDirectory,
+        keys: WriterKeys,
+        owner: str,
         key: RunKey,
         compressor: Compressor,
         known: Known,
         *,
         threads: int,
     ) -> None:
-        self._session = session
+        self._directory = directory
+        self._keys = keys
+        self._owner = owner
         self._key = key
-        self._owner = run_id.hex
         self._compressor = compressor
         self._known = known
         self._pool = Threads(threads, "compress")
         self._helper = Threads(1, "make-durable")
         self.segments = SegmentWriter(
-            session.directory,
-            session.keys.index,
-            owner=self._owner,
-            is_alive=lambda: session.is_alive(key),
+            directory,
+            keys.index,
+            owner=owner,
+            is_alive=self._is_alive,
         )
         self.contents, self._content_packs = self._store(CONTENT)
         self.trees, self._tree_packs = self._store(TREE)
 
-    def content_writer(self, advance: Callable[[int], None]) -> ContentWriter:
+    def content_writer(
+        self, parameters: ChunkerParameters, advance: Callable[[int], None]
+    ) -> ContentWriter:
         """What cuts contents and stores them here."""
-        config, keys = self._session.config, self._session.keys
-        chunker = Chunker(config.chunker, keys.chunker_seed)
+        chunker = Chunker(parameters, self._keys.chunker_seed)
         return ContentWriter(chunker, self.contents, self.trees, advance)
 
     @property
@@ -69,10 +76,9 @@ class Stores:
         """Remove what no index segment lists; whether nothing is listed at all."""
         self.contents.abort()
         self.trees.abort()
-        directory = self._session.directory
         written = self._content_packs.written | self._tree_packs.written
         for pack_id in written - self.segments.listed:
-            directory.delete(pack_name(pack_id))
+            self._directory.delete(pack_name(pack_id))
         return not self.segments.listed
 
     def close(self) -> None:
@@ -80,9 +86,15 @@ class Stores:
         self._pool.close()
         self._helper.close()
 
+    def _is_alive(self) -> bool:
+        # A process that reads files is waited for when it starts, and lists packs much later.
+        from common.repository.alive import is_alive  # noqa: PLC0415 - see above
+
+        return is_alive(self._directory, self._key, self._keys)
+
     def _store(self, kind: int) -> tuple[ChunkStore, PackWriter]:
         packs = PackWriter(
-            self._session.directory,
+            self._directory,
             self._key,
             kind=kind,
             owner=self._owner,
@@ -91,7 +103,7 @@ class Stores:
         )
         store = ChunkStore(
             packs,
-            chunk_id_key=self._session.keys.chunk_id,
+            chunk_id_key=self._keys.chunk_id,
             known=self._known,
             compressor=self._compressor,
             pool=self._pool,

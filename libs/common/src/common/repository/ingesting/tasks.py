@@ -1,9 +1,8 @@
-"""What a process that reads for a run is told: who it is, then files to read in one go."""
+"""What is read for a run in one go."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from common.repository.format.codec import Compression
 from common.repository.found import Found
 from common.repository.ingesting.reading import Outcome
 from common.repository.ingesting.stretch import Stretch
@@ -11,20 +10,6 @@ from common.repository.ingesting.stretch import Stretch
 MOST_FILES = 128
 MOST_BYTES = 8 * 1024**2
 MOST_NAMES = 16 * 1024
-
-
-class Assignment(NamedTuple):
-    """The run that a process reads for, and all that it needs to store what it reads."""
-
-    place: bytes
-    writer_key: bytes
-    run: bytes
-    key_id: bytes
-    key: bytes
-    compression: Compression
-    level: int
-    packs: int
-    threads: int = 1
 
 
 class Task:

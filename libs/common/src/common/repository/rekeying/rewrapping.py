@@ -2,8 +2,9 @@
 
 from common.errors import Corrupt, NotFound
 from common.repository.catalog import load_segments
+from common.repository.format.abandonment import mark_abandoned
 from common.repository.format.names import key_name
-from common.repository.format.runkey import WrappedKey, mark_abandoned, wrap_run_key
+from common.repository.format.wrappedkey import WrappedKey, wrap_run_key
 from common.repository.keyring import KeyRing
 from common.repository.progress import OnProgress
 from common.repository.session import Session

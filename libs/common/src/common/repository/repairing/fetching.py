@@ -9,7 +9,7 @@ from common.repository.findings import Finding
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, content_hash, kind_of
-from common.repository.format.runkey import parse_run_key
+from common.repository.format.wrappedkey import parse_run_key
 from common.repository.keyring import KeyRing
 from common.repository.objects import ObjectSource, verify_object
 from common.repository.progress import OnProgress

@@ -1,0 +1,18 @@
+"""Whether a run goes on: others may have taken it for dead."""
+
+from common.errors import NotFound
+from common.repository.format.abandonment import is_abandoned
+from common.repository.format.frame import MAX_SIZE
+from common.repository.format.names import key_name
+from common.repository.format.runkey import RunKey
+from common.repository.format.writerkeys import WriterKeys
+from common.storage.local import LocalDirectory
+
+
+def is_alive(directory: LocalDirectory, key: RunKey, keys: WriterKeys) -> bool:
+    """Whether nobody has taken the run of this key for dead. Raises ``Corrupt``."""
+    try:
+        data = directory.read(key_name(key.key_id), 0, MAX_SIZE + 1)
+    except NotFound:
+        return False
+    return not is_abandoned(data, key, keys)
