@@ -14,10 +14,16 @@ HEAVY = ("pydantic", "email", "asyncio", "structlog", "fastapi", "rich", "_hashl
 STORING = ("pyfastcdc", "concurrent.futures", "ctypes")
 READING = (
     "multiprocessing", "common.repository.check", "common.repository.prune",
-    "common.repository.findings", "common.repository.format.blockreader",
+    "common.repository.abandon", "common.repository.fetch", "common.repository.findings",
+    "common.repository.format.blockreader",
 )  # fmt: skip
 SPREADING = ("common.repository.ingesting.readers", "socket", "logging", "secrets", "common.kernel")
-WRITING = ("common.repository.run", "standalone.capturing")
+DESCRIBING = (
+    "common.repository.entry", "common.repository.session", "common.repository.catalog",
+    "common.repository.format.config", "common.repository.format.snapshot", "common.crypto.hpke",
+    "dataclasses", "inspect", "datetime", "json", "uuid", "platform", "zstandard",
+)  # fmt: skip
+WRITING = ("common.repository.run", "common.repository.knownpacks", "standalone.capturing")
 WITH_GENERATED_METHODS = {"Entry", "FilesOptions"}
 SHOW = """
 import atexit, os, sys
@@ -71,7 +77,7 @@ def test_a_command_on_a_repository_loads_nothing_heavy(
 def test_a_backup_that_finds_little_new_loads_only_what_it_needs(repo: Path, tree: Path) -> None:
     """Lost: a tenth of its time, for what stores much, reads backups, and starts processes."""
     names = (*STORING, *READING, *SPREADING)
-    assert loaded(repo, "backup", tree, names=names) == []
+    assert loaded(repo, "backup", tree, names=(*names, "zstandard")) == []
     (tree / "little").write_bytes(b"new")
     assert loaded(repo, "backup", tree, names=names) == []
     (tree / "much").write_bytes(bytes(2_000_000))
@@ -89,6 +95,17 @@ def test_few_classes_have_their_methods_made_at_the_start(repo: Path, tree: Path
     """Lost: half a millisecond for each dataclass: Python compiles six methods for it anew."""
     found = set(loaded(repo, "backup", tree, show=SHOW_DATACLASSES))
     assert {"Entry"} <= found <= WITH_GENERATED_METHODS
+
+
+def test_a_process_that_reads_files_loads_nothing_that_describes_backups() -> None:
+    """Lost: a third of what every one takes to start, while a backup waits for it."""
+    program = "import common.repository.ingesting.reader_process, sys; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", program], env={}, capture_output=True, timeout=60, check=True
+    )
+    modules = set(found.stdout.decode().split())
+    assert modules & {*HEAVY, *READING, *WRITING, *DESCRIBING} == set()
+    assert "common.repository.storing" in modules
 
 
 def loaded(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from common.crypto.hpke import PrivateKey
 from common.errors import Invalid, NotFound
-from common.repository.fetch import Fetcher
 from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
@@ -15,9 +14,9 @@ from common.repository.lock import exclusive
 from common.repository.progress import OnProgress
 from common.repository.repository import Repository
 from common.repository.session import Session
-from common.repository.unlisted import UnlistedPacks
 
 if TYPE_CHECKING:
+    from common.repository.fetch import Fetcher
     from common.repository.findings import CheckReport
     from common.repository.prune import PruneReport, PruneSettings
     from common.repository.source import ComponentSource
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class BackupReader:
     """One backup, opened."""
 
-    def __init__(self, info: SnapshotInfo, fetcher: Fetcher) -> None:
+    def __init__(self, info: SnapshotInfo, fetcher: "Fetcher") -> None:
         self.info = info
         self._fetcher = fetcher
 
@@ -133,8 +132,11 @@ class Reader(Repository):
         return KeyRing(self._session, self._privates, self._renew)
 
     @cached_property
-    def fetcher(self) -> Fetcher:
+    def fetcher(self) -> "Fetcher":
         """What reads chunks, for the other parts of the repository."""
+        from common.repository.fetch import Fetcher  # noqa: PLC0415 - as check
+        from common.repository.unlisted import UnlistedPacks  # noqa: PLC0415 - as check
+
         session, keys = self._session, self.keyring()
         # A damaged index is for check to tell: what it listed is found in the packs themselves.
         catalog = session.catalog(lambda _name, _error: None)

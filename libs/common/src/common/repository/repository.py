@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from common.repository.abandon import abandon
 from common.repository.forget import forget
 from common.repository.format.codec import Compression
 from common.repository.format.config import RepositoryConfig
@@ -85,6 +84,8 @@ class Repository:
 
     def abandon(self, run_id: UUID) -> None:
         """Clear up after a run whose process is dead for certain."""
+        from common.repository.abandon import abandon  # noqa: PLC0415 - few runs die
+
         abandon(self._session, run_id)
 
     def forget(self, snapshot_id: str, reason: str, *, chain: str = "deletions") -> None:
