@@ -71,9 +71,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = FileReader.read
 
-    def noting(self: FileReader, folder: int, name: bytes) -> Any:
+    def noting(self: FileReader, folder: int, name: bytes, seen: bytes) -> Any:
         names.append(os.fsdecode(name))
-        return real(self, folder, name)
+        return real(self, folder, name, seen)
 
     monkeypatch.setattr(FileReader, "read", noting)
     monkeypatch.setattr("common.repository.ingesting.assembling._SETTLED_NS", 0)

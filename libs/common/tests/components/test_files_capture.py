@@ -169,7 +169,7 @@ def test_a_folder_that_becomes_a_symlink_before_it_is_opened_is_not_followed(
     """Lost: the same, by a user who is quick."""
     fill(tmp_path, "mine/z/file", "secret/file")
 
-    real = os.stat
+    real = os.lstat
 
     def turn(name: Any, **options: Any) -> os.stat_result:
         status = real(name, **options)
@@ -178,7 +178,7 @@ def test_a_folder_that_becomes_a_symlink_before_it_is_opened_is_not_followed(
             (tmp_path / "mine/z").symlink_to(tmp_path / "secret")
         return status
 
-    monkeypatch.setattr(walk.os, "stat", turn)
+    monkeypatch.setattr(walk.os, "lstat", turn)
     tree = take(tmp_path / "mine")
     assert tree.data == {}
     assert "mine/z could not be read" in tree.warnings[0]

@@ -23,7 +23,7 @@ class Slow:
 
     def wait(self) -> None:
         task = self.tasks.popleft()
-        task.done((b"", "it is gone") for _ in task.files)
+        task.done(["it is gone" for _ in task.files], {})
 
 
 def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """Files are read by processes of their own, and it makes no difference but time."""
 
+import errno
+import itertools
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +19,7 @@ from common.errors import NoSpace
 from common.repository.damage import Damaged
 from common.repository.history import SnapshotInfo
 from common.repository.ingesting import assembling, crew, readers
+from common.repository.ingesting.reading import FileReader, Outcome
 from common.repository.ingesting.tasks import Task
 from common.repository.prepared import SnapshotMeta
 from common.repository.trees import blocks as blocks_of
@@ -70,6 +75,7 @@ def restored(vault: Vault, info: SnapshotInfo, tree: Path, target: Path) -> list
 def test_processes_write_what_one_would_write(vault: Vault, tree: Path, tmp_path: Path) -> None:
     """Else what a backup holds depends on the machine that made it."""
     first = back_up(vault, tree)
+    assert not _readers()
     assert vault.reader().check(read_data=True).ok
     assert restored(vault, first, tree, tmp_path / "target") == []
     alone = back_up(vault, tree, processes=0)
@@ -134,6 +140,67 @@ def test_a_process_that_dies_or_hangs_fails_the_backup_and_nothing_else(
     assert vault.reader().check(read_data=True).ok
 
 
+def test_no_process_has_much_before_it(
+    vault: Vault, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the last of a backup waits in line behind a film, and another process has nothing."""
+    before: list[tuple[int, int]] = []
+    real = readers.Processes._hand_over
+
+    def hand_over(self: readers.Processes, reader: readers._Reader, task: Task) -> None:
+        before.append((len(reader.tasks), reader.bytes))
+        real(self, reader, task)
+
+    monkeypatch.setattr(readers.Processes, "_hand_over", hand_over)
+    monkeypatch.setattr(readers, "_AT_ONCE", 2)
+    monkeypatch.setattr(readers, "_MUCH", 1_000_000)
+    back_up(vault, tree)
+    tasks, sizes = zip(*before, strict=True)
+    assert max(tasks) == 1
+    assert max(sizes) < 1_000_000
+
+
+def test_a_file_that_was_changed_since_it_was_seen_comes_back_as_it_was_read(
+    vault: Vault, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it has the bytes of one version, and the size and times of another."""
+    real, path = FileReader.read, tree / "many" / "007"
+
+    def read(self: FileReader, folder: int, name: bytes, seen: bytes) -> tuple[bytes, Outcome]:
+        if name == b"007":
+            path.write_bytes(b"longer than what was seen" * 100)
+            os.utime(path, ns=(5, 5))
+        return real(self, folder, name, seen)
+
+    monkeypatch.setattr(FileReader, "read", read)
+    info = back_up(vault, tree, processes=0)
+    assert restored(vault, info, tree, tmp_path / "target") == []
+
+
+def test_a_crowd_of_open_files_is_waited_for(
+    vault: Vault, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a second backup of the same account, which may open few files, waits in vain."""
+    real, tries = socket.send_fds, itertools.count()
+
+    def send_fds(*what: Any) -> int:
+        return _crowded() if next(tries) % 3 else real(*what)
+
+    monkeypatch.setattr(socket, "send_fds", send_fds)
+    back_up(vault, tree)
+    assert next(tries) > 3
+    assert vault.reader().check(read_data=True).ok
+    monkeypatch.setattr(readers, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(readers, "_END_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "send_fds", _crowded)
+    with pytest.raises(readers.ReaderLost, match="ulimit"):
+        back_up(vault, tree)
+
+
+def _crowded(*_: Any) -> int:
+    raise OSError(errno.ETOOMANYREFS, "Too many references: cannot splice")
+
+
 def test_a_full_disk_is_told_as_such(keys: Keys, tree: Path, small_disk: Path) -> None:
     """Else somebody looks for a crash where there is no room."""
     vault = Vault(small_disk / "repository", *keys)
@@ -187,7 +254,7 @@ def test_the_run_comes_before_its_processes(vault: Vault, tree: Path) -> None:
                 os.getpriority(os.PRIO_PROCESS, int(line.split()[0])) for line in _readers()
             }
         run.finish(SnapshotMeta("b", "b", "c")).commit_next()
-    assert niceness == {min(os.nice(0) + 5, 19)}
+    assert niceness == {min(os.nice(0) + 10, 19)}
 
 
 def _readers() -> list[str]:

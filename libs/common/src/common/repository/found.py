@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 STATE = struct.Struct("<IIIQqqQQ")
 """Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
 
+_SIZE = slice(12, 20)
+
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
 """The times in a state, from 1677 to 2262; these two stand for what is beyond them."""
 
@@ -55,21 +57,17 @@ class Found(Protocol):
         """Its entry as it is now, with what takes calls to find out. Raises ``OSError``."""
 
 
+def size_of(state: bytes) -> int:
+    """The size in a state."""
+    return int.from_bytes(state[_SIZE], "little")
+
+
 def pack_state(status: os.stat_result) -> bytes:
     """The state of a file in a fixed form: two that are equal are of the same, unchanged file."""
+    mode, inode, device, _, uid, gid, size, _, _, _ = status
+    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
     try:
-        return STATE.pack(
-            status.st_mode,
-            status.st_uid,
-            status.st_gid,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-            status.st_dev,
-        )
+        return STATE.pack(mode, uid, gid, size, mtime_ns, ctime_ns, inode, device)
     except struct.error:
-        mode, inode, device, _, uid, gid, size, *_ = status
-        times = (status.st_mtime_ns, status.st_ctime_ns)
-        kept = (max(EARLIEST, min(LATEST, time)) for time in times)
-        return STATE.pack(mode, uid, gid, size, *kept, inode, device)
+        times = (max(EARLIEST, min(LATEST, time)) for time in (mtime_ns, ctime_ns))
+        return STATE.pack(mode, uid, gid, size, *times, inode, device)

@@ -227,7 +227,7 @@ class Run:
 
     def _abort(self) -> None:
         """Remove what no index segment lists; the next attempt uses what is listed."""
-        self._crew.abort()
+        self._crew.end()
         nothing_listed = self._stores.abort()
         directory = self._session.directory
         if nothing_listed and not self._crew.was_started:
@@ -248,4 +248,5 @@ class Run:
                 cache.close()
             with suppress(Error):  # what led here is what matters; prune removes the rest
                 self._abort()
+        self._crew.end()
         self._stores.close()

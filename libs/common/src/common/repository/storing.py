@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BUNDLE_SIZE = 1024**2
 BUNDLE_CHUNKS = 32_768
 SMALL_CHUNK = 256 * 1024
-_IN_FLIGHT = 2 * processors()
+_IN_FLIGHT = 4 * processors()
 
 Known = Callable[[bytes], bool]
 """Notes a chunk id; true when the chunk is stored already or about to be."""

@@ -109,7 +109,8 @@ class Walk:
         """The root, of which it is certain that it can be read; entered if it is a folder."""
         parent, _, name = root.rpartition(b"/")
         folder = OpenFolder(os.open(b"/" + parent, OPEN_PARENT))
-        seen = Seen(root, folder, name or b".", _status(folder, name or b"."))
+        name = name or b"."
+        seen = Seen(root, folder, name, os.lstat(name, dir_fd=folder.descriptor))
         if stat.S_ISDIR(seen.status.st_mode):
             self._push(seen)
         elif stat.S_ISREG(seen.status.st_mode):
@@ -127,17 +128,19 @@ class Walk:
         """Look at the names in a folder, until one of them is entered or none is left."""
         opened, names, depth = folder.open, folder.names, len(self._stack)
         around = folder.path + b"/" if folder.path else b""
+        chosen, descriptor = self._patterns.chosen, opened.descriptor
         while names:
             name = names.pop()
             path = around + name
             try:
-                seen = Seen(path, opened, name, _status(opened, name))
+                status = os.lstat(name, dir_fd=descriptor)
             except OSError as error:
                 self._unreadable(path, error)
                 continue
-            is_folder = stat.S_ISDIR(seen.status.st_mode)
+            seen = Seen(path, opened, name, status)
+            is_folder = stat.S_ISDIR(status.st_mode)
             wanted = True
-            if self._patterns.chosen:
+            if chosen:
                 relative = self._relative(path)
                 if self._patterns.excluded(relative, folder=is_folder):
                     self.counts["excluded"] += 1
@@ -238,7 +241,3 @@ def ancestors(root: bytes) -> list[Entry]:
             if entry.type is EntryType.DIRECTORY:
                 found.append(entry)
     return found
-
-
-def _status(folder: OpenFolder, name: bytes) -> os.stat_result:
-    return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)

@@ -70,12 +70,13 @@ class BlockBuilder:
         shared = _shared(self._previous, path)
         rest = path[shared:]
         seconds, rest_ns = divmod(mtime_ns, SECOND)
-        row = ENTRY.pack(
+        head = ENTRY.pack(
             0, ONE_CHUNK if size else 0, shared, len(rest), mode, number, seconds, rest_ns, size
         )  # fmt: skip
+        row = head + rest + chunk_id
         self._previous = path
-        self._rows.append(row + rest + chunk_id)
-        self.size += len(row) + len(rest) + len(chunk_id)
+        self._rows.append(row)
+        self.size += len(row)
         return not crc32(path) & _BLOCK_MASK or self._is_full()
 
     def _is_full(self) -> bool:
@@ -122,8 +123,11 @@ def ends_block(path: bytes) -> bool:
 
 def _shared(before: bytes, path: bytes) -> int:
     """How many bytes two paths begin with in common."""
-    most = min(len(before), len(path))
-    different = int.from_bytes(before[:most]) ^ int.from_bytes(path[:most])
+    most = len(path)
+    if most != len(before):  # as files of a folder often are not
+        most = min(most, len(before))
+        before, path = before[:most], path[:most]
+    different = int.from_bytes(before) ^ int.from_bytes(path)
     return most - (different.bit_length() + 7) // 8
 
 

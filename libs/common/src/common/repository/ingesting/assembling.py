@@ -166,16 +166,8 @@ class Assembler:
         blocks = self._tree.take_blocks()
         entries, size = self._tree.entries - entries, self._tree.size - size
         if self._cache is not None:
-            stretch, cache, marks = waiting.stretch, self._cache, waiting.marks
-            files = [
-                (
-                    marks.get(number)
-                    or cache.fingerprint(stretch.paths[number], stretch.states[number]),
-                    known,
-                )
-                for number, known in writer.known.items()
-            ]
-            cache.put(stretch, Facts(writer.whole, blocks, entries, size, files))
+            facts = Facts(writer.whole, blocks, entries, size, writer.plain, writer.known)
+            self._cache.put(waiting.stretch, facts, waiting.marks)
 
     def _keep(self, stretch: Stretch, same: Remembered) -> None:
         self._tree.add_blocks(ITEM.iter_unpack(same.blocks), same.entries, same.size)
@@ -189,13 +181,14 @@ class Assembler:
         writer = StretchWriter(stretch, self._tree, self._contents, settled)
         items = b"".join(known.items for known in waiting.files.values())
         self._advance(sum(length for _, length in ITEM.iter_unpack(items)))
+        outcomes = stretch.outcomes
         for number, seen in enumerate(stretch.seen):
             if isinstance(seen, Entry):
                 writer.entry(seen)
+            elif number in outcomes:  # most, where there is much to do
+                writer.read_file(number, seen, outcomes[number])
             elif number in waiting.files:
                 writer.known_file(number, seen, waiting.files[number])
-            elif is_file(seen):
-                writer.read_file(number, seen, *stretch.outcomes[number])
             else:
                 writer.described(seen)
         return writer

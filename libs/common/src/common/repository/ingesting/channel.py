@@ -1,5 +1,6 @@
 """Messages between the process of a run and its readers, with open files beside them."""
 
+import errno
 import marshal
 import socket
 import struct
@@ -12,6 +13,10 @@ _MOST_BYTES = 1024**3
 
 class Gone(Exception):
     """The other side has ended."""
+
+
+class Crowded(Exception):
+    """So many open files of this account are on their way between processes that no more may be."""
 
 
 class Channel:
@@ -33,6 +38,7 @@ class Channel:
         """Send a message; the other side gets these open files too.
 
         Raises:
+            Crowded: not now; nothing was sent.
             Gone: nobody takes it.
         """
         body = marshal.dumps(message)
@@ -44,7 +50,7 @@ class Channel:
             else:
                 self._socket.sendall(head + body)
         except OSError as error:
-            raise Gone from error
+            raise Crowded if error.errno == errno.ETOOMANYREFS else Gone from error
 
     def receive(self) -> tuple[tuple[Any, ...], list[int]]:
         """The next message, and the open files that came with it.

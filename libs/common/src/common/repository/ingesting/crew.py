@@ -81,8 +81,8 @@ class Crew:
         """Have everything made durable and listed."""
         return Results() if self._readers is None else Results(*self._readers.finish())
 
-    def abort(self) -> None:
-        """End the processes; each removes what it has not listed."""
+    def end(self) -> None:
+        """End the processes; each removes what it has not listed. Repeatable."""
         if self._readers is not None:
             self._readers.end()
 

@@ -9,7 +9,7 @@ by both ends of the stretch: one that was divided by a new border is known in bo
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -48,15 +48,17 @@ class KnownFile(NamedTuple):
 class Facts(NamedTuple):
     """What is to be remembered of a stretch.
 
-    ``files`` are those that did not change while they were read, each with its fingerprint. With
-    ``whole`` the ``blocks`` stand for the stretch as long as it is the same.
+    ``plain`` and ``files`` are those that did not change while they were read, by number: of one
+    chunk, packed, or of none, and nothing else; all others. With ``whole`` the ``blocks`` stand for
+    the stretch as long as it is the same.
     """
 
     whole: bool
     blocks: Sequence[Item]
     entries: int
     size: int
-    files: Sequence[tuple[bytes, KnownFile]]
+    plain: Mapping[int, bytes]
+    files: Mapping[int, KnownFile]
 
 
 class Remembered:
@@ -161,9 +163,9 @@ class FileCache:
         """Remember an unchanged stretch once more."""
         self._append(stretch, found.record)
 
-    def put(self, stretch: Stretch, facts: Facts) -> None:
-        """Remember a stretch."""
-        self._append(stretch, self._pack(stretch, facts))
+    def put(self, stretch: Stretch, facts: Facts, marks: Mapping[int, bytes]) -> None:
+        """Remember a stretch. ``marks`` are the fingerprints that were made before, by number."""
+        self._append(stretch, self._pack(stretch, facts, marks))
 
     def commit(self) -> None:
         """Let the next run use what this one saw. What cannot be written is not remembered."""
@@ -184,7 +186,7 @@ class FileCache:
             with suppress(OSError):  # it is gone, or goes when nobody has renewed it for long
                 leftover.unlink()
 
-    def _pack(self, stretch: Stretch, facts: Facts) -> bytes:
+    def _pack(self, stretch: Stretch, facts: Facts, marks: Mapping[int, bytes]) -> bytes:
         owners = stretch.owners()
         fingerprint = bytes(_PRINT)
         if facts.whole:
@@ -194,16 +196,22 @@ class FileCache:
             facts.whole,
             len(owners) // _OWNER.size,
             len(facts.blocks),
-            len(facts.files),
+            len(facts.plain) + len(facts.files),
             facts.entries,
             facts.size,
         )
         parts = [head, owners, pack_items(list(facts.blocks))]
-        for mark, known in facts.files:
+        pack, paths, states = _FILE.pack, stretch.paths, stretch.states
+        for number, item in facts.plain.items():
+            mark = marks.get(number) or self.fingerprint(paths[number], states[number])
+            parts.append(pack(mark, 1 if item else 0, _DENSE, False))
+        for number, known in facts.files.items():
+            mark = marks.get(number) or self.fingerprint(paths[number], states[number])
             count = _DENSE if known.extents is None else len(known.extents)
-            parts.append(_FILE.pack(mark, len(known.items) // ITEM.size, count, known.has_xattrs))
-        parts += [known.items for _, known in facts.files]
-        for _, known in facts.files:
+            parts.append(pack(mark, len(known.items) // ITEM.size, count, known.has_xattrs))
+        parts += facts.plain.values()
+        parts += [known.items for known in facts.files.values()]
+        for known in facts.files.values():
             parts += [_EXTENT.pack(*extent) for extent in known.extents or ()]
         return b"".join(parts)
 

@@ -27,7 +27,7 @@ from common.storage.local import LocalDirectory
 
 _TELL_SECONDS = 0.2
 
-_NICENESS = 5
+_NICENESS = 10
 """The run comes first: while it waits for a processor, soon all of its readers wait for it."""
 
 
@@ -74,7 +74,7 @@ class ReaderProcess:
         )
         self._progress = Progress(channel)
         chunker = ChunkerParameters(*given.chunker)
-        self._read = FileReader(self._stores.content_writer(chunker, self._progress)).read
+        self._reader = FileReader(self._stores.content_writer(chunker, self._progress))
 
     def work(self) -> None:
         """Do what the run asks for until it has all that it wants."""
@@ -91,16 +91,16 @@ class ReaderProcess:
         finally:
             self._stores.close()
 
-    def _task(self, files: list[tuple[int, bytes]], folders: list[int]) -> None:
-        outcomes: list[tuple[bytes, Outcome]] = []
+    def _task(self, files: list[tuple[int, bytes, bytes]], folders: list[int]) -> None:
         try:
-            for folder, name in files:
-                state, outcome = self._read(folders[folder], name)
-                outcomes.append((state, plain(outcome)))
+            outcomes, others = self._reader.read_all(
+                (folders[folder], name, seen) for folder, name, seen in files
+            )
         finally:
             for folder in folders:
                 os.close(folder)
-        self._channel.send(("done", self._progress.take(), outcomes))
+        told = [plain(outcome) for outcome in outcomes]
+        self._channel.send(("done", self._progress.take(), told, others))
 
     def _finish(self) -> None:
         self._stores.finish()

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,20 +15,28 @@ from typing import Any
 from common.errors import Error, of_code
 from common.processors import processors
 from common.repository.ingesting.assignment import Assignment
-from common.repository.ingesting.channel import Channel, Gone
+from common.repository.ingesting.channel import Channel, Crowded, Gone
 from common.repository.ingesting.reading import FileRead, Outcome
-from common.repository.ingesting.tasks import Task
+from common.repository.ingesting.tasks import MOST_BYTES, Task
 from common.repository.knownpacks import KnownPacks
 
 _WORTH_THREADS = 32 * 1024**2
 """A process that begins with more than this is likely to be alone with it."""
 
-_AT_ONCE = 4
+_AT_ONCE = 8
+"""Tasks that a process has at most: what it does while the run stores what came of others. All of
+them fit into the buffer of a socket, so that nobody waits to hand one over."""
+
+_MUCH = 2 * MOST_BYTES
+"""A process with so much to read gets no more: another one may be through with its own sooner."""
+
 _SILENCE_SECONDS = 900.0
+_CROWDED_SECONDS = 0.05
 _END_SECONDS = 30.0
 _INHERITED = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"}
 """Of the environment: none of the keys that may be in it."""
 
+_TOO_FEW_FILES = "See what else has many files open, or raise the limit of open files (ulimit -n)."
 _PROGRAM = "common.repository.ingesting.reader_process"
 
 
@@ -46,6 +55,11 @@ class _Reader:
         self.channel = channel
         self.tasks: deque[Task] = deque()
         self.bytes = 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may get one more."""
+        return len(self.tasks) < _AT_ONCE and self.bytes < _MUCH
 
 
 class Processes:
@@ -92,7 +106,7 @@ class Processes:
 
     def finish(self) -> tuple[int, int]:
         """Have everything made durable and listed: bytes that were not stored before, and bytes
-        written.
+        written. The processes end by themselves.
         """
         added = stored = 0
         for reader in self._readers:
@@ -105,11 +119,10 @@ class Processes:
                 self._take(reader, message)
             added, stored = added + message[1], stored + message[2]
             self._known.merge(message[3])
-        self.end()
         return added, stored
 
     def end(self) -> None:
-        """End the processes; each removes what it has not listed."""
+        """End the processes; each removes what it has not listed. Repeatable."""
         for reader in self._readers:
             self._ready.unregister(reader.channel)
             reader.channel.close()
@@ -125,7 +138,7 @@ class Processes:
     def _free_reader(self, task: Task) -> _Reader:
         """The process with the least to do, when it has not enough; a new one where all have."""
         while True:
-            free = [each for each in self._readers if len(each.tasks) < _AT_ONCE]
+            free = [each for each in self._readers if each.is_free]
             if free:
                 return min(free, key=lambda each: each.bytes)
             if len(self._readers) < self._most:
@@ -155,8 +168,8 @@ class Processes:
     def _hand_over(self, reader: _Reader, task: Task) -> None:
         folders: dict[int, int] = {}
         files = [
-            (folders.setdefault(found.folder.descriptor, len(folders)), found.name)
-            for found in task.files
+            (folders.setdefault(folder, len(folders)), name, seen)
+            for folder, name, seen in task.files_to_read()
         ]
         self._send(reader, ("task", *files), list(folders))
         reader.tasks.append(task)
@@ -167,16 +180,24 @@ class Processes:
         if message[0] == "done":
             task = reader.tasks.popleft()
             reader.bytes -= task.size
-            task.done((state, _revived(outcome)) for state, outcome in message[2])
+            task.done([_revived(outcome) for outcome in message[2]], message[3])
 
     def _send(
         self, reader: _Reader, message: tuple[Any, ...], files: list[int] | None = None
     ) -> None:
-        try:
-            reader.channel.send(message, files)
-        except Gone:
-            while True:  # until what it said last, or that it is gone, is raised
-                self._take(reader, self._receive(reader))
+        patience = time.monotonic() + _SILENCE_SECONDS
+        sent = False
+        while not sent:
+            try:
+                reader.channel.send(message, files)
+                sent = True
+            except Crowded as error:
+                if time.monotonic() > patience:
+                    raise ReaderLost(remedy=_TOO_FEW_FILES) from error
+                self.collect(_CROWDED_SECONDS)
+            except Gone:
+                while True:  # until what it said last, or that it is gone, is raised
+                    self._take(reader, self._receive(reader))
 
     def _receive(self, reader: _Reader) -> tuple[Any, ...]:
         try:

@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from common.repository.attributes import Xattrs, read_xattrs
 from common.repository.format.chunklist import ITEM, pack_items
-from common.repository.found import STATE, pack_state
+from common.repository.found import STATE, pack_state, size_of
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.ingesting.regions import (
     Extents,
@@ -52,21 +53,63 @@ class FileReader:
         self._contents = contents
         self._whole = contents.whole
 
-    def read(self, folder: int, name: bytes) -> tuple[bytes, Outcome]:
-        """Read ``name`` in the open ``folder``: its state before that, and what came of it."""
+    def read_all(
+        self, files: Iterable[tuple[int, bytes, bytes]]
+    ) -> tuple[list[Outcome], dict[int, bytes]]:
+        """Read files, each an open folder, a name in it, and the state in which that was seen: what
+        came of each, and the states of those, by their place, that were read in another one.
+        """
+        outcomes: list[Outcome] = []
+        others: dict[int, bytes] = {}
+        for place, (folder, name, seen) in enumerate(files):
+            state, outcome = self.read(folder, name, seen)
+            if state is not seen and state != seen:
+                others[place] = state
+            outcomes.append(outcome)
+        return outcomes, others
+
+    def read(self, folder: int, name: bytes, seen: bytes) -> tuple[bytes, Outcome]:
+        """The state of a file before it was read, and what came of it."""
         try:
             file = os.open(name, _FLAGS, dir_fd=folder)
         except OSError as error:
             return UNKNOWN_STATE, why(error)
         try:
+            outcome = self._read_as_seen(file, seen)
+            if outcome is not None:
+                return seen, outcome
             before = os.fstat(file)
             if not stat.S_ISREG(before.st_mode):
                 return UNKNOWN_STATE, "it is not a regular file any more"
-            return pack_state(before), self._read(file, before)
+            return pack_state(before), self._read_open(file, before)
         finally:
             os.close(file)
 
-    def _read(self, file: int, before: os.stat_result) -> Outcome:
+    def _read_as_seen(self, file: int, seen: bytes) -> bytes | FileRead | None:
+        """What came of a file that is read whole, and is afterwards what was seen before: one look
+        at it is enough. None for any other.
+        """
+        size = size_of(seen)
+        if size > self._whole:
+            return None
+        try:
+            data = os.pread(file, size, 0)
+            xattrs = read_xattrs(file)
+            after = os.fstat(file)
+        except OSError:
+            return None
+        if len(data) < size or may_have_holes(after) or pack_state(after) != seen:
+            return None
+        return self._store_whole(data, xattrs, changed=False)
+
+    def _store_whole(self, data: bytes, xattrs: Xattrs, *, changed: bool) -> bytes | FileRead:
+        chunk_id = self._contents.one(data) if data else b""
+        if changed or xattrs:
+            items = ITEM.pack(chunk_id, len(data)) if data else b""
+            return FileRead(len(data), 0, len(data), items, items, None, changed, xattrs)
+        return chunk_id
+
+    def _read_open(self, file: int, before: os.stat_result) -> Outcome:
         size = before.st_size
         whole = size <= self._whole and not may_have_holes(before)
         try:
@@ -76,13 +119,9 @@ class FileReader:
             regions = [(0, size)] if whole else _regions(file, before)
         except OSError as error:
             return why(error)
-        if not whole:
-            return self._cut(file, before, regions, xattrs)
-        chunk_id = self._contents.one(data) if data else b""
-        if changed or xattrs:
-            items = ITEM.pack(chunk_id, len(data)) if data else b""
-            return FileRead(len(data), 0, len(data), items, items, None, changed, xattrs)
-        return chunk_id
+        if whole:
+            return self._store_whole(data, xattrs, changed=changed)
+        return self._cut(file, before, regions, xattrs)
 
     def _cut(
         self, file: int, before: os.stat_result, regions: Regions, xattrs: Xattrs

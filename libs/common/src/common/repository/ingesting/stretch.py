@@ -29,6 +29,7 @@ class Stretch:
         "_last_folder",
         "_most_folders",
         "folders",
+        "others",
         "outcomes",
         "paths",
         "seen",
@@ -42,7 +43,10 @@ class Stretch:
         self.seen: list[Found | Entry] = []
         self.folders = 0
         self.waiting = 0
-        self.outcomes: dict[int, tuple[bytes, Outcome]] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        self.others: dict[int, bytes] = {}
+        """The states of those files that were read in another one than they were seen in."""
+
         self._at_end = False
         self._most_folders = most_folders
         self._last_folder: OpenFolder | None = None

@@ -1,6 +1,6 @@
 """What is read for a run in one go."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from common.repository.found import Found
@@ -9,7 +9,7 @@ from common.repository.ingesting.stretch import Stretch
 
 MOST_FILES = 128
 MOST_BYTES = 8 * 1024**2
-MOST_NAMES = 16 * 1024
+MOST_NAMES = 8 * 1024
 
 
 class Task:
@@ -23,9 +23,19 @@ class Task:
         self.files: list[Found] = []
         self.size = 0
 
-    def done(self, outcomes: Iterable[tuple[bytes, Outcome]]) -> None:
-        """Note what came of each file."""
+    def files_to_read(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """What is read: its open folder, its name there, and the state in which it was seen."""
+        states = self.stretch.states
+        for number, found in zip(self.numbers, self.files, strict=True):
+            yield found.folder.descriptor, found.name, states[number]
+
+    def done(self, outcomes: Iterable[Outcome], others: Mapping[int, bytes]) -> None:
+        """Note what came of each file, and the ``others``: in which state those were read, by
+        their place among the files, that were not as they were seen.
+        """
         self.stretch.outcomes.update(zip(self.numbers, outcomes, strict=True))
+        for place, state in others.items():
+            self.stretch.others[self.numbers[place]] = state
         self.stretch.waiting -= 1
 
 

@@ -32,19 +32,21 @@ class _Status(NamedTuple):
 class StretchWriter:
     """Stores the entries of one stretch in order.
 
-    ``whole`` stays true as long as the stored blocks stand for just what was seen; ``plain`` are
-    the files that may be remembered, by number: what was seen is what was read, and no file was
-    touched after ``settled`` (nanoseconds since 1970).
+    ``whole`` stays true as long as the stored blocks stand for just what was seen; ``plain`` and
+    ``known`` are the files that may be remembered, as in ``Facts``: what was seen is what was read,
+    and no file was touched after ``settled`` (nanoseconds since 1970).
     """
 
     def __init__(
         self, stretch: Stretch, tree: TreeWriter, contents: ContentWriter, settled: int
     ) -> None:
         self._stretch = stretch
+        self._others = stretch.others
         self._tree = tree
         self._contents = contents
         self._settled = settled
         self.whole = True
+        self.plain: dict[int, bytes] = {}
         self.known: dict[int, KnownFile] = {}
         self._owners: dict[tuple[int, int], Owner] = {}
 
@@ -69,7 +71,7 @@ class StretchWriter:
         if not EARLIEST < mtime_ns < LATEST:
             mtime_ns = found.status.st_mtime_ns
         if not known.has_xattrs and known.extents is None and len(known.items) <= ITEM.size:
-            self.known[number] = known
+            self.plain[number] = known.items
             owner, chunk_id = self._owner(uid, gid), known.items[:CHUNK_ID_SIZE]
             self._tree.add_plain(found.path, owner, mode & PERMISSIONS, mtime_ns, size, chunk_id)
             return
@@ -88,15 +90,18 @@ class StretchWriter:
         entry = self._entry(found.path, status, size, known.extents, xattrs)
         self._tree.add(entry, content)
 
-    def read_file(self, number: int, found: Found, state: bytes, outcome: Outcome) -> None:
+    def read_file(self, number: int, found: Found, outcome: Outcome) -> None:
         """Store a file that was read."""
         if isinstance(outcome, str):
             self._leave_out(found, outcome)
             return
-        mode, uid, gid, size, mtime_ns, ctime_ns, _, _ = STATE.unpack(state)
+        other = self._others.get(number)
+        same = other is None
+        mode, uid, gid, size, mtime_ns, ctime_ns, _, _ = STATE.unpack(
+            other or self._stretch.states[number]
+        )
         if not EARLIEST < mtime_ns < LATEST:
             mtime_ns = found.status.st_mtime_ns
-        same = state == self._stretch.states[number]
         if mtime_ns > self._settled or ctime_ns > self._settled:
             same = False
         if isinstance(outcome, FileRead):
@@ -106,8 +111,7 @@ class StretchWriter:
         owner = self._owner(uid, gid)
         self._tree.add_plain(found.path, owner, mode & PERMISSIONS, mtime_ns, size, outcome)
         if same:
-            items = ITEM.pack(outcome, size) if outcome else b""
-            self.known[number] = KnownFile(items, None, False)
+            self.plain[number] = ITEM.pack(outcome, size) if outcome else b""
         else:
             self.whole = False
 
