@@ -2,6 +2,13 @@
 
 import subprocess
 import sys
+from typing import Any, cast
+
+import pytest
+
+from common.repository.format.codec import Compressor
+from common.repository.storing import ChunkStore
+from vault import noise
 
 IDLE = """
 import sys
@@ -20,3 +27,42 @@ def test_nothing_is_loaded_for_threads_that_have_nothing_to_do() -> None:
         [sys.executable, "-c", IDLE], stdout=subprocess.PIPE, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == ["False", "81", "True"]
+
+
+class _Full(Exception):
+    """Somebody waits for the oldest."""
+
+
+class _Stuck:
+    """One thread that never ends what it has."""
+
+    most = 1
+
+    def __init__(self) -> None:
+        self.submitted = 0
+
+    def submit(self, *_: object) -> "_Stuck":
+        self.submitted += 1
+        return self
+
+    def done(self) -> bool:
+        return False
+
+    def result(self) -> object:
+        raise _Full
+
+
+def test_what_waits_to_be_compressed_is_bounded_by_the_threads_that_do_it() -> None:
+    """Lost: the memory of a machine with many processors, each of whose readers has one thread."""
+    stuck = _Stuck()
+    store = ChunkStore(
+        cast(Any, None),
+        chunk_id_key=bytes(32),
+        known=lambda _: False,
+        compressor=Compressor("zstd", 3),
+        pool=cast(Any, stuck),
+    )
+    with pytest.raises(_Full):
+        for number in range(100):
+            store.put(noise(300_000, number))
+    assert stuck.submitted == 7

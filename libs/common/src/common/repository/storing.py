@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from common.heap import keep_large_blocks
-from common.processors import processors
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.packing import Buffer, Chunk, PackWriter
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
 BUNDLE_SIZE = 1024**2
 BUNDLE_CHUNKS = 32_768
 SMALL_CHUNK = 256 * 1024
-_IN_FLIGHT = 4 * processors()
+_IN_FLIGHT = 4
+"""More may be compressed than twice what threads do at once: a large chunk keeps none of them
+idle."""
 
 Known = Callable[[bytes], bool]
 """Notes a chunk id; true when the chunk is stored already or about to be."""
@@ -98,7 +99,7 @@ class ChunkStore:
     def _submit(self, raw: Buffer, chunks: list[Chunk]) -> None:
         keep_large_blocks()  # windows of files, bundles and what they become, one after another
         self._waiting.append((self._pool.submit(self._compressor, raw), len(raw), chunks))
-        self._collect(_IN_FLIGHT)
+        self._collect(2 * self._pool.most + _IN_FLIGHT)
 
     def _collect(self, leave: int) -> None:
         while self._waiting and (len(self._waiting) > leave or self._waiting[0][0].done()):

@@ -17,7 +17,7 @@ class Threads:
     """
 
     def __init__(self, most: int, name: str) -> None:
-        self._most = most
+        self.most = most
         self._name = name
         self._pool: ThreadPoolExecutor | None = None
 
@@ -26,7 +26,7 @@ class Threads:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see above
 
-            self._pool = ThreadPoolExecutor(self._most, self._name)
+            self._pool = ThreadPoolExecutor(self.most, self._name)
         return self._pool.submit(work, *args, **kwargs)
 
     def close(self) -> None:
