@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import deque
 from typing import Any, cast
 
 import pytest
@@ -63,6 +64,5 @@ def test_what_waits_to_be_compressed_is_bounded_by_the_threads_that_do_it() -> N
         pool=cast(Any, stuck),
     )
     with pytest.raises(_Full):
-        for number in range(100):
-            store.put(noise(300_000, number))
+        deque(map(store.put, (noise(300_000, number) for number in range(100))))
     assert stuck.submitted == 7
