@@ -41,6 +41,8 @@ def copy(
     7 where something is damaged here and was left out.
 
     A copy of chosen backups holds no record of the others: check names them as removed there.
+    While objects are copied as they are, OTHER is locked: prune, forget, a change of keys or
+    another copy there waits half a minute and is then refused. Backups into it go on.
     """
     reader = reading(repo, key_file)
     chosen = [find(reader, each) for each in snapshot] if snapshot else None
