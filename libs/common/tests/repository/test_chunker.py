@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.repository import chunker as chunker_module
+from common.repository import windows as windows_module
 from common.repository.chunker import Chunker, Fill
 from common.repository.format.cutting import ChunkerParameters
 from vault import SMALL, noise
@@ -47,7 +48,8 @@ def test_windows_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else borders depend on how much is read at once."""
     content = noise(2_000_000)
     whole = cut(content)
-    monkeypatch.setattr(chunker_module, "WINDOW", 100_000)
+    for module in (chunker_module, windows_module):
+        monkeypatch.setattr(module, "WINDOW", 100_000)
     assert cut(content) == whole
 
 

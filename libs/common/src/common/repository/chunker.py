@@ -7,8 +7,7 @@ from typing import Any
 
 from common.errors import Error
 from common.repository.format.cutting import ChunkerParameters
-
-WINDOW = 8 * 1024**2
+from common.repository.windows import WINDOW, Windows
 
 Fill = Callable[[memoryview], int]
 """Fills a buffer from its start and says how much of it; 0 is the end."""
@@ -29,6 +28,7 @@ class Chunker:
     def __init__(self, parameters: ChunkerParameters, seed: int) -> None:
         self._parameters = parameters
         self._seed = seed
+        self._windows = Windows()
         self.whole = parameters.whole
 
     @cached_property
@@ -59,7 +59,7 @@ class Chunker:
         size = min(expected + 1, WINDOW)
         rest = memoryview(b"")
         while True:
-            window = memoryview(bytearray(size))
+            window = self._windows.take(size)
             window[: len(rest)] = rest
             filled = len(rest) + _fill(fill, window[len(rest) :])
             ended = filled < size
