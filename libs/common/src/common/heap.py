@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
-_RARELY = 20_000
-"""New objects between two looks: Python's own 700 is for programs that keep little."""
+_RARELY = 500_000
+"""New objects between two looks, not counting those that are gone again: more than such work keeps,
+so that it is not looked through again and again, and few enough to bound what cycles may hold.
+Python's own 700 is for programs that keep little.
+"""
 
 _KEPT = 32 * 1024**2
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3

@@ -9,6 +9,8 @@ from common.errors import Conflict
 from common.repository.entry import Entry, EntryType, data_size
 from common.repository.tree import ContentDamaged, Source
 
+_tuple = tuple.__new__  # what a NamedTuple calls in the end, in half the time
+
 
 class Wanted(NamedTuple):
     """An entry to restore as ``path``. ``lead`` is a folder that only leads to what is wanted."""
@@ -63,7 +65,7 @@ class Selection:
         leads: list[Entry] = []
         for entry in self._entries():
             if self._select is None and entry.type is EntryType.FILE and self._within is None:
-                yield Wanted(entry, entry.path)  # by far the most
+                yield _tuple(Wanted, (entry, entry.path, False))  # by far the most
                 continue
             while leads and not beneath(entry.path, leads[-1].path):
                 leads.pop()
