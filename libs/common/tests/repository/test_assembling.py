@@ -18,7 +18,8 @@ class Slow:
     def __init__(self) -> None:
         self.tasks: deque[Task] = deque()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, *, last: bool = False) -> None:
+        del last
         self.tasks.append(task)
 
     def wait(self) -> None:

@@ -83,6 +83,30 @@ def test_processes_write_what_one_would_write(vault: Vault, tree: Path, tmp_path
     assert alone.statistics.added < 100_000
 
 
+@pytest.mark.parametrize(("name", "started"), [("large", 0), ("many", 2)])
+def test_no_process_is_started_for_one_last_task(
+    vault: Vault,
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    started: int,
+) -> None:
+    """Else each nightly dump waits for a process to start that has nobody beside it."""
+    starts: list[int] = []
+    real = readers.Processes._start
+
+    def start(self: readers.Processes, threads: int) -> readers._Reader:
+        starts.append(threads)
+        return real(self, threads)
+
+    monkeypatch.setattr(readers.Processes, "_start", start)
+    monkeypatch.setattr(crew, "_WORTHWHILE_BYTES", 0)
+    info = back_up(vault, tree / name)
+    assert len(starts) == started
+    assert info.components[0].size > MANY
+    assert vault.reader().check(read_data=True).ok
+
+
 def test_what_a_cache_vouches_for_is_what_was_read(
     vault: Vault, tree: Path, tmp_path: Path
 ) -> None:

@@ -92,7 +92,7 @@ class Assembler:
         """Store everything: this is the end of the tree."""
         self._stretch.end_tree()
         if len(self._stretch):
-            self._close(ended=True)
+            self._close(ended=True, last=True)
         self.flush()
 
     def flush(self) -> None:
@@ -102,7 +102,7 @@ class Assembler:
         while self._waiting:
             self._store_next()
 
-    def _close(self, *, ended: bool) -> None:
+    def _close(self, *, ended: bool, last: bool = False) -> None:
         stretch, self._stretch = self._stretch, Stretch(self._most_in_stretch)
         waiting = _Waiting(stretch, apart=ended and stretch.folders > 0)
         if self._cache is not None and waiting.apart:
@@ -113,9 +113,10 @@ class Assembler:
                 for number, found in stretch.found()
                 if number not in waiting.files and is_file(found)
             )
-            for task in list(tasks(stretch, wanted)):
+            to_do = list(tasks(stretch, wanted))
+            for task in to_do:
                 stretch.waiting += 1
-                self._readers.submit(task)
+                self._readers.submit(task, last=last and task is to_do[-1])
         self._waiting.append(waiting)
         while self._waiting and self._is_due():
             self._store_next()

@@ -55,13 +55,18 @@ class Crew:
         """Whether there were, or may have been, other processes."""
         return self._readers is not None
 
-    def submit(self, task: Task) -> None:
-        """Have a task done; waits while every process has enough to do."""
+    def submit(self, task: Task, *, last: bool = False) -> None:
+        """Have a task done; waits while every process has enough to do.
+
+        The ``last`` one is not worth the start of a first process, however large: threads compress
+        for it here, too, and there is nothing else to do meanwhile.
+        """
         self._bytes += task.size
         self._files += len(task.files)
         worthwhile = self._bytes > _WORTHWHILE_BYTES or self._files > _WORTHWHILE_FILES
         handy = task.size <= _HANDY_BYTES and len(task.files) <= _HANDY_FILES
-        if handy or not self._size or not worthwhile:
+        alone = last and self._readers is None
+        if handy or alone or not self._size or not worthwhile:
             self._inline.submit(task)
         else:
             self._others().submit(task)

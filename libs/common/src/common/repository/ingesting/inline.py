@@ -10,8 +10,9 @@ class InlineReaders:
     def __init__(self, reader: FileReader) -> None:
         self._reader = reader
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, *, last: bool = False) -> None:
         """Read the files of a task."""
+        del last
         task.done(*self._reader.read_all(task.files_to_read()))
 
     def wait(self) -> None:

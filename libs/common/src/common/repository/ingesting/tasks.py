@@ -42,8 +42,11 @@ class Task:
 class Readers(Protocol):
     """Whoever reads the files of tasks."""
 
-    def submit(self, task: Task) -> None:
-        """Have a task done, now or later; waits while too many are being done."""
+    def submit(self, task: Task, *, last: bool = False) -> None:
+        """Have a task done, now or later; waits while too many are being done.
+
+        After the ``last`` one nothing of this tree is left to do but to wait for it.
+        """
 
     def wait(self) -> None:
         """Wait until some more of what was submitted is done."""
