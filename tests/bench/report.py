@@ -67,8 +67,9 @@ def _set(measured: Measured) -> str:
     data = measured.data
     head = f"### {measured.name}: {data['files']:,} files, {data['bytes'] / 1e9:.2f} GB"
     told = (
-        f"{_rounds(measured.rounds)}; {measured.date}. Nine of ten commands ran while the rest of"
-        f" the machine used less than {measured.disturbance():.2f} of a processor."
+        f"{_rounds(measured.rounds)}; {measured.date}, {measured.machine.partition(',')[0]}."
+        " Nine of ten commands ran while the rest of the machine used less than"
+        f" {measured.disturbance():.2f} of a processor."
     )
     tables = [*_walls(measured), "", *_resources(measured), "", *_foot(measured)]
     return "\n".join([head, "", told, "", *tables, ""])

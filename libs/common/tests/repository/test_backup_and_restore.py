@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, Invalid
+from common.repository import chunklists
 from common.repository.entry import Entry, EntryType, data_size
 from common.repository.format.codec import Compression
 from common.repository.found import Found, OpenFolder
@@ -154,14 +155,17 @@ def test_a_file_that_changes_while_it_is_read_is_kept_with_a_warning(
     assert "busy may not be consistent" in info.warnings["files"][0]
 
 
-def test_long_lists_are_stored_in_chunks_of_their_own(vault: Vault) -> None:
+def test_long_lists_are_stored_in_chunks_of_their_own(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the entry of a large file, or the snapshot of many files, grows without bound."""
+    monkeypatch.setattr(chunklists, "ROOT_ITEMS", 16)
     content = noise(12_000_000)
-    many = {b"%06d" % number: b"%d" % number for number in range(140_000)}
+    many = {b"%06d" % number: b"%d" % number for number in range(14_000)}
     info = vault.backup({b"large": content, **many})
     tree = info.components[0].tree
     assert tree.level == 1
-    assert len(tree.root) <= 256
+    assert len(tree.root) <= 16
     restored = vault.restore(info.id)
     assert restored.pop(b"large") == content
     assert restored == many
