@@ -1,8 +1,10 @@
 """The bytes of objects: what is written reads back, and hostile bytes are only ever Corrupt."""
 
 import os
+from itertools import count, islice
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,7 @@ from common.repository.format.snapshot import (
 from common.repository.format.wrappedkey import parse_run_key
 from common.repository.format.writerkeys import WriterKeys
 from format_samples import KEYS, NOW, PRIVATE, RUN, directory, run_key, snapshots
+from vault import noise
 
 chunk_ids = st.binary(min_size=16, max_size=16)
 paths = st.lists(
@@ -160,6 +163,18 @@ def test_compression_reads_back(raw: bytes, compression: str) -> None:
     """Else data is lost."""
     codec, data = Compressor(compression, 9)(raw)  # type: ignore[arg-type] # drawn from its values
     assert bytes(expand(codec, data, len(raw))) == raw
+
+
+@pytest.mark.parametrize("size", [256 * 1024, 256 * 1024 + 1, 3_000_000])
+def test_large_records_cost_little_more_than_by_plain_zstd(size: int) -> None:
+    """Else a faster backup is paid for with the disk, or a large record does not come back."""
+    lines = (
+        b"%d\tcustomer %d\t%s\n" % (n, n * n % 7919, noise(9, n).hex().encode()) for n in count()
+    )
+    raw = b"".join(islice(lines, size // 25))[:size]
+    codec, data = Compressor()(raw)
+    assert bytes(expand(codec, data, len(raw))) == raw
+    assert len(data) < 1.02 * len(zstandard.compress(raw, 3))
 
 
 def test_names_say_what_an_object_is() -> None:
