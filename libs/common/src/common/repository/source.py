@@ -100,7 +100,7 @@ class ComponentSource:
     def _wanted(self, entries: Iterable[Entry], damage: Damage) -> Iterator[Wanted]:
         number = self._fetcher.catalog.number
         for entry in entries:
-            stored = entry if isinstance(entry, StoredEntry) else _stored(entry)
+            stored = _stored(entry)
             level, _, root = stored.content
             if len(root) == 1 and not level and (found := number((item := root[0])[0])):
                 yield _tuple(Wanted, (found, item[1], item[0], stored, _BEGIN))

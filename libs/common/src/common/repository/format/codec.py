@@ -32,7 +32,8 @@ _LARGE = 256 * 1024
 
 _TABLES = {"hash_log": 16, "chain_log": 15}
 """384 KiB instead of 768 for what level 3 finds repetitions by: they stay in the second cache of a
-processor that has 512 KiB of it (ADR 0131)."""
+processor that has 512 KiB of it (ADR 0131).
+"""
 
 
 class Compressor:
@@ -62,11 +63,12 @@ class Compressor:
         return self._codec, compressed
 
     def _zstd(self, raw: Buffer) -> bytes:
-        kept = "large" if len(raw) > _LARGE else "small"
-        compressor = getattr(self._local, kept, None)
+        large = self._level == _DEFAULT_LEVEL and len(raw) > _LARGE
+        name = "zstd_large" if large else "zstd"
+        compressor = getattr(self._local, name, None)
         if compressor is None:
-            compressor = _zstd_compressor(self._level, large=len(raw) > _LARGE)
-            setattr(self._local, kept, compressor)
+            compressor = _zstd_compressor(self._level, large=large)
+            setattr(self._local, name, compressor)
         return bytes(compressor.compress(raw))
 
     def _zlib(self, raw: Buffer) -> bytes:
@@ -82,7 +84,7 @@ class Compressor:
 def _zstd_compressor(level: int, *, large: bool) -> "ZstdCompressor":
     import zstandard  # noqa: PLC0415 - many a backup finds nothing to compress
 
-    if level != _DEFAULT_LEVEL or not large:
+    if not large:
         return zstandard.ZstdCompressor(level=level)
     tables = zstandard.ZstdCompressionParameters.from_level(level, **_TABLES)
     return zstandard.ZstdCompressor(compression_params=tables)
