@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 import subprocess
 import tempfile
@@ -80,7 +81,7 @@ def run(command: Command, timeout: float = 1800) -> Cost:
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
     """Until the process has ended, and then every other that it left to us."""
     try:
-        process.wait(deadline - time.perf_counter())
+        _wait_for_end(process, deadline)
         _bury_orphans(process, deadline)
     except BaseException as error:
         # Only now: the number of a group that has ended may be another's already.
@@ -90,6 +91,16 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
         if isinstance(error, subprocess.TimeoutExpired):
             raise MeasuredCommandFailed(f"{process.args!r} did not end in time") from error
         raise
+
+
+def _wait_for_end(process: subprocess.Popen[bytes], deadline: float) -> None:
+    """``Popen.wait`` with a time limit looks every 50 ms only, a fifth of a short command."""
+    handle = os.pidfd_open(process.pid)
+    try:
+        select.select([handle], [], [], max(0.0, deadline - time.perf_counter()))
+    finally:
+        os.close(handle)
+    process.wait(max(0.0, deadline - time.perf_counter()))
 
 
 def _bury_orphans(process: subprocess.Popen[bytes], deadline: float) -> None:
