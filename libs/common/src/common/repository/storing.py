@@ -9,6 +9,7 @@ from blake3 import blake3
 from common.heap import keep_large_blocks
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
+from common.repository.format.trials import Trials
 from common.repository.packing import Buffer, Chunk, PackWriter
 from common.repository.threads import Threads
 
@@ -43,6 +44,8 @@ class ChunkStore:
         self._known = known
         self._compressor = compressor
         self._pool = pool
+        self._large = Trials()
+        self._bundles = Trials()
         self._bundle: list[bytes] = []
         self._bundled: list[Chunk] = []
         self._bundle_size = 0
@@ -60,7 +63,7 @@ class ChunkStore:
         size = len(data)
         self.added += size
         if size > SMALL_CHUNK:
-            self._submit(data, [(chunk_id, size)])
+            self._submit(data, [(chunk_id, size)], self._large)
             return chunk_id
         if self._bundle_size + size > BUNDLE_SIZE or len(self._bundle) >= BUNDLE_CHUNKS:
             self._close_bundle()
@@ -73,7 +76,7 @@ class ChunkStore:
         """Hand everything to the packs and make it durable."""
         raw, chunks = self._take_bundle()
         # No thread for what is waited for at once: many a backup has no more than this.
-        last = self._compressor(raw) if chunks else None
+        last = self._compressor(raw, self._bundles) if chunks else None
         self._collect(0)
         if last is not None:
             self._packs.add(*last, len(raw), chunks)
@@ -89,16 +92,17 @@ class ChunkStore:
     def _close_bundle(self) -> None:
         raw, chunks = self._take_bundle()
         if chunks:
-            self._submit(raw, chunks)
+            self._submit(raw, chunks, self._bundles)
 
     def _take_bundle(self) -> tuple[bytes, list[Chunk]]:
         raw, chunks = b"".join(self._bundle), self._bundled
         self._bundle, self._bundled, self._bundle_size = [], [], 0
         return raw, chunks
 
-    def _submit(self, raw: Buffer, chunks: list[Chunk]) -> None:
+    def _submit(self, raw: Buffer, chunks: list[Chunk], trials: Trials) -> None:
         keep_large_blocks()  # windows of files, bundles and what they become, one after another
-        self._waiting.append((self._pool.submit(self._compressor, raw), len(raw), chunks))
+        compressed = self._pool.submit(self._compressor, raw, trials)
+        self._waiting.append((compressed, len(raw), chunks))
         self._collect(2 * self._pool.most + _IN_FLIGHT)
 
     def _collect(self, leave: int) -> None:

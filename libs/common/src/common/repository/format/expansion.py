@@ -7,7 +7,8 @@ from threading import local
 import zstandard
 
 from common.errors import Corrupt
-from common.repository.format.codec import MAX_RECORD, Buffer, Codec
+from common.repository.format.codec import MAX_RECORD, Codec
+from common.repository.format.zstd import Buffer
 
 _threads = local()
 
