@@ -113,7 +113,7 @@ def test_a_codec_of_a_later_version_is_named(
     source.mkdir()
     (source / "file").write_bytes(b"content")
     key = generate_encryption_key()
-    monkeypatch.setattr(Compressor, "__call__", lambda _, raw: (4, raw))
+    monkeypatch.setattr(Compressor, "__call__", lambda _, raw, *__: (4, raw))
     back_up(repository, key, source, "none")
     with pytest.raises(subprocess.CalledProcessError):
         read(repository, key, tmp_path / "target")
