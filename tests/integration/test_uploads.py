@@ -10,7 +10,9 @@ from common.messages import AuditRecorded, UploadCompleted, UploadFailed
 from common.service import Runtime
 from integration.uploads import Station, eventually, folder_destination, listening
 from storage_uploader import schedule
+from storage_uploader.domain import Amount
 from storage_uploader.settings import UploaderSettings
+from storage_uploader.store import destinations, uploads
 
 Url = Callable[[str], str]
 
@@ -237,6 +239,27 @@ async def test_a_deletion_is_mirrored_only_where_asked_for(
         await reconcile(uploader)
     extra = set() if mirrored else {f"snapshots/{backup.snapshot_id}"}
     assert set(station.names()) == set(station.repository.names()) | extra
+
+
+async def test_a_comparison_that_ends_just_now_is_not_begun_again(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole bucket would be listed twice; and a test that waits for one would meet the other."""
+    async with station.uploader() as uploader:
+        await compared(uploader)
+        monkeypatch.setattr(schedule, "_TICK_SECONDS", 3600)
+        await asyncio.sleep(0.3)  # the last tick
+        await uploader.pool.execute(
+            "UPDATE destinations SET reconcile_at = now() WHERE name = 'second'"
+        )
+        async with uploader.pool.acquire() as one, uploader.pool.acquire() as other:
+            [upload] = await uploads.request_reconciles(one, station.name)
+            async with one.transaction():
+                await destinations.mark_reconciled(one, upload.destination_id, 3600)
+                await uploads.complete(one, upload, Amount())
+                asking = asyncio.create_task(uploads.request_reconciles(other, station.name))
+                await asyncio.sleep(0.3)
+            assert await asking == []
 
 
 async def test_a_place_that_lost_a_first_upload_gets_all_of_it(station: Station) -> None:

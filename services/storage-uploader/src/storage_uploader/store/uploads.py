@@ -76,12 +76,18 @@ async def request_for_deletion(
 
 
 async def request_reconciles(connection: Connection, station: str) -> list[Upload]:
-    """A new comparison of each destination whose time has come and that has none open."""
+    """A new comparison of each destination whose time has come and that has none open.
+
+    One that ends at this moment holds its destination: it is not begun once more.
+    """
     rows = await connection.fetch(
         """
+        WITH due AS (
+            SELECT destination_id FROM destinations
+            WHERE station = $1 AND active AND reconcile_at <= now() FOR UPDATE SKIP LOCKED
+        )
         INSERT INTO uploads (upload_id, destination_id, purpose)
-        SELECT gen_random_uuid(), destination_id, 'reconcile'
-        FROM destinations WHERE station = $1 AND active AND reconcile_at <= now()
+        SELECT gen_random_uuid(), destination_id, 'reconcile' FROM due
         ON CONFLICT DO NOTHING RETURNING upload_id
         """,
         station,
