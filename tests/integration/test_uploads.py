@@ -250,7 +250,8 @@ async def test_a_comparison_that_ends_just_now_is_not_begun_again(
         monkeypatch.setattr(schedule, "_TICK_SECONDS", 3600)
         await asyncio.sleep(0.3)  # the last tick
         await uploader.pool.execute(
-            "UPDATE destinations SET reconcile_at = now() WHERE name = 'second'"
+            "UPDATE destinations SET reconcile_at = now() WHERE name = 'second' AND station = $1",
+            station.name,
         )
         async with uploader.pool.acquire() as one, uploader.pool.acquire() as other:
             [upload] = await uploads.request_reconciles(one, station.name)
