@@ -1,7 +1,7 @@
 """Verifying one pack against its index entry and, record by record, its content.
 
-Its name, the hash of its bytes, is for those who have no key. Here each byte is bound to the pack by
-a seal, so hashing it once more would find nothing (ADR 0133).
+Its name, the hash of its bytes, is for those who have no key. Here a seal binds each byte to the
+pack, so that hashing it once more would find nothing (ADR 0133).
 """
 
 from collections.abc import Iterator
