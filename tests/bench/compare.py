@@ -38,6 +38,13 @@ def places(scratch: Path, memory: Path) -> Iterator[Path]:
         yield from folder.glob("round-*")
 
 
+def durable(command: Command, place: Path) -> Command:
+    """``command``, and then the wait until all that it wrote to the disk of ``place`` is there."""
+    script = '"$@" && exec sync --file-system "$0"'
+    words = ["sh", "-c", script, str(place.absolute()), *command.words]
+    return Command(words, command.env, command.cwd)
+
+
 class Round:
     """One data set, once; ``costs[phase][program]`` and ``sizes[program]`` are what comes of it."""
 
@@ -133,7 +140,7 @@ class Round:
     ) -> None:
         target.mkdir()
         command = peer.restore(self._repository(peer), label, target, self._data.sparse)
-        self._measure(phase, peer.name, command)
+        self._measure(phase, peer.name, durable(command, target) if phase == DISK else command)
         if _census(target) != census:
             raise RestoredOtherwise(f"{peer.name}: {_census(target)}, not {census}")
 

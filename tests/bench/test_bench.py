@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import bars, chart, datasets, report
+from bench import bars, chart, compare, datasets, report
+from bench.measure import Command
 
 _CHILD = """
 import sys, time
@@ -81,6 +82,24 @@ def test_the_end_of_a_command_is_seen_at_once() -> None:
 def test_a_command_that_does_not_end_is_ended() -> None:
     """Lost: a benchmark that ends by itself."""
     assert _measured(0.2, "sleep", "60") == []
+
+
+def test_a_restore_to_the_disk_ends_when_it_is_there(tmp_path: Path) -> None:
+    """Lost: the same work for all; or a failure that counts as a fast restore."""
+    place, told = tmp_path / "place", tmp_path / "told"
+    fake = tmp_path / "sync"
+    fake.write_text(f'#!/bin/sh\nls "$2" > {told}\n')
+    fake.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for ends in (0, 3):
+        place.mkdir(exist_ok=True)
+        script = f"touch 'it is written'; exit {ends}"
+        command = compare.durable(Command(["sh", "-c", script], env, place), place)
+        done = subprocess.run(command.words, env=command.env, cwd=command.cwd, check=False)
+        assert done.returncode == ends
+        seen = told.read_text() if told.exists() else ""
+        assert seen == ("it is written\n" if ends == 0 else "")
+        told.unlink(missing_ok=True)
 
 
 def _found(ours: float) -> dict[str, Any]:
