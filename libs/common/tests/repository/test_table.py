@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from itertools import count, repeat
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,23 @@ def test_many_entered_at_once_are_found_as_if_one_by_one(expected: int) -> None:
     assert [table.get(chunk_id) for chunk_id in ids] == list(model.values())
     assert len(table) == len(model)
     assert not any(table.get(chunk_id) for chunk_id in _ids(9, 1000))
+
+
+def test_some_entered_at_once_are_found_as_if_one_by_one() -> None:
+    """Else a small repository is backed up anew, or a chunk of it is sought in the wrong place."""
+    table = ChunkTable()
+    slots, salt = table.levels.all[0].slots, table.levels.all[0].salt
+    last = ((slots - 1) ^ salt).to_bytes(8, "little")
+    ids = [*_ids(10, 20_000), *(last + each[8:] for each in _ids(11, 1500)), bytes(8) + b"12345678"]
+    ids += _ids(12, 60_000)  # more than the first level has room for
+    model = dict(zip(ids, range(1, 2**40), strict=False))
+    packed = b"".join(chunk_id + b"size" for chunk_id in ids)
+    for part, numbers in ((21_501, count(1)), (300, repeat(5)), (len(ids), count(1))):
+        table.add_all(packed[: part * 20], 20, numbers)
+        known = max(part, 21_501)
+        assert [table.get(each) for each in ids[:known]] == list(model.values())[:known]
+        assert len(table) == known
+    assert not any(table.get(chunk_id) for chunk_id in _ids(13, 1000))
 
 
 def test_a_dict_is_filled_as_a_table_is() -> None:

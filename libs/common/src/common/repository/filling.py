@@ -46,10 +46,13 @@ class Filling:
             enter(self._table, parts)
         else:
             for packed, number, step in parts:
-                for chunk_id, each in _numbered(packed, number, step):
-                    self._table.add(chunk_id, each)
+                self._table.add_all(packed, _CHUNK.size, _numbers(number, step))
 
 
 def _numbered(packed: bytes, number: int, step: int) -> Iterator[tuple[bytes, int]]:
-    numbers = count(number, step) if step else repeat(number)
-    return zip(chain.from_iterable(_CHUNK.iter_unpack(packed)), numbers, strict=False)
+    ids = chain.from_iterable(_CHUNK.iter_unpack(packed))
+    return zip(ids, _numbers(number, step), strict=False)
+
+
+def _numbers(number: int, step: int) -> Iterator[int]:
+    return count(number, step) if step else repeat(number)

@@ -3,7 +3,7 @@
 import os
 import struct
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -120,6 +120,27 @@ class ChunkTable:
         if self._uncounted == _BATCH:
             self._count()
         return None
+
+    def add_all(self, packed: bytes, stride: int, numbers: Iterable[int]) -> None:
+        """Add ids with their numbers: an id begins at every ``stride`` bytes."""
+        header, (ids, known, slots, salt) = self._header, self._first
+        end = len(ids) - 2
+        for (low, high), number in zip(_every(stride)(packed), numbers, strict=False):
+            at = (low ^ salt) % slots * 2
+            while (found := ids[at]) and (found != low or ids[at + 1] != high):
+                at += 2
+            if found:
+                continue
+            if not low or header[LEVEL_AT] or at >= end:
+                self.add(_pack(low, high), number)
+                continue
+            if number:
+                known[at >> 1] = number
+            ids[at + 1] = high
+            ids[at] = low
+            self._uncounted += 1
+            if self._uncounted == _BATCH:
+                self._count()
 
     def contains_all(self, packed: bytes, stride: int, seen: bytearray | None = None) -> bool:
         """Whether each of these ids is there: one begins at every ``stride`` bytes.
