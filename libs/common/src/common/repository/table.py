@@ -122,8 +122,8 @@ class ChunkTable:
         return None
 
     def add_all(self, packed: bytes, stride: int, numbers: Iterable[int]) -> None:
-        """Enter ids as ``add`` does, in two thirds of its time: one begins at every ``stride`` bytes
-        and gets the next of ``numbers``, of which there may be more.
+        """Enter ids as ``add`` does, in two thirds of its time. One begins at every ``stride``
+        bytes, and gets the next of ``numbers``, of which there may be more.
         """
         header, (ids, known, slots, salt) = self._header, self._first
         end = len(ids) - 2
