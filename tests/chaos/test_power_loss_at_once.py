@@ -47,7 +47,7 @@ def test_power_may_fail_while_several_are_at_work(
 ) -> None:
     """Lost: a backup that rests on what another one or a prune had just written or removed."""
     laboratory.prepare(scenario)
-    for seed in seeds(16):
+    for seed in seeds(64):
         with noted(f"seed {seed}"):
             _look_into(laboratory, scenario, f"{seed} {scenario.name}")
 
