@@ -93,6 +93,14 @@ def set_time(entry: Entry, where: int | str) -> None:
     os.utime(where, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
+def _is_full(where: int | str) -> bool:
+    """Whether a disk has no room at all: its word for that is also that for a file which has more
+    attributes than it takes. One that counts no files says that it has room for none.
+    """
+    room = os.statvfs(where)
+    return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)
+
+
 class Applier(NamedTuple):
     """Puts metadata on what was restored. What is not permitted is told to ``warn``, by kind.
 
@@ -168,7 +176,7 @@ class Applier(NamedTuple):
             try:
                 os.setxattr(where, name, value)
             except OSError as error:
-                if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                if error.errno == errno.EDQUOT or (error.errno == errno.ENOSPC and _is_full(where)):
                     raise
                 kind = os.fsdecode(name.split(b".", 1)[0])
                 self.warn(f"extended attribute ({kind}) not restored", entry.path)
