@@ -11,6 +11,7 @@ from common.components.files.arriving import LARGE, Arriving, replace, temporary
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
 from common.components.files.leftovers import PART
+from common.components.files.linking import bears_time, hard_link
 from common.components.files.metadata import Applier
 from common.components.files.parts import Parts
 from common.components.files.present import Present
@@ -24,6 +25,7 @@ from common.repository.tree import ContentDamaged, Source
 REMEMBERED = 50_000
 """Folders kept in memory until they get their metadata; past that the tree is read once more."""
 
+NO_DEVICE = "device not restored"
 DEVICES = {EntryType.CHARACTER: stat.S_IFCHR, EntryType.BLOCK: stat.S_IFBLK}
 
 
@@ -52,7 +54,9 @@ class Placing:
         self._failures = Notes()
         self._failed: set[bytes] = set()
         self._damaged: dict[bytes, None] = {}
+        self._refused: set[bytes] = set()
         self._links: list[Wanted] = []
+        self._linkable: set[bytes] = set()
         self._made: set[bytes] = set()
         self._alone = alone
         self._present_bytes = 0
@@ -80,8 +84,7 @@ class Placing:
                 self._parts.sweep(b"")
             with rare_collections():
                 self._contents()
-            for link in self._links:
-                self._attempt(self._link, link)
+            self._make_links()
             self._finish_folders()
             self._arriving.sync()
         finally:
@@ -186,7 +189,8 @@ class Placing:
                 mode = DEVICES[entry.type] | 0o600
                 os.mknod(temporary, mode, os.makedev(*entry.device), dir_fd=folder)
             except PermissionError:
-                self._applier.warn("device not restored", wanted.path)
+                self._refused.add(wanted.path)
+                self._applier.warn(NO_DEVICE, wanted.path)
                 return
         try:
             file = os.open(temporary, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
@@ -201,37 +205,43 @@ class Placing:
             raise
         self._placed += 1
 
-    def _link(self, wanted: Wanted) -> None:
+    def _make_links(self) -> None:
+        """Make the hard links. What they lead to may bear another time than they were seen with: a
+        file that grew meanwhile, or a disk that rounds times. Then the backup says what it is.
+        """
+        doubtful = [link for link in self._links if self._attempt(self._link, link) is False]
+        if not doubtful:
+            return
+        self._linkable = self._restored({link.entry.target for link in doubtful})
+        for link in doubtful:
+            if link.entry.target in self._linkable:
+                self._attempt(self._link, link)
+            else:
+                self._unlinked(link)
+
+    def _link(self, wanted: Wanted) -> bool:
         target = self._selection.name(wanted.entry.target)
-        folder, name = self._folders.parent(target)
-        folder, temporary = os.dup(folder), temporary_name()
-        try:
-            if not self._is_restored(folder, name, wanted.entry.mtime_ns):
-                self._unlinked(wanted.path, target)
-                return
-            here, _ = self._folders.parent(wanted.path)
-            os.link(name, temporary, src_dir_fd=folder, dst_dir_fd=here, follow_symlinks=False)
-        finally:
-            os.close(folder)
-        try:
-            replace(self._folders, wanted.path, temporary)
-        finally:
-            # Where the name is a link to the same file already, renaming does nothing.
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=self._folders.parent(wanted.path)[0])
+        certain = wanted.entry.target in self._linkable
+        if not certain and not bears_time(self._folders, target, wanted.entry.mtime_ns):
+            return False
+        hard_link(self._folders, target, wanted.path)
         self._placed += 1
+        return True
 
-    @staticmethod
-    def _is_restored(folder: int, name: bytes, mtime_ns: int) -> bool:
-        with suppress(FileNotFoundError):
-            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime_ns == mtime_ns
-        return False
+    def _restored(self, targets: set[bytes]) -> set[bytes]:
+        """Those of some entries that came to their places."""
+        absent = self._failed | self._refused
+        wanted = (each for each in self._selection if each.entry.path in targets)
+        return {each.entry.path for each in wanted if each.path not in absent} - set(self._damaged)
 
-    def _unlinked(self, path: bytes, target: bytes) -> None:
-        if target in self._failed or target in self._damaged:
-            self._note(path, f"{show(target)}, which it is a link to, was not restored")
+    def _unlinked(self, wanted: Wanted) -> None:
+        target = self._selection.name(wanted.entry.target)
+        if target in self._failed or wanted.entry.target in self._damaged:
+            self._note(wanted.path, f"{show(target)}, which it is a link to, was not restored")
+        elif target in self._refused:
+            self._applier.warn(NO_DEVICE, wanted.path)
         else:
-            self._applier.warn("its content is not in the backup", path)
+            self._applier.warn("its content is not in the backup", wanted.path)
 
     def _finish_folders(self) -> None:
         """Give the folders their metadata, those inside before those around them."""
