@@ -1,5 +1,6 @@
 """What is said beforehand of a restore of chosen paths."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from common.components.component import Target
 from common.components.files import FilesComponent
 from common.components.names import ChosenPaths
 from fake_tree import FakeTree
+from trees import compare
 
 HOLE = 8 << 20
 
@@ -60,3 +62,21 @@ def test_a_hard_link_alone_comes_with_the_folders_that_lead_to_it(
         assert twin.stat().st_mode == folder.stat().st_mode
         assert twin.stat().st_mtime_ns == folder.stat().st_mtime_ns
     assert not (here.parent / "carrier").exists()
+
+
+def test_so_does_another_name_of_a_fifo(tmp_path: Path) -> None:
+    """Lost: who may enter these folders, where a name of what is no file was chosen alone."""
+    source, tree = tmp_path / "source", FakeTree()
+    for name in ("a", "z"):
+        (source / name).mkdir(parents=True)
+    os.mkfifo(source / "a/fifo")
+    (source / "z/fifo").hardlink_to(source / "a/fifo")
+    os.utime(source / "z", ns=(7, 7))
+    tree.details = FilesComponent.of("files", [source]).capture(tree)
+    FilesComponent.of("files", []).restore(
+        tree, Target(directory=tmp_path / "target"), ChosenPaths([str(source / "z/fifo")])
+    )
+    (source / "a/fifo").unlink()
+    here = tmp_path / "target" / source.relative_to("/")
+    assert [path.name for path in here.iterdir()] == ["z"]
+    assert compare(source / "z", here / "z") == []

@@ -91,6 +91,12 @@ class Folders:
                 os.close(descriptor)
         return made
 
+    def lead_to(self, path: bytes) -> list[bytes]:
+        """Make the folders that lead to ``path``; those of them that were not there."""
+        parts = path.split(b"/")
+        folders = [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
+        return [folder for folder in folders if self.make(folder)]
+
     def _known(self, path: bytes) -> int:
         if path in self._bases:
             return self._bases[path]

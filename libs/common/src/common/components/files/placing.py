@@ -138,11 +138,7 @@ class Placing:
     def _begin(self, wanted: Wanted) -> bool:
         """Expect the content of a file; false when nothing has to come."""
         if wanted.path != wanted.entry.path:  # it comes before the folders that lead to it
-            parts = wanted.path.split(b"/")
-            for depth in range(1, len(parts)):
-                folder = b"/".join(parts[:depth])
-                if self._folders.make(folder):
-                    self._made.add(folder)
+            self._made.update(self._folders.lead_to(wanted.path))
         folder = wanted.path.rpartition(b"/")[0]
         if not self._folders.is_new(folder) and self._is_present(wanted, folder):
             self._placed += 1
@@ -179,6 +175,8 @@ class Placing:
 
     def _special(self, wanted: Wanted) -> None:
         entry, temporary = wanted.entry, temporary_name()
+        if wanted.path != entry.path:  # as a file does
+            self._made.update(self._folders.lead_to(wanted.path))
         folder, _ = self._folders.parent(wanted.path)
         if entry.type is EntryType.SYMLINK:
             os.symlink(entry.target, temporary, dir_fd=folder)
