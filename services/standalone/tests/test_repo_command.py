@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +55,19 @@ def test_what_was_backed_up_comes_back(
     assert letter.read_bytes() == (source / "deep" / "letter.txt").read_bytes()
     assert letter.stat().st_mtime_ns == 123456789
     assert (restored / "link").readlink() == Path("deep/letter.txt")
+
+
+def test_a_umask_against_its_own_account_does_not_lock_a_restore_out(
+    strongroom: Run, backed_up: Path, tmp_path: Path
+) -> None:
+    """Lost: a restore by an ordinary account, which cannot enter what it has just made."""
+    before = os.umask(0o777)
+    try:
+        outcome = strongroom("repo", "restore", backed_up, "latest", tmp_path / "new/out")
+    finally:
+        os.umask(before)
+    assert outcome.code == 0
+    assert [stat.S_IMODE((tmp_path / x).stat().st_mode) for x in ("new", "new/out")] == [0o700] * 2
 
 
 def test_one_path_of_a_named_backup_comes_alone(

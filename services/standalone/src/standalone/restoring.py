@@ -108,6 +108,7 @@ def restore(
     Raises:
         NotFound: none of the paths is in any of them.
     """
+    os.umask(os.umask(0o077) & 0o077)  # what it makes must be open to itself
     stored = [each for each in backup.info.components if each.name in folders]
     total = None if paths else sum(each.size for each in stored)
     meter = Meter(_Told(report), total)
