@@ -225,16 +225,26 @@ def test_without_rights_all_but_owners_and_devices_comes_back(
 def test_a_target_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     tree = built(Entry(b"a", EntryType.FILE, size=5))
     (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path)
-    for name in ("file", "link"):
-        with pytest.raises(RestoreFailed):
-            restore(tree, tmp_path / name)
+    with pytest.raises(RestoreFailed):
+        restore(tree, tmp_path / "file")
     with pytest.raises(RestoreFailed):
         FilesComponent.of("files", []).restore(tree, Target())
     tree.details = {"roots": [f"{tmp_path}/file/sub/root"]}
     below_a_file = FilesComponent.of("files", [tmp_path / "file/sub/root"])
     with pytest.raises(RestoreFailed):
         below_a_file.restore(tree, Target(in_place=True))
+
+
+def test_a_target_that_is_a_symlink_is_refused_with_what_it_leads_to(tmp_path: Path) -> None:
+    """Lost: any folder, to whoever makes a link first; or why one's own is not followed."""
+    (tmp_path / "link").symlink_to("folder")
+    tree = built(Entry(b"a", EntryType.FILE, size=5))
+    for _ in range(2):
+        with pytest.raises(RestoreFailed, match=r"link is a symlink.* leads to") as refusal:
+            restore(tree, tmp_path / "link")
+        assert str(tmp_path / "folder") in str(refusal.value)
+        assert not (tmp_path / "folder/a").exists()
+        (tmp_path / "folder").mkdir(exist_ok=True)
 
 
 def test_a_link_without_its_content_is_told(tmp_path: Path) -> None:

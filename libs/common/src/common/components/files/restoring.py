@@ -87,6 +87,11 @@ def _folders(target: Target, roots: list[bytes]) -> Folders:
             folders.trust(root.rpartition(b"/")[0])
     except OSError as error:
         raise_if_full(error, str(directory))
+        if directory.is_symlink():  # who restores says where to, not whoever made it
+            raise RestoreFailed(
+                f"{directory} is a symlink, and a restore follows none.",
+                remedy=f"Name the folder itself; it leads to {os.path.realpath(directory)}.",
+            ) from error
         raise RestoreFailed(
             f"{directory} cannot be used: {error.strerror}.",
             remedy="Name a folder that this account may write to.",
