@@ -201,3 +201,14 @@ def test_waste_is_what_prune_gives_back(vault: Vault, monkeypatch: pytest.Monkey
     vault.reader().prune(replace(PruneSettings(), grace=PruneSettings().grace * 0))
     after = sum(info.size for info in vault.directory.list("packs/"))
     assert abs(before - after - found.prunable) < 5_000
+
+
+@pytest.mark.parametrize("lost", [0, 1, slice(None)])
+def test_sizes_are_the_same_without_a_part_of_the_index(vault: Vault, lost: int | slice) -> None:
+    """Lost: the numbers of a repository, and with them its worth, on the day it is damaged."""
+    vault.backup({b"a": noise(30_000, 1), b"s": noise(40_000, 2)})
+    vault.backup({b"b": noise(20_000, 3), b"s": noise(40_000, 2)})
+    whole, index = measure(vault), vault.names("index/")
+    for name in index[lost] if isinstance(lost, slice) else [index[lost]]:
+        vault.directory.delete(name)
+    assert measure(vault) == whole

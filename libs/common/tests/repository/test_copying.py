@@ -158,6 +158,16 @@ def test_chosen_backups_come_with_what_they_need(
     assert is_whole(target.path, keys, two)
 
 
+def test_chosen_backups_come_with_what_the_index_has_lost(
+    vault: Vault, two: Two, target: LocalDirectory, keys: Keys
+) -> None:
+    """Lost: carrying away what can be read, because what lists it cannot."""
+    for name in vault.names("index/"):
+        vault.directory.delete(name)
+    copy_objects(vault.session(), target, only=select(vault.reader(), two[:1]))
+    assert Vault(target.path, *keys).restore(two[0].id) == FIRST
+
+
 @pytest.fixture
 def stranger(tmp_path: Path, keys: Keys) -> Vault:
     """A repository with a writer key of its own."""

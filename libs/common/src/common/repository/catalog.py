@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import accumulate, groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from common.errors import Corrupt, NotFound
 from common.repository.filling import Filling
@@ -15,6 +15,7 @@ from common.repository.format.pack import Directory
 from common.repository.objects import ObjectSource, read_whole
 from common.repository.table import ChunkTable
 
+T = TypeVar("T")
 _PACK_SHIFT = 20
 CHUNK_MASK = 2**_PACK_SHIFT - 1
 _LAYOUTS = 64
@@ -183,6 +184,21 @@ class Catalog:
             for number in numbers:
                 filling.add(self.packs[number].directory.chunks, number << _PACK_SHIFT, 1)
             filling.flush()
+
+
+class PerChunk(dict[int, T]):
+    """A number for each chunk of each pack of a catalog, by the pack's number. They are made by
+    ``make``, of so many chunks, when a pack is first asked for: packs may still join the catalog.
+    """
+
+    def __init__(self, catalog: Catalog, make: Callable[[int], T]) -> None:
+        super().__init__()
+        self._catalog = catalog
+        self._make = make
+
+    def __missing__(self, pack: int) -> T:
+        numbers = self[pack] = self._make(len(self._catalog.packs[pack].directory))
+        return numbers
 
 
 def pack_of(number: int) -> int:

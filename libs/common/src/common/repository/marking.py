@@ -3,8 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from common.errors import Corrupt
-from common.repository.catalog import CHUNK_MASK, pack_of
+from common.repository.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import parse_block
@@ -19,9 +18,8 @@ class Marks:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
-        self._catalog = fetcher.catalog
         self._number = fetcher.catalog.number
-        self._needed = [bytearray(len(pack.directory)) for pack in self._catalog.packs]
+        self._needed = PerChunk(fetcher.catalog, bytearray)
         self._followed: set[bytes] = set()
         self._lists: set[tuple[bytes, int]] = set()
 
@@ -65,9 +63,8 @@ class Marks:
         self._lists.add((chunk_id, level))
         return known
 
-    def _mark(self, chunk_id: bytes, length: int) -> None:
+    def _mark(self, chunk_id: bytes, _length: int) -> None:
         number = self._number(chunk_id)
         if number is None:
-            self._fetcher.place(chunk_id, length)  # raises, and names what is missing
-            raise Corrupt(f"chunk {chunk_id.hex()} is missing.")
+            number = self._fetcher.number(chunk_id)  # looks elsewhere, or names what is missing
         self._needed[pack_of(number)][number & CHUNK_MASK] = 1

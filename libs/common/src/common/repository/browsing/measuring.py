@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from common.repository.catalog import CHUNK_MASK, pack_of
+from common.repository.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
 from common.repository.format.chunklist import ChunkList
@@ -68,7 +68,7 @@ class Measure:
         self._fetcher = fetcher
         self._catalog = fetcher.catalog
         self._on_damage = on_damage
-        self._owners = [array("I", bytes(4 * len(p.directory))) for p in self._catalog.packs]
+        self._owners = PerChunk(fetcher.catalog, lambda count: array("I", bytes(4 * count)))
         self._blocks: dict[bytes, int] = {}
 
     def run(
@@ -116,8 +116,9 @@ class Measure:
             yield item
 
     def _mark(self, chunk_id: bytes, owner: int) -> None:
-        number = self._catalog.table.get(chunk_id)
-        if number is None:
+        try:
+            number = self._fetcher.number(chunk_id)
+        except Damaged:
             return  # lost: check tells it
         owners, place = self._owners[pack_of(number)], number & CHUNK_MASK
         if owners[place] != owner:
