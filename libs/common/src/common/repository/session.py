@@ -65,11 +65,14 @@ class Session:
         """Every index segment."""
         return list(load_segments(self.source, self.keys.index))
 
-    def listed(self) -> tuple[set[bytes], set[bytes]]:
-        """The ids of all packs that the index lists, and those of their keys."""
+    def listed(self, damaged: OnDamaged | None = None) -> tuple[set[bytes], set[bytes]]:
+        """The ids of all packs that the index lists, and those of their keys.
+
+        A damaged segment is an error, unless ``damaged`` takes it.
+        """
         packs: set[bytes] = set()
         keys: set[bytes] = set()
-        for segment in load_segments(self.source, self.keys.index, checked=False):
+        for segment in load_segments(self.source, self.keys.index, damaged, checked=False):
             packs.update(entry.pack_id for entry in segment.entries)
             keys.update(entry.key_id for entry in segment.entries)
         return packs, keys

@@ -133,28 +133,15 @@ class _Copy:
         self._on_progress = on_progress
         self._report = CopyReport()
         self._bodies: dict[str, Snapshot] = {}
+        self._counted: set[str] = set()
+        self._gone: set[str] = set()
         self._opening = Opening(session, target, self._report.failed, whole=only is None)
 
     def run(self) -> CopyReport:
         self._target.discard(OWNER)
-        # Snapshots are read before anything else: what they need is there to be copied.
-        source = self._session.source
-        snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
-        if isinstance(source, LocalDirectory):
-            # A cut must not take from here what the copy has: its chain would go on without it.
-            source.settle("snapshots")
-        self._bodies = self._session.history.load(lambda _name, _error: None)
-        snapshots.sort(key=self._written)
         before = self._opening.config_there()
-        self._folder("packs/")
-        self._opening.bring(lambda: self._folder("keys/"))
-        self._folder("index/")
-        # What is there already may be that of a copy that died before it was durable.
-        self._target.settle_all()
-        there = {info.name: info.size for info in self._target.list("snapshots/")}
-        # Also where something failed: the copy is no worse than what it is of.
-        for info in snapshots:
-            self._object(info, there)
+        while not self._bring():
+            continue  # what was forgotten meanwhile is on record in something newer
         self._opening.conclude()
         config = self._opening.config
         if config and self._opening.config_there() == before:
@@ -163,6 +150,46 @@ class _Copy:
             self._report.copied += 1
             self._report.copied_bytes += len(config)
         return self._report
+
+    def _bring(self) -> bool:
+        """Copy all of it; false when a backup was gone before its turn came."""
+        # Snapshots are read before anything else: what they need is there to be copied.
+        source = self._session.source
+        snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
+        if isinstance(source, LocalDirectory):
+            # A cut must not take from here what the copy has: its chain would go on without it.
+            source.settle("snapshots")
+        self._bodies = self._session.history.load(lambda _name, _error: None)
+        snapshots.sort(key=self._written)
+        self._folder("packs/")
+        self._opening.bring(lambda: self._folder("keys/"))
+        self._folder("index/")
+        self._tell_missing()
+        # What is there already may be that of a copy that died before it was durable.
+        self._target.settle_all()
+        there = {info.name: info.size for info in self._target.list("snapshots/")}
+        # Also where something failed: the copy is no worse than what it is of.
+        gone = {info.name for info in snapshots if not self._object(info, there)}
+        new, self._gone = gone - self._gone, gone
+        return not new or self._only is not None
+
+    def _tell_missing(self) -> None:
+        """Say what is needed, and neither here nor there."""
+        needed, sides = self._needed(), (self._session.source, self._target)
+        for side in sides:
+            for folder in ("packs/", "keys/"):
+                needed -= {info.name for info in side.list(folder)}
+        if needed:
+            needed &= self._needed()  # prune takes a pack off the index before it deletes it
+        for name in sorted(needed):
+            self._report.failed[name] = f"{name} is missing."
+
+    def _needed(self) -> set[str]:
+        """The names of packs and run keys that are chosen, or listed now."""
+        if self._only is not None:
+            return {*self._only.packs, *self._only.keys}
+        packs, keys = self._session.listed(lambda _name, _error: None)
+        return {*map(pack_name, packs), *map(key_name, keys)}
 
     def _written(self, snapshot: ObjectInfo) -> tuple[bool, float]:
         """Orders snapshots as they were written, so that no chain has a gap meanwhile."""
@@ -193,20 +220,21 @@ class _Copy:
     def _wanted(self, name: str) -> bool:
         return kind_of(name) is not None and (self._only is None or name in self._only)
 
-    def _object(self, info: ObjectInfo, there: dict[str, int]) -> None:
+    def _object(self, info: ObjectInfo, there: dict[str, int]) -> bool:
+        """Copy an object; false when it is gone."""
         if there.get(info.name) == info.size:
-            self._report.present += 1
-            return
+            self._count(info.name)
+            return True
         try:
             content = pieces(self._session.source, info.name)
             write_verified(self._target, info.name, content, owner=OWNER)
         except NotFound:
-            return  # prune has removed it meanwhile; what needs it has gone before
+            return False  # prune has removed it meanwhile; what needs it has gone before
         except Corrupt as error:
             self._report.failed[info.name] = error.message
-            return
-        self._report.copied += 1
-        self._report.copied_bytes += info.size
+            return True
+        self._count(info.name, info.size)
+        return True
 
     def _key(self, name: str) -> None:
         try:
@@ -216,8 +244,14 @@ class _Copy:
         except Corrupt as error:
             self._report.failed[name] = error.message
             return
-        if size:
-            self._report.copied += 1
-            self._report.copied_bytes += size
-        elif not self._opening.withheld:
-            self._report.present += 1
+        if size or not self._opening.withheld:
+            self._count(name, size)
+
+    def _count(self, name: str, copied: int = 0) -> None:
+        """Count an object, of which so many bytes were copied, when it is met first."""
+        if name in self._counted:
+            return
+        self._counted.add(name)
+        self._report.copied += copied > 0
+        self._report.copied_bytes += copied
+        self._report.present += copied == 0
