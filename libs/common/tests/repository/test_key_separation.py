@@ -1,8 +1,11 @@
 """Who holds which key can do what, and no more."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError, Thread
+from typing import Any
 
 import pytest
 
@@ -100,6 +103,34 @@ def test_a_folder_holds_one_repository(vault: Vault, tmp_path: Path) -> None:
         open_reader(tmp_path / "nothing", "key")
     with pytest.raises(Unavailable):
         open_reader(tmp_path / "not mounted", "key")
+
+
+def test_of_two_who_make_one_at_once_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the key of the other, who was told that all is well, opens nothing."""
+    outcomes: list[bool] = []
+    write, meet = LocalDirectory.write, Barrier(2)
+
+    def late(*arguments: Any, **options: Any) -> None:
+        with suppress(BrokenBarrierError):
+            meet.wait(0.5)
+        write(*arguments, **options)
+
+    def make() -> None:
+        try:
+            create(tmp_path / "new", RepositoryConfig.create(None))
+            outcomes.append(True)
+        except Conflict:
+            outcomes.append(False)
+
+    monkeypatch.setattr(LocalDirectory, "write", late)
+    both = [Thread(target=make) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert sorted(outcomes) == [False, True]
 
 
 class Elsewhere:

@@ -105,6 +105,17 @@ def test_packs_come_back_that_are_damaged_and_in_no_segment(
     assert whole(vault, two)
 
 
+def test_a_segment_that_nobody_has_is_made_anew(vault: Vault, two: Two, other: Path) -> None:
+    """Lost: trust in a repair that ended well, and says that something is left."""
+    name = vault.names("index/")[0]
+    with vault.hurt(name) as data:
+        del data[100:]
+    (other / name).unlink()
+    report = fetch(vault, other)
+    assert (report.failed, report.remaining) == ({}, [])
+    assert whole(vault, two)
+
+
 def test_a_copy_that_is_damaged_too_replaces_nothing(vault: Vault, two: Two, other: Path) -> None:
     """Lost: the sound half of a pack, to a copy that is worse."""
     name = vault.names("packs/")[0]

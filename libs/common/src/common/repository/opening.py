@@ -20,6 +20,7 @@ from common.crypto.keys import (
 from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
+from common.repository.lock import exclusive
 from common.repository.objects import ObjectSource
 from common.repository.reader import Reader
 from common.repository.repository import Repository
@@ -33,23 +34,24 @@ def create(path: Path, config: bytes) -> None:
     """Make a repository in a folder by the bytes of its ``config``. Repeatable.
 
     Raises:
-        Conflict: the folder holds another repository, or anything else.
+        Conflict: the folder holds another repository, or anything else, or somebody changes it.
         Corrupt: these are not the bytes of a config.
     """
     wanted = RepositoryConfig.parse(config)
     directory = LocalDirectory(path)
     directory.prepare()
-    try:
-        found = read_config(directory)
-    except NotFound:
-        if next(iter(directory.list()), None) is not None:
-            raise Conflict(
-                f"{path} is not empty, and holds no config.",
-                remedy="Name an empty folder. If it is a repository, fetch config from another copy"
-                " of it: strongroom repo repair packs.",
-            ) from None
-        directory.write(CONFIG, config, owner=f"create-{os.getpid()}")
-        return
+    with exclusive(path):  # of two who find nothing here, the second looks when the first has ended
+        try:
+            found = read_config(directory)
+        except NotFound:
+            if next(iter(directory.list()), None) is not None:
+                raise Conflict(
+                    f"{path} is not empty, and holds no config.",
+                    remedy="Name an empty folder. If it is a repository, fetch config from another"
+                    " copy of it: strongroom repo repair packs.",
+                ) from None
+            directory.write(CONFIG, config, owner=f"create-{os.getpid()}")
+            return
     if found.repository != wanted.repository:
         raise Conflict(f"{path} holds another repository already.", remedy="Choose another folder.")
 

@@ -1,6 +1,7 @@
 """Fetching damaged and missing objects, by their names, from another copy of the repository."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from common.errors import Conflict, Corrupt, NotFound
@@ -82,13 +83,21 @@ def _check_same(session: Session, other: ObjectSource) -> None:
 def _is_here(session: Session, finding: Finding) -> bool:
     """Whether a finding that a check without all data does not repeat still holds: damaged data."""
     name = finding.object
-    return content_hash(name) is not None and not _is_good(session, name)
+    with suppress(NotFound):  # a segment that was made anew; of what else is missing a check tells
+        return content_hash(name) is not None and not _is_sound(session, name)
+    return False
 
 
 def _is_good(session: Session, name: str) -> bool:
+    with suppress(NotFound):
+        return _is_sound(session, name)
+    return False
+
+
+def _is_sound(session: Session, name: str) -> bool:
     try:
         verify_object(name, pieces(session.source, name))
-    except (Corrupt, NotFound):
+    except Corrupt:
         return False
     return True
 
@@ -117,6 +126,8 @@ class _Copier:
             return False
         self._unread = True
         self._report.index = repair_index(self._session, self._keys)
+        for name in [each for each in self._report.failed if kind_of(each) is Kind.INDEX]:
+            del self._report.failed[name]  # nobody needs it any more
         return True
 
     def fetch(self, findings: tuple[Finding, ...]) -> bool:
