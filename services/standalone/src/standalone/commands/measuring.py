@@ -11,17 +11,24 @@ from standalone.keysource import AnyKeyFile
 from standalone.repositories import Place, reading
 
 app = new_app()
-_FOLDERS = ("config", "keys/", "index/", "snapshots/")
+_OTHERS = ("config", "keys/", "index/", "snapshots/")
 
 
 @app.command()
 def stats(repo: Place, key_file: AnyKeyFile = None, as_json: console.AsJson = False) -> None:
     """Tell sizes: of each backup and its run, what is shared, what is waste."""
     reader, met = reading(repo, key_file), Met()
-    others = sum(info.size for name in _FOLDERS for info in reader.session.source.list(name))
+
+    def taken(*names: str) -> int:
+        return sum(info.size for name in names for info in reader.session.source.list(name))
+
     with console.progress("stats") as report:
         found = Measure(reader.fetcher, met.note).run(
-            reader.snapshots(), others, waste=PruneSettings().waste, on_progress=report
+            reader.snapshots(),
+            taken("packs/"),
+            taken(*_OTHERS),
+            waste=PruneSettings().waste,
+            on_progress=report,
         )
     if as_json:
         console.emit(_document(found))
@@ -52,7 +59,9 @@ def _table(found: RepositorySize) -> None:
             ["all backups", text.size(found.size)],
             ["different data", f"{text.size(found.needed)} (1 : {found.deduplication:.2f})"],
             ["as stored", f"{text.size(found.needed_stored)} (1 : {found.compression:.2f})"],
+            ["names and metadata", text.size(found.trees)],
             ["on disk", text.size(found.packs + found.others)],
+            ["of it in no index", text.size(found.unlisted)],
             ["waste", text.size(found.waste)],
             ["prune would free", text.size(found.prunable)],
         ],
@@ -64,7 +73,9 @@ def _document(found: RepositorySize) -> dict[str, Any]:
         "size_bytes": found.size,
         "needed_bytes": found.needed,
         "needed_stored_bytes": found.needed_stored,
+        "tree_bytes": found.trees,
         "pack_bytes": found.packs,
+        "unlisted_bytes": found.unlisted,
         "other_bytes": found.others,
         "waste_bytes": found.waste,
         "prunable_bytes": found.prunable,

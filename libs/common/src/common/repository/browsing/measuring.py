@@ -8,6 +8,7 @@ from common.repository.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
 from common.repository.format.chunklist import ChunkList
+from common.repository.format.pack import TREE
 from common.repository.history import SnapshotInfo
 from common.repository.progress import OnProgress
 from common.repository.trees import OnDamage, read_block
@@ -36,16 +37,19 @@ class RepositorySize:
     """What the whole repository takes, in bytes.
 
     ``size`` is the sum of what restores write; ``needed`` are the different chunks of that, and
-    ``needed_stored`` the same as it is stored; ``packs`` is what packs take on disk, ``others`` the
-    rest of the objects; ``waste`` is what of the packs no backup needs, ``prunable`` how much of
-    that prune gives back at the threshold it was asked for.
+    ``needed_stored`` the same as it is stored; ``trees`` is what names and metadata take beside it.
+    ``packs`` is what packs take on disk, of it ``unlisted`` those that no index lists: of runs at
+    work, or killed; ``others`` is the rest of the objects. ``waste`` is what of the listed packs no
+    backup needs, ``prunable`` how much of that prune gives back at the threshold it was asked for.
     """
 
     backups: tuple[BackupSize, ...]
     size: int
     needed: int
     needed_stored: int
+    trees: int
     packs: int
+    unlisted: int
     others: int
     waste: int
     prunable: int
@@ -74,18 +78,22 @@ class Measure:
     def run(
         self,
         snapshots: Sequence[SnapshotInfo],
+        packs: int,
         others: int,
         *,
         waste: float,
         on_progress: OnProgress | None = None,
     ) -> RepositorySize:
-        """Measure these backups, which are all, and everything."""
+        """Measure these backups, which are all, and everything.
+
+        On the disk packs and the other objects take so many bytes.
+        """
         for number, info in enumerate(snapshots, 1):
             if on_progress is not None:
                 on_progress("trees", number, len(snapshots), number, info.backup_name)
             for component in info.components:
                 self._tree(component.tree, number)
-        return self._sum(snapshots, others, waste)
+        return self._sum(snapshots, packs, others, waste)
 
     def _tree(self, tree: ChunkList, owner: int) -> None:
         for chunk_id, length in self._follow(tree, owner):
@@ -124,10 +132,13 @@ class Measure:
         if owners[place] != owner:
             owners[place] = owner if owners[place] == _NOBODY else _MANY
 
-    def _sum(self, snapshots: Sequence[SnapshotInfo], others: int, waste: float) -> RepositorySize:
+    def _sum(
+        self, snapshots: Sequence[SnapshotInfo], packs: int, others: int, waste: float
+    ) -> RepositorySize:
         totals = _Totals(len(snapshots))
         for number, pack in enumerate(self._catalog.packs):
-            totals.add(pack.size, self._chunks(number), waste)
+            tree = pack.directory.kind == TREE
+            totals.add(pack.size, self._chunks(number), waste, tree=tree)
         return RepositorySize(
             backups=tuple(
                 BackupSize(
@@ -141,9 +152,11 @@ class Measure:
                 for number, info in enumerate(snapshots, 1)
             ),
             size=sum(component.size for info in snapshots for component in info.components),
-            needed=sum(totals.raw[1:]),
-            needed_stored=round(sum(totals.stored[1:])),
-            packs=sum(pack.size for pack in self._catalog.packs),
+            needed=totals.needed,
+            needed_stored=round(totals.needed_stored),
+            trees=round(sum(totals.stored[1:]) - totals.needed_stored),
+            packs=packs,
+            unlisted=max(0, packs - sum(pack.size for pack in self._catalog.packs)),
             others=others,
             waste=totals.waste,
             prunable=totals.prunable,
@@ -163,10 +176,14 @@ class _Totals:
     def __init__(self, backups: int) -> None:
         self.raw = [0] * (backups + 2)
         self.stored = [0.0] * (backups + 2)
+        self.needed = 0
+        self.needed_stored = 0.0
         self.waste = 0
         self.prunable = 0
 
-    def add(self, size: int, chunks: Iterable[tuple[int, int, float]], threshold: float) -> None:
+    def add(
+        self, size: int, chunks: Iterable[tuple[int, int, float]], threshold: float, *, tree: bool
+    ) -> None:
         """Count one pack, by its chunks: owner, length, share of the stored bytes."""
         total, unneeded, needed_stored = 0, 0, 0.0
         for owner, length, share in chunks:
@@ -176,6 +193,9 @@ class _Totals:
             total += length
             unneeded += length if owner == _NOBODY else 0
             needed_stored += share if owner != _NOBODY else 0
+        if not tree:
+            self.needed += total - unneeded
+            self.needed_stored += needed_stored
         if unneeded:
             lost = size - round(needed_stored)
             self.waste += lost
