@@ -7,6 +7,7 @@ done inside, as a stolen writer key or a faulty writer would.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import common.repository.check  # noqa: F401 - what is made orderly has to be there
 from chaos.orderly import small_and_orderly
 from common.errors import Corrupt
 from common.repository.catalog import Segment

@@ -3,9 +3,12 @@
 ``CHAOS=100`` for a long run; ``python -m chaos.fuzz`` lets atheris look for new paths.
 """
 
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -69,3 +72,12 @@ def refuses(parser: Parser, bad: bytes, seed: int) -> bool:
     assert tracemalloc.get_traced_memory()[1] - before < MOST_BYTES, (seed, len(bad))
     assert not refused or named or not parser.named, seed
     return refused
+
+
+def test_the_fuzzer_begins() -> None:
+    """Lost: the tool for new parsers, until somebody wants it."""
+    words = [sys.executable, "-m", "chaos.fuzz", "no parser"]
+    ended = subprocess.run(
+        words, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.startswith("Name one of: "), ended.stderr

@@ -139,7 +139,7 @@ def library() -> ModuleType:
     except ImportError as error:
         raise Unavailable(
             "Mounting needs the package mfusepy.",
-            remedy="Install it: pip install 'strongroom-standalone[mount]'.",
+            remedy="Install it where strongroom is: pip install mfusepy.",
         ) from error
     except OSError as error:
         raise Unavailable(

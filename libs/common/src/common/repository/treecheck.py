@@ -1,17 +1,19 @@
 """Following every tree to every chunk: what does a damaged or missing object affect?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from common.repository.catalog import pack_of
 from common.repository.damage import Damaged
+from common.repository.entry import EntryType
 from common.repository.fetch import Fetcher, Skip, items
 from common.repository.forked import Link, spread
 from common.repository.format.blockreader import Lone, StoredEntry
 from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import read_references
+from common.repository.trees import read_block, read_references
 
 OnTrouble = Callable[[Damaged, str, bytes | None], None]
 """Told what is damaged, which component of which backup it affects, and the path, if just one."""
@@ -80,6 +82,7 @@ class TreeChecker:
     def check(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
         """Look into all blocks; told are the bytes of those that are done."""
         done = 0
+        lost: dict[str, dict[bytes, Damaged]] = {}
         for message in spread(list(self._blocks), self._share):
             if isinstance(message, PackWatch):
                 self._watch.merge(message)
@@ -90,6 +93,20 @@ class TreeChecker:
             for trouble, path in troubles:
                 for where in self._blocks[item]:
                     self._on_trouble(trouble, where, path)
+                    if path is not None:
+                        lost.setdefault(where, {}).setdefault(path, trouble)
+        self._other_names(lost)
+
+    def _other_names(self, lost: Mapping[str, Mapping[bytes, Damaged]]) -> None:
+        """Tell of the hard links to what each component has lost: they are lost with it."""
+        for item, components in self._blocks.items():
+            harmed = [where for where in components if where in lost]
+            with suppress(Damaged):  # told before
+                entries = read_block(self._fetcher, *item).entries if harmed else ()
+                for entry in entries:
+                    for where in harmed if entry.type is EntryType.HARDLINK else ():
+                        if entry.target in lost[where]:
+                            self._on_trouble(lost[where][entry.target], where, entry.path)
 
     def _share(self, blocks: Iterator[Item], link: Link) -> None:
         """What each process does."""
