@@ -124,22 +124,6 @@ def test_what_is_missing_here_is_told_unless_the_copy_has_it(
     assert not copy_objects(vault.session(), target, only=only).failed
 
 
-def test_what_is_forgotten_meanwhile_is_on_record_in_the_copy(
-    vault: Vault, two: Two, target: LocalDirectory, keys: Keys
-) -> None:
-    """Lost: trust in a copy, whose check tells of a backup that somebody took away."""
-    vault.backup({b"c": b"1"})
-
-    def forget(phase: str, *_: object) -> None:
-        if phase == "index":
-            vault.reader().forget(two[1].id, "meanwhile")
-
-    report = copy_objects(vault.session(), target, on_progress=forget)
-    assert report.copied == len(vault.names())
-    found = Vault(target.path, *keys).reader().check(read_data=True)
-    assert found.ok, found.findings
-
-
 def test_another_repository_is_not_written_over(
     vault: Vault, two: Two, target: LocalDirectory
 ) -> None:

@@ -85,6 +85,15 @@ def test_leftovers_of_a_dead_run_are_found_by_owner(directory: LocalDirectory) -
         draft.abort()
 
 
+def test_what_was_set_aside_is_young(directory: LocalDirectory) -> None:
+    """Lost: the damaged pack that another tool could still read, to the very next prune."""
+    directory.write("config", b"old", owner="run")
+    os.utime(directory.path / "config", (0, 0))
+    aside = directory.set_aside("config", "damaged")
+    assert directory.leftovers("damaged") == [aside]
+    assert directory.leftovers("damaged", before=datetime.now(UTC) - timedelta(hours=1)) == []
+
+
 @pytest.mark.parametrize("owner", ["", "a/b", "..", "a.b", "é"])
 def test_owner_cannot_escape(directory: LocalDirectory, owner: str) -> None:
     """A temporary file would be written outside the repository."""

@@ -165,10 +165,7 @@ class Catalog:
             self.numbers[entry.pack_id] = len(self.packs)
             self.packs.append(entry)
             return
-        known = self.packs[number].retired
-        if known:
-            retired = max(known, entry.retired) if entry.retired else 0
-            self.packs[number] = entry._replace(retired=retired)
+        self.packs[number] = agreed(self.packs[number], entry)
 
     def _enter(self, key_ids: set[bytes]) -> None:
         """Enter the chunks. Where a chunk has two places it is found in a pack that can be opened,
@@ -199,6 +196,12 @@ class PerChunk(dict[int, T]):
     def __missing__(self, pack: int) -> T:
         numbers = self[pack] = self._make(len(self._catalog.packs[pack].directory))
         return numbers
+
+
+def agreed(one: PackEntry, other: PackEntry) -> PackEntry:
+    """What two entries of a pack say: it is live if either is, else retired since the later."""
+    retired = max(one.retired, other.retired) if one.retired and other.retired else 0
+    return one if one.retired == retired else other._replace(retired=retired)
 
 
 def pack_of(number: int) -> int:

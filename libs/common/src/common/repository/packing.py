@@ -69,8 +69,8 @@ class SegmentWriter:
             self.flush()
 
     def add_live(self, entry: PackEntry) -> None:
-        """List a pack of a former run as live again."""
-        self._entries.append(entry._replace(retired=0))
+        """Take a pack of a former run, to list it as live again."""
+        self.add(entry._replace(retired=0))
 
     def flush(self) -> None:
         """List everything taken so far.

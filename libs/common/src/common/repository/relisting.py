@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from common.repository.catalog import Segment
+from common.repository.catalog import Segment, agreed
 from common.repository.format.index import PackEntry, seal_segment
 from common.repository.format.names import index_name, object_id
 from common.repository.packing import SEGMENT_SIZE
@@ -25,7 +25,9 @@ def relist(session: Session, segments: Iterable[Segment], change: Change, owner:
         if all(new is entry for entry, new in changed):
             continue
         replaced.append(segment.name)
-        kept.update((new.pack_id, new) for _, new in changed if new is not None)
+        for _, new in changed:
+            if new is not None:
+                kept[new.pack_id] = agreed(kept.get(new.pack_id, new), new)
     write_segments(session, kept.values(), owner)
     session.directory.delete_all(replaced)
 

@@ -58,6 +58,8 @@ def rewrite(
                 _copy(fetcher, marks, pack, stores[kind])
             for store in stores.values():
                 store.finish()
+            # A folder there may be that of a process which died before it was durable.
+            session.directory.settle("packs")
             segments.flush()
         except BaseException:
             for store in stores.values():

@@ -141,6 +141,7 @@ class LocalDirectory:
                 os.link(path, aside, follow_symlinks=False)
             except PermissionError:  # what Linux says where there are no hard links
                 path.rename(aside)
+            os.utime(aside)  # its time here begins now
         return aside
 
     def leftovers(

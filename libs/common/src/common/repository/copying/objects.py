@@ -135,13 +135,14 @@ class _Copy:
         self._bodies: dict[str, Snapshot] = {}
         self._counted: set[str] = set()
         self._gone: set[str] = set()
+        self._again = False
         self._opening = Opening(session, target, self._report.failed, whole=only is None)
 
     def run(self) -> CopyReport:
         self._target.discard(OWNER)
         before = self._opening.config_there()
         while not self._bring():
-            continue  # what was forgotten meanwhile is on record in something newer
+            continue  # a prune wrote anew what it removed; what was forgotten is on record
         self._opening.conclude()
         config = self._opening.config
         if config and self._opening.config_there() == before:
@@ -152,7 +153,7 @@ class _Copy:
         return self._report
 
     def _bring(self) -> bool:
-        """Copy all of it; false when a backup was gone before its turn came."""
+        """Copy all of it; false when something was gone before its turn came."""
         # Snapshots are read before anything else: what they need is there to be copied.
         source = self._session.source
         snapshots = [info for info in source.list("snapshots/") if self._wanted(info.name)]
@@ -169,9 +170,10 @@ class _Copy:
         self._target.settle_all()
         there = {info.name: info.size for info in self._target.list("snapshots/")}
         # Also where something failed: the copy is no worse than what it is of.
-        gone = {info.name for info in snapshots if not self._object(info, there)}
-        new, self._gone = gone - self._gone, gone
-        return not new or self._only is not None
+        for info in snapshots:
+            self._object(info, there)
+        again, self._again = self._again, False
+        return not again or self._only is not None
 
     def _tell_missing(self) -> None:
         """Say what is needed, and neither here nor there."""
@@ -220,21 +222,21 @@ class _Copy:
     def _wanted(self, name: str) -> bool:
         return kind_of(name) is not None and (self._only is None or name in self._only)
 
-    def _object(self, info: ObjectInfo, there: dict[str, int]) -> bool:
-        """Copy an object; false when it is gone."""
+    def _object(self, info: ObjectInfo, there: dict[str, int]) -> None:
         if there.get(info.name) == info.size:
             self._count(info.name)
-            return True
+            return
         try:
             content = pieces(self._session.source, info.name)
             write_verified(self._target, info.name, content, owner=OWNER)
         except NotFound:
-            return False  # prune has removed it meanwhile; what needs it has gone before
+            self._again |= info.name not in self._gone
+            self._gone.add(info.name)
+            return
         except Corrupt as error:
             self._report.failed[info.name] = error.message
-            return True
+            return
         self._count(info.name, info.size)
-        return True
 
     def _key(self, name: str) -> None:
         try:
