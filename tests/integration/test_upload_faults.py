@@ -15,12 +15,22 @@ from pydantic import SecretStr
 from common.bus.postgres import PostgresTransport
 from common.messages import UploadCompleted, seal
 from common.storage.faulty import Fault, FaultPlan, FaultyStore
+from common.storage.local import LocalDirectory
 from common.storage.memory import MemoryStore
 from common.storage.retrying import Backoff, RetryingStore
 from common.storage.store import ObjectStore
-from integration.uploads import Station, completed, eventually, folder_destination, listening
+from integration.uploads import (
+    Station,
+    compared,
+    completed,
+    eventually,
+    folder_destination,
+    listening,
+)
 from repositories import SealedRepository
 from storage_uploader import main, schedule
+from storage_uploader.domain import Item
+from storage_uploader.proof import check_source
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +119,29 @@ class Process:
             if process.returncode is None:
                 process.kill()
             await process.wait()
+
+
+async def test_what_a_prune_writes_anew_meanwhile_comes_too(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A destination would list a backup whose content had just moved to another pack."""
+    repository = station.repository
+    gone: list[str] = []
+
+    def prune(directory: LocalDirectory, item: Item) -> None:
+        if not gone and item.name.startswith("packs/"):
+            gone.append(item.name)
+            repository.add_backup(packs=1)
+            directory.delete(item.name)
+        check_source(directory, item)
+
+    async with station.uploader() as uploader:
+        await compared(uploader)
+        monkeypatch.setattr("storage_uploader.copying.check_source", prune)
+        backup = await station.back_up()
+        await station.hear(UploadCompleted, backup_id=backup.backup_id)
+    assert gone
+    assert station.names() == repository.names()
 
 
 async def told(transport: PostgresTransport) -> Any:

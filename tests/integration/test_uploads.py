@@ -8,7 +8,14 @@ import pytest
 
 from common.messages import AuditRecorded, UploadCompleted, UploadFailed
 from common.service import Runtime
-from integration.uploads import Station, eventually, folder_destination, listening
+from integration.uploads import (
+    Station,
+    compared,
+    eventually,
+    folder_destination,
+    listening,
+    until_none,
+)
 from storage_uploader import schedule
 from storage_uploader.domain import Amount
 from storage_uploader.settings import UploaderSettings
@@ -31,19 +38,13 @@ async def station(
 async def reconcile(uploader: Runtime[UploaderSettings]) -> None:
     """Compare all destinations now, and wait for the result."""
     station = uploader.settings.strongroom_station
-    await _until_none(uploader, _OPEN_COMPARISONS, station)
+    await until_none(uploader, _OPEN_COMPARISONS, station)
     before = await uploader.pool.fetchval(
         "UPDATE destinations SET reconcile_at = now() WHERE station = $1 RETURNING now()", station
     )
-    await _until_none(uploader, _NOT_COMPARED, station, before)
+    await until_none(uploader, _NOT_COMPARED, station, before)
 
 
-async def compared(uploader: Runtime[UploaderSettings]) -> None:
-    """The first comparison is over; until then it may bring objects of the first backup."""
-    await _until_none(uploader, _NEVER_COMPARED, uploader.settings.strongroom_station)
-
-
-_NEVER_COMPARED = "SELECT count(*) FROM destinations WHERE station = $1 AND reconciled_at IS NULL"
 _OPEN_COMPARISONS = """
     SELECT count(*) FROM uploads JOIN destinations USING (destination_id)
     WHERE station = $1 AND purpose = 'reconcile' AND status IN ('waiting', 'failed')
@@ -52,12 +53,6 @@ _NOT_COMPARED = """
     SELECT count(*) FROM destinations
     WHERE station = $1 AND (reconciled_at IS NULL OR reconciled_at <= $2)
 """
-
-
-async def _until_none(uploader: Runtime[UploaderSettings], counting: str, *values: object) -> None:
-    async with asyncio.timeout(60):
-        while await uploader.pool.fetchval(counting, *values):
-            await asyncio.sleep(0.05)
 
 
 async def test_a_backup_arrives_at_every_destination(station: Station) -> None:

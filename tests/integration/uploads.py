@@ -18,6 +18,7 @@ from repositories import SealedRepository
 from storage_uploader.main import SERVICE
 from storage_uploader.settings import Destination, UploaderSettings
 
+_NEVER_COMPARED = "SELECT count(*) FROM destinations WHERE station = $1 AND reconciled_at IS NULL"
 M = TypeVar("M", bound=Message)
 Uploader = Runtime[UploaderSettings]
 
@@ -96,6 +97,18 @@ class Station:
                     if isinstance(each, type_) and fields.items() <= vars(each).items()
                 ]
         return found
+
+
+async def until_none(uploader: Uploader, counting: str, *values: object) -> None:
+    """Wait until a query counts nothing."""
+    async with asyncio.timeout(60):
+        while await uploader.pool.fetchval(counting, *values):
+            await asyncio.sleep(0.05)
+
+
+async def compared(uploader: Uploader) -> None:
+    """The first comparison is over; until then it may bring objects of the first backup."""
+    await until_none(uploader, _NEVER_COMPARED, uploader.settings.strongroom_station)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -18,6 +18,7 @@ from storage_uploader.store.uploads import Upload
 
 _BATCH = 2000
 _TRIES = 3
+_SURVEYS = 5
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 3600.0
 
@@ -56,6 +57,7 @@ class Copier:
         self._progress = Progress(upload.backup_id or upload.upload_id, "upload", job.progress)
         self._wanted = Amount()
         self._done = Amount()
+        self._gone = False
 
     async def copy(self) -> Amount:
         """Bring the destination to where the repository was when this was called.
@@ -64,13 +66,27 @@ class Copier:
 
         Raises:
             Corrupt: an object of ours is damaged; all others of its stage are there.
+            Unavailable: prunes go on and on meanwhile.
             Unproven: the destination gives back other bytes than it was sent.
         """
-        missing = await self._missing()
-        self._wanted = Amount(len(missing), sum(item.size for item in missing))
+        for _ in range(_SURVEYS):
+            missing = await self._missing()
+            size = self._done.size_bytes + sum(item.size for item in missing)
+            self._wanted = Amount(self._done.objects + len(missing), size)
+            if await self._bring_all(missing):
+                return self._wanted
+        raise Unavailable("The repository is changed faster than it can be sent.")
+
+    async def _bring_all(self, missing: list[Item]) -> bool:
+        """Send these; false when one is gone: what a prune has put in its place has to come before
+        anything that needs it.
+        """
         for stage in stages(missing):
             await self._bring(stage)
-        return self._wanted
+            if self._gone:
+                self._gone = False
+                return False
+        return True
 
     async def _missing(self) -> list[Item]:
         found = survey(self._directory)
@@ -114,6 +130,7 @@ class Copier:
             return True
         except NotFound:
             log.info("object is gone", name=item.name)  # removed since the survey, by a prune
+            self._gone = True
             return True
         bookmark = ObjectBookmark(self._job, self._upload, item.name, claim.bookmark)
         await self._send(item, bookmark)
