@@ -1,6 +1,7 @@
 """The ``strongroom`` command, from before anything heavy is loaded."""
 
 import gc
+import os
 import sys
 from importlib import import_module
 
@@ -10,6 +11,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Begin what takes its time, then load and run the command."""
+    _fill_closed_streams()
     try:
         if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
             gc.set_threshold(50_000)  # they load much, and make next to no garbage
@@ -19,6 +21,20 @@ def main() -> None:
         sys.exit(_INTERRUPTED)
     finally:
         gc.freeze()  # or the interpreter, at its end, goes through all that is there three times
+
+
+def _fill_closed_streams() -> None:
+    """Lead each standard stream that is closed to nowhere, here and for the processes begun here.
+
+    Else the next file that is opened, which may be a repository's, gets its number.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 if __name__ == "__main__":
