@@ -16,6 +16,7 @@ import pytest
 from common.repository.format.block import ends_block
 from common.repository.history import SnapshotInfo
 from common.repository.ingesting import assembling
+from common.repository.ingesting.filecache import FileCache
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import PruneSettings
 from vault import Vault, noise, seen
@@ -238,6 +239,18 @@ def test_the_cache_tells_nothing(tree: Path, back: Back, tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
     for file in (tmp_path / "cache").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_cache_can_be_used_whatever_the_umask(vault: Vault, tmp_path: Path) -> None:
+    """Lost: the cache of every account but root's, in folders that it made and may not enter."""
+    folder = tmp_path / "home" / ".cache" / "strongroom"
+    before = os.umask(0o777)
+    try:
+        FileCache(folder, vault.session().keys, "files").commit()
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "home").rglob("*")}
+    assert modes == {0o700, 0o600}
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

@@ -11,16 +11,21 @@ from blake3 import blake3
 _UNUSED_SECONDS = 90 * 86_400
 
 
-def folder_of(roots: Iterable[bytes]) -> Path:
+def folder_of(roots: Iterable[bytes]) -> Path | None:
     """The folder for a backup of these paths: each run forgets what it does not see.
+
+    None where this account has no place for it, or may not enter it.
 
     Where it is new, those that no backup has renewed for three months are removed: their paths or
     repositories are gone, or are read once more when they come back.
     """
-    root = _root()
-    folder = root / blake3(b"\0".join(roots)).hexdigest(length=8)
-    if not folder.exists():
-        _forget_unused(root)
+    try:
+        root = _root()
+        folder = root / blake3(b"\0".join(roots)).hexdigest(length=8)
+        if not folder.exists():
+            _forget_unused(root)
+    except (OSError, RuntimeError):  # the latter: nothing says where its home is
+        return None
     return folder
 
 

@@ -25,6 +25,7 @@ from common.repository.format.writerkeys import WriterKeys
 from common.repository.ingesting.regions import Extents
 from common.repository.ingesting.stretch import Stretch
 from common.repository.table import ChunkTable
+from common.storage.folders import make_folders
 
 _PRINT = 16
 _HEAD = struct.Struct(f"<{_PRINT}s?HIIQQ")
@@ -32,7 +33,7 @@ _OWNER = struct.Struct("<II")
 _FILE = struct.Struct(f"<{_PRINT}sIi?")
 _EXTENT = struct.Struct("<QQ")
 _TRAILER = struct.Struct("<Q16s")
-_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_FILE_MODE = 0o600
 _DENSE = -1
 _BUFFER = 1024**2
 
@@ -112,7 +113,7 @@ class FileCache:
         nothing = ChunkTable(), None
         self._table, self._records = nothing if forget else self._load()
         self._new = ChunkTable(len(self._table))
-        folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
+        make_folders(folder)
         self._temporary = folder / f"{self._place.name}.{os.getpid()}.new"
         self._file = _create(self._temporary)
         self._end = 0
@@ -249,6 +250,9 @@ def _names(owners: bytes) -> bytes:
 
 
 def _create(path: Path) -> BinaryIO:
-    """A new file that only its owner can read."""
+    """A new file that only its owner can read, whatever the umask."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, _FILE_MODE), "wb", _BUFFER)
+    descriptor = os.open(path, flags, _FILE_MODE)
+    with suppress(OSError):  # some file systems have no modes
+        os.fchmod(descriptor, _FILE_MODE)
+    return os.fdopen(descriptor, "wb", _BUFFER)
