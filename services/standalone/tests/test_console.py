@@ -40,3 +40,22 @@ def test_a_total_that_is_not_known_any_more_is_not_shown() -> None:
         assert drawn.tasks[0].percentage == 90
         bar("files", 120, None, 2, "")
         assert drawn.tasks[0].total is None
+
+
+class Terminal(io.StringIO):
+    """Somebody looks."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_name_does_nothing_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost: what else the command has to say, or the terminal, to who named a backup."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with console.progress("restore") as report:
+        report("\x1b]0;owned\x07[/]", 1, 2, 1, "")
+        console.warn("a :b: [/] \x1b]0;owned\x07")
+    assert "\x1b]0;" not in shown.getvalue()
+    assert "a :b: [/] \ufffd]0;owned\ufffd" in shown.getvalue()
+    assert "restore: \ufffd]0;owned\ufffd[/]" in shown.getvalue()

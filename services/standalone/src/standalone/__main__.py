@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 _OF_REPOSITORIES = {"repo", "rescue"}
 _INTERRUPTED = 130
@@ -12,6 +13,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Begin what takes its time, then load and run the command."""
     _fill_closed_streams()
+    _take_all_letters()
     try:
         if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
             gc.set_threshold(50_000)  # they load much, and make next to no garbage
@@ -35,6 +37,13 @@ def _fill_closed_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
+def _take_all_letters() -> None:
+    """Let no text for people fail for letters that a stream has not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -28,11 +28,21 @@ def _console(stream: TextIO) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - see above
 
     if stream.isatty():
-        return Console(file=stream, highlight=False, soft_wrap=True)
-    return Console(file=stream, highlight=False, soft_wrap=True, width=4096, height=100)
+        return Console(file=stream, highlight=False, emoji=False, soft_wrap=True)
+    return Console(
+        file=stream, highlight=False, emoji=False, soft_wrap=True, width=4096, height=100
+    )
+
+
+def _printable(text: str) -> str:
+    """Names come from file systems and other users: one line, and no control characters."""
+    if text.isprintable():
+        return text
+    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in text)
 
 
 def _line(stream: TextIO, text: str, style: str = "") -> None:
+    text = _printable(text)
     if stream.isatty():
         _console(stream).print(text, style=style, markup=False)
     else:
@@ -56,7 +66,7 @@ class Report(Protocol):
 
 
 def line(text: str = "") -> None:
-    """A line of the result, as it is."""
+    """A line of the result."""
     _line(sys.stdout, text)
 
 
@@ -71,8 +81,9 @@ def warn(text: str) -> None:
 
 
 def fail(error: Error) -> None:
-    """What went wrong and what to do, without a traceback."""
-    _line(sys.stderr, f"strongroom: {error}", "red")
+    """What went wrong and what to do, without a traceback. Further lines of it stand back."""
+    for each in f"strongroom: {error}".replace("\n", "\n  ").split("\n"):
+        _line(sys.stderr, each, "red")
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -81,7 +92,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Invalid("There is no terminal to ask on.", remedy="Confirm it with --yes.")
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(_printable(question), err=True):
         raise Cancelled("Nothing was done.")
 
 
@@ -94,7 +105,7 @@ def each(rows: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
     """A result of any length, as it comes: a line each, or an element of one JSON array each."""
     if not as_json:
         for line, _ in rows:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{_printable(line)}\n")
         return
     before = "[\n"
     for _, document in rows:
@@ -109,6 +120,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     A narrow terminal breaks lines and loses nothing; an ``id``, which is copied, stays whole.
     """
     from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - the same; what it gets is no markup
 
     drawn = Table(
         title=title or None,
@@ -123,16 +135,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
         name = column.lstrip(">")
         drawn.add_column(name, justify=justify, overflow="fold", no_wrap=name == "id")
     for row in rows:
-        drawn.add_row(*(_plain(cell) for cell in row))
+        drawn.add_row(*(Text(_printable(str(cell))) for cell in row))
     _console(sys.stdout).print(drawn)
-
-
-def _plain(cell: object) -> str:
-    """Names come from file systems and other users: no markup, no control characters."""
-    text = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(cell)
-    )
-    return text.replace("[", r"\[")
 
 
 def is_watched() -> bool:
@@ -156,8 +160,9 @@ def progress(title: str) -> Iterator[Report]:
     )
 
     with Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(),
-        DownloadColumn(), TransferSpeedColumn(), TextColumn("{task.fields[left]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+        TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TextColumn("{task.fields[left]}"),
         console=_console(sys.stderr), transient=True,
     ) as drawn:  # fmt: skip
         yield _Bar(title, drawn)
@@ -196,7 +201,7 @@ class _Bar:
             self._drawn.tasks[0].total = None
         self._drawn.update(
             self._task,
-            description=f"{self._title}: {phase}{', counting' if counting else ''}",
+            description=f"{self._title}: {_printable(phase)}{', counting' if counting else ''}",
             completed=done,
             total=total,
             left="" if left is None else str(timedelta(seconds=round(left))),

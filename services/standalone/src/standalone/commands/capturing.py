@@ -42,6 +42,8 @@ def backup(
     missing = [path for path in paths if _is_missing(path)]
     if missing:
         raise Invalid(f"{missing[0]} does not exist.", remedy="Correct the path.")
+    if not (name or "").isprintable():
+        raise Invalid("A backup has a printable name.", remedy="Choose another --name.")
     repository = writing(repo, key_file)
     with console.progress("backup") as report:
         info = back_up(
