@@ -11,6 +11,15 @@ def test_a_path_means_all_that_is_in_it() -> None:
     assert select.met == {"/srv/app/", "etc/hosts"}
 
 
+def test_a_path_may_be_written_as_a_shell_completes_it() -> None:
+    """Lost: what was asked for, because of a dot or a slash too many."""
+    for text in ("./srv/app", "/srv//app", "srv/./app/.", "%2E/srv/app"):
+        assert ChosenPaths([text])(b"srv/app/x"), text
+    for text in ("srv/../srv/app", "srv/.app", "srv/app."):
+        assert not ChosenPaths([text])(b"srv/app/x"), text
+    assert ChosenPaths(["."])(b"any/thing")
+
+
 def test_a_path_that_is_not_there_is_noticed() -> None:
     """Silence would read as: it is restored."""
     select = ChosenPaths(["gone", "here"])

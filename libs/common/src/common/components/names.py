@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
+from common.repository.entry import plain_path
+
 
 def show(path: bytes) -> str:
     """A path as one line of printable text; what is not printable UTF-8, and ``%``, as ``%XX``."""
@@ -55,6 +57,6 @@ class ChosenPaths:
 def meanings(text: str) -> list[bytes]:
     """The paths that a user can mean by ``text``: as it is on the disk, then as ``show`` prints it.
 
-    Without the first slash; one of them where both are the same.
+    Written as entries are; one of them where both are the same.
     """
-    return list(dict.fromkeys(path.strip(b"/") for path in (os.fsencode(text), parse(text))))
+    return list(dict.fromkeys(plain_path(path) for path in (os.fsencode(text), parse(text))))

@@ -72,6 +72,11 @@ def data_size(entry: Entry) -> int:
     return sum(length for _, length in entry.extents)
 
 
+def plain_path(given: bytes) -> bytes:
+    """A path as entries have it: without a slash around it, empty parts and ``.`` parts."""
+    return b"/".join(part for part in given.split(b"/") if part not in (b"", b"."))
+
+
 def check_path(path: bytes) -> None:
     """Refuse a path that could lead out of the root or that two readers would read differently.
 
