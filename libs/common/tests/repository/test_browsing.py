@@ -92,6 +92,9 @@ def test_entries_are_found_by_name_or_path_in_every_backup(
     assert hits("/d/x.txt") == both * 2
     assert hits("*/y.txt") == [(tree.id, b"d/e/y.txt")] * 2
     assert hits("X.TXT") == []
+    assert hits("/x.txt") == hits("./x.txt") == []
+    assert hits("/dd") == hits("./dd") == hits("dd/") == [(tree.id, b"dd")] * 2
+    assert hits("/d//./x.*") == both * 2
 
 
 def changes(vault: Vault, before: SnapshotInfo, after: SnapshotInfo) -> dict[bytes, ChangeKind]:

@@ -1,13 +1,14 @@
 """What is in a backup: the entries of a folder, and entries by their names."""
 
 import fnmatch
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from common.errors import Invalid, NotFound
 from common.repository.damage import Damaged
-from common.repository.entry import EntryType, show_path
+from common.repository.entry import EntryType, plain_path, show_path
 from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import Item
@@ -80,13 +81,17 @@ def lookup(fetcher: Fetcher, component: StoredComponent, path: bytes) -> StoredE
 
 
 def matching(pattern: str) -> Matches:
-    """Wants paths by a shell pattern: with a slash the whole path, else the last part of it."""
-    text = pattern.strip("/")
+    """Wants paths by a shell pattern: with a slash the whole path, else the last part of it.
+
+    A slash at its end says nothing: shells put it there.
+    """
+    is_whole = "/" in pattern.rstrip("/")
+    text = os.fsdecode(plain_path(os.fsencode(pattern)))
     expression = re.compile(fnmatch.translate(text))
 
     def matches(path: bytes) -> bool:
         whole = path.decode("utf-8", "surrogateescape")
-        return bool(expression.match(whole if "/" in text else whole.rpartition("/")[2]))
+        return bool(expression.match(whole if is_whole else whole.rpartition("/")[2]))
 
     return matches
 
