@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ def test_a_key_of_another_kind_becomes_no_encryption_key(
     assert dumped(strongroom, repo).out == "dear reader"
 
 
+def combined(texts: Iterable[str]) -> str:
+    """What shares make that were found in files of these names."""
+    return shares.combine({f"file-{number}": text for number, text in enumerate(texts, 1)})
+
+
 def test_a_key_in_the_safe_opens_everything_by_its_shares(
     strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,9 +123,9 @@ def test_any_so_many_shares_make_the_key_and_fewer_do_not(seed: bytes, data: st.
     key = write_key(RECOVERY_PREFIX, seed)
     texts = shares.split(key, count, threshold)
     for chosen in combinations(texts, threshold):
-        assert shares.combine(random.Random(0).sample(chosen, threshold)) == key
+        assert combined(random.Random(0).sample(chosen, threshold)) == key
     with pytest.raises(Invalid, match="needed"):
-        shares.combine(texts[: threshold - 1] + texts[:1])
+        combined(texts[: threshold - 1] + texts[:1])
 
 
 def test_a_mistyped_share_is_named() -> None:
@@ -132,18 +137,38 @@ def test_a_mistyped_share_is_named() -> None:
     place = next(n for n in range(len(words)) if words[n] != words[n + 1])
     words[place : place + 2] = words[place + 1], words[place]
     mistyped = texts[1].replace(row, " ".join(words))
-    with pytest.raises(Invalid, match="Share 2"):
-        shares.combine([texts[0], mistyped, texts[2]])
+    with pytest.raises(Invalid, match="file-2"):
+        combined([texts[0], mistyped, texts[2]])
     upper = [text.upper() if number else text for number, text in enumerate(texts)]
-    assert shares.combine([text.replace("# ", "#") for text in upper]) == key
+    assert combined([text.replace("# ", "#") for text in upper]) == key
     other = shares.split(key, 3, 3)
     with pytest.raises(Invalid, match="several"):
-        shares.combine([texts[0], other[1], other[2]])
+        combined([texts[0], other[1], other[2]])
     foreign = [text.replace(text.split("# key ")[1][:4], "0000") for text in texts]
     with pytest.raises(WrongKey):
-        shares.combine(foreign)
+        combined(foreign)
     with pytest.raises(Invalid):
         shares.split(key, 3, 1)
+
+
+def test_a_file_that_is_no_share_is_named_and_not_shown(strongroom: Run, tmp_path: Path) -> None:
+    """Lost: the encryption key, to whoever reads the terminal or the log of a job."""
+    (words, *_) = shares.split(write_key(RECOVERY_PREFIX, bytes(range(32))), 3, 2)
+    rows = words.rstrip("\n").split("\n")
+    wrong = {
+        "a key": ("first-secret", "line 1"),
+        "a word": ("\n".join([*rows[:-1], f"first-secret {rows[-1]}"]), f"line {len(rows)}"),
+        "a row": ("\n".join(rows[:-1]), ""),
+        "swapped": ("\n".join([*rows[:-2], *rows[:-3:-1]]), ""),
+    }
+    for name, (content, place) in wrong.items():
+        (tmp_path / name).write_text(content)
+        refused = strongroom("keys", "combine", tmp_path / name)
+        assert (refused.code, str(tmp_path / name) in refused.err) == (2, True)
+        assert place in refused.err
+        assert not {"first-secret", *rows[-1].split(), *rows[-2].split()} & {
+            word.strip(".,:;'\"") for word in refused.err.split()
+        }
 
 
 def test_shares_are_those_of_the_standard() -> None:
@@ -160,4 +185,4 @@ def test_shares_are_those_of_the_standard() -> None:
     """
     secret = "c938b319067687e990e05e0da0ecce1278f75ff58d9853f19dcaeed5de104aae"
     assert combine_mnemonics([first, second], b"TREZOR").hex() == secret
-    assert shares.combine([f"# anything\n{text}" for text in (first, second)]).startswith("srk1-")
+    assert combined([f"# anything\n{text}" for text in (first, second)]).startswith("srk1-")

@@ -1,9 +1,10 @@
 """A recovery key in shares on paper: SLIP-0039, of which any ``threshold`` make the key again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from shamir_mnemonic import MnemonicError, Share, combine_mnemonics, generate_mnemonics
+from shamir_mnemonic.wordlist import WORD_INDEX_MAP
 
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import RECOVERY_PREFIX, read_key, write_key
@@ -35,14 +36,14 @@ def split(recovery_key: str, shares: int, threshold: int) -> list[str]:
     ]
 
 
-def combine(texts: Sequence[str]) -> str:
-    """The recovery key in its text form, from enough of its shares.
+def combine(texts: Mapping[str, str]) -> str:
+    """The recovery key in its text form, from enough of its shares, by the names of their files.
 
     Raises:
-        Invalid: a share is mistyped, of another key, or there are too few.
+        Invalid: a share is mistyped, of another key, or there are too few. Never says a word of it.
     """
-    mnemonics = [_words(text) for text in texts]
-    read = [_read(number, mnemonic) for number, mnemonic in enumerate(mnemonics, 1)]
+    mnemonics = [_words(name, text) for name, text in texts.items()]
+    read = [_read(name, mnemonic) for name, mnemonic in zip(texts, mnemonics, strict=True)]
     threshold = max(share.member_threshold for share in read) if read else 2
     if len({share.identifier for share in read}) > 1:
         raise Invalid("These shares are of several keys, or of several splits of one.")
@@ -51,9 +52,9 @@ def combine(texts: Sequence[str]) -> str:
         raise Invalid(f"{threshold} different shares are needed; these are {len(different)}.")
     try:
         seed = combine_mnemonics(list(different.values())[:threshold])
-    except MnemonicError as error:
-        raise Invalid(f"These shares make no key: {error}") from error
-    return _checked(PrivateKey(seed), texts)
+    except MnemonicError:
+        raise Invalid("These shares make no key: they do not belong together.") from None
+    return _checked(PrivateKey(seed), texts.values())
 
 
 def _checked(key: PrivateKey, texts: Iterable[str]) -> str:
@@ -81,15 +82,24 @@ def _text(number: int, shares: int, threshold: int, name: str, mnemonic: str) ->
     return "\n".join([*head, *(" ".join(row) for row in rows)]) + "\n"
 
 
-def _words(text: str) -> str:
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return " ".join(" ".join(lines).lower().split())
+def _words(name: str, text: str) -> str:
+    found: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("#"):
+            continue
+        words = line.lower().split()
+        if not WORD_INDEX_MAP.keys() >= set(words):
+            raise _wrong(f"{name}, line {number}, has a word of no share.")
+        found += words
+    return " ".join(found)
 
 
-def _read(number: int, mnemonic: str) -> Share:
+def _read(name: str, mnemonic: str) -> Share:
     try:
         return Share.from_mnemonic(mnemonic)
-    except (MnemonicError, ValueError) as error:
-        raise Invalid(
-            f"Share {number} is not right: {error}", remedy="Compare its words with the original."
-        ) from error
+    except (MnemonicError, ValueError):
+        raise _wrong(f"The words in {name} make no share.") from None
+
+
+def _wrong(message: str) -> Invalid:
+    return Invalid(message, remedy="Compare its words with the original.")

@@ -156,7 +156,7 @@ def combine(
     ] = None,
 ) -> None:
     """Make a recovery key again from enough of its shares."""
-    key = shares.combine([key_in(file).get_secret_value() for file in files])
+    key = shares.combine({str(file): key_in(file).get_secret_value() for file in files})
     secretfile.give(key, out)
 
 
