@@ -102,6 +102,20 @@ def test_a_key_in_the_safe_opens_everything_by_its_shares(
     assert [path.read_text() for path in out.rglob("letter.txt")] == ["dear reader"]
 
 
+def test_no_key_is_made_for_a_name_that_it_cannot_have(
+    strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the safe, to a key that was kept as told and opens nothing."""
+    safe, new = tmp_path / "safe", tmp_path / "new"
+    assert strongroom("keys", "recovery", "add", repo, "board", "--out", safe).code == 0
+    for name, code in (("board", 6), ("", 2), ("\x1b", 2), ("a" * 101, 2)):
+        refused = strongroom("keys", "recovery", "add", repo, name, "--out", new)
+        assert (refused.code, new.exists(), "Keep" in refused.err) == (code, False, False)
+    monkeypatch.setenv("BACKUP_ENCRYPTION_KEY", "another key")
+    assert strongroom("keys", "recovery", "add", repo, "other", "--out", new).code == 8
+    assert not new.exists()
+
+
 def test_a_recovery_key_that_was_removed_opens_nothing(
     strongroom: Run, repo: Path, tmp_path: Path
 ) -> None:

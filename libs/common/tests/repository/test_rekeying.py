@@ -284,3 +284,12 @@ def test_keys_that_everyone_has_are_not_changed(tmp_path: Path) -> None:
     create(tmp_path, RepositoryConfig.create(None))
     with pytest.raises(Invalid):
         provider_of(LocalDirectory(tmp_path), None)
+
+
+def test_one_key_has_one_name(vault: Vault, provider: KeyProvider) -> None:
+    """Lost: the answer to a stolen safe, whose key goes on opening all under its other name."""
+    safe = PrivateKey.generate().public
+    add_recovery(vault.directory, provider, "board", safe)
+    with pytest.raises(Conflict, match="'board'"):
+        add_recovery(vault.directory, provider, "board2", safe)
+    assert [each.name for each in recovery_keys(vault.session())] == ["board"]

@@ -9,7 +9,12 @@ import typer
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import RECOVERY_PREFIX, PassphraseProvider, read_key, write_key
 from common.errors import Conflict, Invalid
-from common.repository.rekeying.recovery import add_recovery, recovery_keys, remove_recovery
+from common.repository.rekeying.recovery import (
+    add_recovery,
+    recovery_keys,
+    remove_recovery,
+    require_free,
+)
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import provider_of
 from common.storage.local import LocalDirectory
@@ -88,6 +93,8 @@ def add(
     """Make a recovery key that opens all backups, past and future. Go on where it stopped."""
     directory = LocalDirectory(repo)
     provider = provider_of(directory, given_key(key_file))
+    if not out.exists():
+        require_free(directory, provider, name)
     private = _kept(out)
     with console.progress("recovery") as report:
         done = add_recovery(directory, provider, name, private.public, on_progress=report)

@@ -40,24 +40,54 @@ def add_recovery(
     keys were wrapped.
 
     Raises:
-        Conflict: the name is taken by another key.
+        Invalid: no recovery key can have that name.
+        Conflict: the name is taken by another key, or the key has another name.
         Corrupt: some run keys are damaged or missing; the key opens all others.
     """
-    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
-        raise Invalid(f"A recovery key has a printable name of 1 to {_LONGEST_NAME} characters.")
+    _check(name)
     with exclusive(directory.path):
         state = Unlocked.open(directory, provider)
         config = state.config
         known = {each.name: each.public_key for each in config.recovery}
         if known.get(name, public_key) != public_key:
-            raise Conflict(
-                f"There is another recovery key called {name!r}.", remedy="Choose another name."
-            )
+            raise _taken(name)
         if name not in known:
+            for other, key in known.items():
+                if key == public_key:
+                    raise Conflict(
+                        f"This key is there already, and called {other!r}.",
+                        remedy="Make another key for another name: in a file that is not there.",
+                    )
             new = make_recovery(name, public_key, state.writer_key, config.repository)
             state.succeed(recovery=(*config.recovery, new))
             state = Unlocked.open(directory, provider)
         return rewrap(state.session, state.keyring(), on_progress)
+
+
+def require_free(directory: LocalDirectory, provider: KeyProvider, name: str) -> None:
+    """Refuse what ``add_recovery`` would refuse a new key, before that is made.
+
+    Raises:
+        Invalid: no recovery key can have that name.
+        Conflict: another one has it.
+        WrongKey: the provider's key is another's.
+    """
+    _check(name)
+    with exclusive(directory.path):
+        if any(name == each.name for each in Unlocked.open(directory, provider).config.recovery):
+            raise _taken(name)
+
+
+def _check(name: str) -> None:
+    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        raise Invalid(f"A recovery key has a printable name of 1 to {_LONGEST_NAME} characters.")
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is another recovery key called {name!r}.",
+        remedy="Choose another name, or the file that holds this key.",
+    )
 
 
 def remove_recovery(
