@@ -4,6 +4,7 @@ import os
 import select
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,18 @@ def totals(repo: Path, source: Path) -> set[int | None]:
     repository = writing(repo, None)
     back_up(repository, [source], name=None, exclude=excluded, report=report, reread=True, level=3)
     return told
+
+
+@pytest.mark.parametrize("seconds", [-1, 400_000_000_000])
+def test_a_clock_that_can_date_no_backup_is_told(
+    strongroom: Run, repo: Path, source: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    """Lost: why nothing is backed up since the battery of the clock ran out."""
+    wrong = SimpleNamespace(time=lambda: seconds, time_ns=lambda: seconds * 10**9)
+    monkeypatch.setattr("common.identifiers.time", wrong)
+    monkeypatch.setattr("standalone.cli.time", wrong)
+    outcome = strongroom("repo", "backup", repo, source)
+    assert (outcome.code, "clock" in outcome.err) == (6, True)
 
 
 def test_a_first_backup_is_counted_and_the_next_one_known(

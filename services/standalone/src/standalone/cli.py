@@ -3,12 +3,13 @@
 import errno
 import os
 import sys
+import time
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
-from common.errors import Error, NoSpace
+from common.errors import Conflict, Error, NoSpace
 from standalone import console
 from standalone.commands import called
 
@@ -26,6 +27,7 @@ COMMANDS = (
     "users", "roles", "sessions", "apikeys", "factors", "audit",
     "repo", "rescue", "keys", "serve", "dead-letters",
 )  # fmt: skip
+_YEAR_10000 = 253_402_300_800
 
 
 app = typer.Typer(
@@ -77,4 +79,6 @@ def main() -> None:
 def _explained(error: Exception) -> Error:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return NoSpace("There is no space for the output.", remedy="Free some where it goes.")
+    if isinstance(error, ValueError | OverflowError) and not 0 <= time.time() < _YEAR_10000:
+        return Conflict(f"This machine's clock is wrong: {error}.", remedy="Set it and try again.")
     return Error(f"{type(error).__name__}: {error}", remedy="STRONGROOM_DEBUG=1 shows where.")
