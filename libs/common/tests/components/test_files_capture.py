@@ -11,7 +11,7 @@ import pytest
 
 from common.components.files import FilesComponent, FilesOptions, walk
 from common.errors import CaptureFailed, Invalid
-from common.repository.entry import Entry, EntryType
+from common.repository.entry import MAX_PATH, Entry, EntryType
 from fake_tree import FakeTree
 
 AsNobody = Callable[[Callable[[], Any]], Any]
@@ -88,6 +88,31 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
     assert len(tree.warnings) == 4
     for name in ("secret", "closed", "twin", "twin again"):
         assert any(name in warning for warning in tree.warnings)
+
+
+def dig(folder: Path, name: str, depth: int) -> None:
+    """Folders within each other, of any length in sum, and a file in the last one."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+
+def test_a_path_that_is_too_long_is_named_and_the_rest_is_kept(open_folder: Path) -> None:
+    """Lost: root's backup of a whole machine, by any user who makes folders within each other."""
+    fill(open_folder, "a", "z")
+    dig(open_folder, "m" * 200, MAX_PATH // 201 + 2)
+    tree = take(open_folder)
+    assert {"a", "z", "m" * 200} <= below(tree, open_folder)
+    lengths = [len(entry.path) for entry in tree.taken]
+    assert MAX_PATH - 201 <= max(lengths) <= MAX_PATH
+    (warning,) = tree.warnings
+    assert "mmm is left out: a path of" in warning
+    assert take(open_folder, exclude=("m*",)).warnings == []
 
 
 def test_a_path_that_cannot_be_read_at_all_fails_the_backup(

@@ -125,6 +125,51 @@ def test_what_is_no_readable_file_is_left_out_with_a_warning(
     assert "x is left out" in source.warnings()[0]
 
 
+def test_what_has_more_attributes_than_can_be_stored_comes_back_with_the_first_of_them(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: root's backup of a whole machine, by any user who gives a file attributes."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_bytes(b"content")
+    names = [b"security.a", *(b"user.%03d" % number for number in range(150))]
+    many = tuple((name, bytes(60_000)) for name in names)
+    for module in ("common.components.files.metadata", "common.repository.ingesting.reading"):
+        monkeypatch.setattr(f"{module}.read_xattrs", lambda _: many)
+
+    def fill(sink: ComponentRecorder) -> None:
+        sink.add(Entry(b"c", EntryType.DIRECTORY, xattrs=many))
+        sink.add_found(seen(b"d", tmp_path / "d"))
+        sink.add_found(seen(b"d/f", tmp_path / "d" / "f"))
+
+    info = vault.write(fill)
+    assert vault.restore(info.id) == {b"d/f": b"content"}
+    entries = list(vault.reader().snapshot(info.id).source("files").entries())
+    assert [entry.path for entry in entries] == [b"c", b"d", b"d/f"]
+    assert all(entry.xattrs == many[: len(entry.xattrs)] for entry in entries)
+    assert all(entry.xattrs for entry in entries)
+    assert [text.partition(" ")[0] for text in info.warnings["files"]] == ["c", "d", "d/f"]
+
+
+def test_a_symlink_that_leads_nowhere_at_all_is_left_out_with_a_warning(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the whole backup, by one such link of a file system in user space."""
+    (tmp_path / "link").symlink_to("x")
+    monkeypatch.setattr("common.components.files.metadata.os.readlink", lambda _: b"")
+    info = vault.write(lambda sink: sink.add_found(seen(b"link", tmp_path / "link")))
+    assert info.components[0].entries == 0
+    assert "link is left out" in info.warnings["files"][0]
+
+
+def test_a_long_warning_keeps_its_beginning_and_its_end(vault: Vault) -> None:
+    """Lost: why a file with a long path was left out."""
+    path = "folder/" * 9000
+    (told,) = vault.write(lambda sink: sink.warn(f"{path} is left out.")).warnings["files"]
+    assert told.startswith("folder/folder/")
+    assert told.endswith("/folder/ is left out.")
+    assert len(told) <= 2000
+
+
 @pytest.mark.parametrize("change", ["grow", "shrink", "touch"])
 def test_a_file_that_changes_while_it_is_read_is_kept_with_a_warning(
     vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str

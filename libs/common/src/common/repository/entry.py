@@ -20,6 +20,10 @@ _FORBIDDEN = (b"//", b"/./", b"/../")
 _AT_ONCE = 64
 
 
+class Unstorable(Invalid):
+    """What a file system has is more, or other, than an entry can hold."""
+
+
 class EntryType(StrEnum):
     """What kind of thing an entry is."""
 
@@ -119,6 +123,7 @@ def check_entry(entry: Entry) -> None:
 
     Raises:
         Invalid: its path or link target could escape, or its numbers are impossible.
+        Unstorable: it is a symlink to nothing at all.
     """
     check_path(entry.path)
     if entry.type is EntryType.HARDLINK:
@@ -126,7 +131,7 @@ def check_entry(entry: Entry) -> None:
         if not entry.target or entry.target == entry.path:
             raise Invalid("A hard link does not name another entry.")
     elif entry.type is EntryType.SYMLINK and not _is_target(entry.target):
-        raise Invalid("A symlink has no usable target.")
+        raise Unstorable("A symlink has no usable target.")
     if not entry.path and entry.type is not EntryType.DIRECTORY:
         raise Invalid("The root of a component is not a directory.")
     if not 0 <= entry.mode <= PERMISSIONS or entry.size < 0:

@@ -9,7 +9,7 @@ from common.repository.format.chunklist import ChunkList, Item
 from common.repository.storing import ChunkStore
 
 _MOST_WARNINGS = 1000
-_LONGEST_WARNING = 2000
+_LONGEST_END = 500
 
 
 class TreeWriter:
@@ -27,7 +27,12 @@ class TreeWriter:
         self.warned = 0
 
     def add(self, entry: Entry, content: ChunkList) -> None:
-        """Append an entry. Raises ``Invalid`` for one that cannot be stored."""
+        """Append an entry.
+
+        Raises:
+            Invalid: it must not be stored.
+            Unstorable: it cannot be; nothing was appended.
+        """
         check_entry(entry)
         ended = self._block.add(entry, content)
         self.entries += 1
@@ -68,10 +73,12 @@ class TreeWriter:
         return ended
 
     def warn(self, message: str) -> None:
-        """Keep a warning; past the first thousand they are only counted."""
+        """Keep a warning, of a long one the ends; past the first thousand they are only counted."""
         self.warned += 1
         if self.warned <= _MOST_WARNINGS:
-            self.warnings.append(message[:_LONGEST_WARNING])
+            if len(message) > 2 * _LONGEST_END:
+                message = f"{message[:_LONGEST_END]}...{message[-_LONGEST_END:]}"
+            self.warnings.append(message)
 
     def finish(self) -> ChunkList:
         """The tree."""

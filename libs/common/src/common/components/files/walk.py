@@ -13,12 +13,13 @@ from common.components.files.metadata import TYPES, describe
 from common.components.files.patterns import Patterns
 from common.components.names import show
 from common.errors import CaptureFailed
-from common.repository.entry import Entry, EntryType
+from common.repository.entry import MAX_PATH, Entry, EntryType
 from common.repository.found import Found, OpenFolder
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST_NAME = 4096  # of what any call takes
 _KINDS = {form: kind.value for form, kind in TYPES.items()}
 
 
@@ -128,7 +129,8 @@ class Walk:
         """Look at the names in a folder, until one of them is entered or none is left."""
         opened, names, depth = folder.open, folder.names, len(self._stack)
         around = folder.path + b"/" if folder.path else b""
-        chosen, descriptor = self._patterns.chosen, opened.descriptor
+        choosing = self._patterns.chosen or len(around) + _LONGEST_NAME > MAX_PATH
+        descriptor = opened.descriptor
         while names:
             name = names.pop()
             path = around + name
@@ -140,10 +142,9 @@ class Walk:
             seen = Seen(path, opened, name, status)
             is_folder = stat.S_ISDIR(status.st_mode)
             wanted = True
-            if chosen:
+            if choosing:
                 relative = self._relative(path)
-                if self._patterns.excluded(relative, folder=is_folder):
-                    self.counts["excluded"] += 1
+                if self._leaves_out(path, relative, folder=is_folder):
                     continue
                 wanted = self._patterns.included(relative, folder=is_folder)
             if is_folder:
@@ -155,6 +156,18 @@ class Walk:
                     self._announce()
                 self._take(seen)
         self._stack.pop()
+
+    def _leaves_out(self, path: bytes, relative: bytes, *, folder: bool) -> bool:
+        """Whether this stays out, with all that is in it: as it was asked for, or with a word."""
+        if self._patterns.excluded(relative, folder=folder):
+            self.counts["excluded"] += 1
+            return True
+        if len(path) > MAX_PATH:
+            self._taker.warn(
+                f"{show(path)} is left out: a path of {len(path)} bytes is longer than {MAX_PATH}."
+            )
+            return True
+        return False
 
     def _relative(self, path: bytes) -> bytes:
         return path[len(self._root) :].lstrip(b"/")

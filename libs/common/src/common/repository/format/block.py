@@ -4,11 +4,13 @@ import struct
 from collections.abc import Iterator
 from zlib import crc32
 
-from common.errors import Invalid
-from common.repository.entry import Entry, EntryType
+from common.repository.entry import Entry, EntryType, Unstorable
 from common.repository.format.chunklist import ChunkList, pack_items
 
 MAX_ENTRY = 8 * 1024**2
+MAX_XATTRS = MAX_ENTRY // 2
+"""So many bytes of attributes fit into an entry, whatever else it has."""
+
 BLOCK_SIZE = 1024**2
 _BLOCK_MASK = 0x1FF
 _MOST_OWNERS = 0xFFFF
@@ -52,11 +54,11 @@ class BlockBuilder:
         before and after it as they were.
 
         Raises:
-            Invalid: the entry is too large to store.
+            Unstorable: the entry is too large; its attributes alone can make it so.
         """
         row = self._pack(entry, content)
         if len(row) > MAX_ENTRY:
-            raise Invalid(f"{entry.path[-200:]!r} has more attributes than can be stored.")
+            raise Unstorable(f"{entry.path[-200:]!r} has more attributes than can be stored.")
         self._previous = entry.path
         self._rows.append(row)
         self.size += len(row)

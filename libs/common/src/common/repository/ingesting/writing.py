@@ -2,11 +2,13 @@
 
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple
 
-from common.repository.attributes import group_name, user_name
-from common.repository.entry import PERMISSIONS, Entry, EntryType, show_path
-from common.repository.format.block import Owner
+from common.repository.attributes import Xattrs, group_name, user_name
+from common.repository.entry import PERMISSIONS, Entry, EntryType, Unstorable, show_path
+from common.repository.format.block import MAX_XATTRS, Owner
 from common.repository.format.chunklist import ITEM, ROOT_ITEMS, ChunkList
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.found import EARLIEST, LATEST, STATE, Found
@@ -52,7 +54,7 @@ class StretchWriter:
 
     def entry(self, entry: Entry) -> None:
         """Store an entry that was given as such."""
-        self._tree.add(entry, _NOTHING)
+        self._add(entry, _NOTHING)
 
     def described(self, found: Found) -> None:
         """Store what is no regular file."""
@@ -63,7 +65,7 @@ class StretchWriter:
             return
         status = found.status
         self.whole = self.whole and max(status.st_mtime_ns, status.st_ctime_ns) <= self._settled
-        self._tree.add(entry, _NOTHING)
+        self._add(entry, _NOTHING)
 
     def known_file(self, number: int, found: Found, known: KnownFile) -> None:
         """Store a file that is as it was remembered."""
@@ -88,7 +90,7 @@ class StretchWriter:
             content, self.whole = self._contents.listed(items), False
         status = _Status(mode, uid, gid, mtime_ns)
         entry = self._entry(found.path, status, size, known.extents, xattrs)
-        self._tree.add(entry, content)
+        self._add(entry, content)
 
     def read_file(self, number: int, found: Found, outcome: Outcome) -> None:
         """Store a file that was read."""
@@ -121,7 +123,7 @@ class StretchWriter:
         root = tuple(ITEM.iter_unpack(outcome.root))
         content = ChunkList(outcome.level, outcome.content, root)
         entry = self._entry(found.path, status, outcome.size, outcome.extents, outcome.xattrs)
-        self._tree.add(entry, content)
+        self._add(entry, content)
         if outcome.changed:
             path = show_path(found.path)
             self._tree.warn(f"{path} may not be consistent: it changed while it was read.")
@@ -129,13 +131,27 @@ class StretchWriter:
         if same:
             self.known[number] = KnownFile(outcome.flat, outcome.extents, bool(outcome.xattrs))
 
+    def _add(self, entry: Entry, content: ChunkList) -> None:
+        """Store an entry, or as much of it as an entry can hold, or nothing."""
+        try:
+            self._tree.add(entry, content)
+        except Unstorable as error:
+            self.whole = False
+            path, fewer = show_path(entry.path), _first(entry.xattrs)
+            if fewer == entry.xattrs:
+                self._tree.warn(f"{path} is left out: {error.message}")
+                return
+            lost = f"{len(entry.xattrs) - len(fewer)} of {len(entry.xattrs)}"
+            self._tree.warn(f"{path} has more attributes than can be stored: it lacks {lost}.")
+            self._add(replace(entry, xattrs=fewer), content)
+
     def _entry(
         self,
         path: bytes,
         status: _Status,
         size: int,
         extents: tuple[tuple[int, int], ...] | None,
-        xattrs: tuple[tuple[bytes, bytes], ...],
+        xattrs: Xattrs,
     ) -> Entry:
         uid, gid, user, group = self._owner(status.uid, status.gid)
         return Entry(
@@ -167,6 +183,12 @@ class StretchWriter:
 def is_file(found: Found) -> bool:
     """Whether it is a regular file."""
     return stat.S_ISREG(found.status.st_mode)
+
+
+def _first(xattrs: Xattrs) -> Xattrs:
+    """As many attributes as an entry can hold: by name, the system's are before those of users."""
+    ends = accumulate(len(name) + len(value) for name, value in xattrs)
+    return tuple(each for each, end in zip(xattrs, ends, strict=True) if end <= MAX_XATTRS)
 
 
 def _root(items: Iterable[tuple[bytes, int]]) -> ChunkList:
