@@ -147,6 +147,31 @@ def test_a_path_that_is_a_symlink_is_kept_as_such_with_a_word(tmp_path: Path) ->
     assert "is a symlink" in tree.warnings[0]
 
 
+@pytest.mark.parametrize("outer", [".", "a", "a/link"])
+def test_a_path_that_only_a_symlink_leads_to_from_another_path_is_refused(
+    tmp_path: Path, outer: str
+) -> None:
+    """Lost: all of it, night after night, because by its name it is within the other path."""
+    fill(tmp_path, "real/data/precious", "a/file")
+    (tmp_path / "a/link").symlink_to("../real")
+    paths = [tmp_path / outer, tmp_path / "a/link/data"]
+    with pytest.raises(CaptureFailed, match="a/link is a symlink") as refused:
+        FilesComponent.of("files", paths).capture(FakeTree())
+    assert f"{tmp_path}/real/data" in refused.value.remedy
+    FilesComponent.of("files", [tmp_path / "a", tmp_path / "real/data"]).capture(FakeTree())
+
+
+def test_a_path_within_another_that_is_a_symlink_is_kept_as_such_with_a_word(
+    tmp_path: Path,
+) -> None:
+    """Lost: all that the link leads to, without anybody knowing."""
+    (tmp_path / "current").symlink_to("release")
+    tree = FakeTree()
+    FilesComponent.of("files", [tmp_path, tmp_path / "current"]).capture(tree)
+    assert below(tree, tmp_path) == {"current"}
+    assert "is a symlink" in tree.warnings[0]
+
+
 class Vandal(FakeTree):
     """Changes the tree while it is read."""
 

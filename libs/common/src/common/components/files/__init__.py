@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
 from common.components.files.patterns import Patterns
-from common.components.files.walk import Taker, Walk, ancestors
+from common.components.files.walk import Taker, Walk, ancestors, tell_enclosed
 from common.components.names import beneath, show
 from common.errors import CaptureFailed, Invalid
 from common.openfiles import allow_open_files
@@ -59,17 +59,21 @@ class FilesComponent:
     def roots(self) -> list[bytes]:
         """The paths without their first slash, in order, none within another."""
         roots: list[bytes] = []
-        names = {os.path.normpath(os.fsencode(path)).strip(b"/") for path in self._options.paths}
-        for name in sorted(names, key=lambda path: path.split(b"/") if path else []):
+        for name in self._names():
             if not any(beneath(name, root) for root in roots):
                 roots.append(name)
         return roots
+
+    def _names(self) -> list[bytes]:
+        names = {os.path.normpath(os.fsencode(path)).strip(b"/") for path in self._options.paths}
+        return sorted(names, key=lambda path: path.split(b"/") if path else [])
 
     def capture(self, sink: Sink) -> dict[str, Any]:
         """Read every path; what cannot be read or vanishes meanwhile is told as a warning.
 
         Raises:
-            CaptureFailed: one of the paths themselves is gone or unreadable.
+            CaptureFailed: one of the paths themselves is gone or unreadable, or only a symlink
+                leads to it from another one.
         """
         return self._walk(sink)
 
@@ -83,6 +87,10 @@ class FilesComponent:
         roots = self.roots
         if not roots:
             raise CaptureFailed(f"Component {self.name} names no path.")
+        for name in self._names():
+            for root in roots:
+                if name != root and beneath(name, root):
+                    tell_enclosed(taker, name, root)
         allow_open_files()
         walk = Walk(taker, self._patterns, self._devices(roots))
         told: set[bytes] = set()

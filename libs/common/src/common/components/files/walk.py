@@ -99,8 +99,7 @@ class Walk:
             elif self._patterns.everything:
                 self._announce()
             if stat.S_ISLNK(seen.status.st_mode):
-                path = show(b"/" + root)
-                self._taker.warn(f"{path} is a symlink: what it leads to is not backed up.")
+                _tell_symlink(self._taker, root)
             while self._stack:
                 self._step(self._stack[-1])
         finally:
@@ -240,6 +239,31 @@ class Walk:
             self._taker.warn(f"{show(path)} vanished while the backup ran.")
         else:
             self._taker.warn(f"{show(path)} could not be read: {error.strerror}.")
+
+
+def _tell_symlink(taker: Taker, path: bytes) -> None:
+    taker.warn(f"{show(b'/' + path)} is a symlink: what it leads to is not backed up.")
+
+
+def tell_enclosed(taker: Taker, path: bytes, root: bytes) -> None:
+    """Say of a path, which by its name is in that root, what reading the root does not give of it.
+
+    Raises:
+        CaptureFailed: it lies behind a symlink, which is itself what is kept under that name.
+    """
+    parts = path.split(b"/")
+    for depth in range(root.count(b"/") + 1 if root else 0, len(parts)):
+        lead = b"/".join(parts[:depth])
+        if os.path.islink(b"/" + lead):
+            folder, name = os.path.split(b"/" + path)
+            real = os.path.join(os.path.realpath(folder), name)
+            raise CaptureFailed(
+                f"{show(b'/' + path)} is not in {show(b'/' + root)}:"
+                f" {show(b'/' + lead)} is a symlink.",
+                remedy=f"Name {show(real)} instead.",
+            )
+    if os.path.islink(b"/" + path):
+        _tell_symlink(taker, path)
 
 
 def ancestors(root: bytes) -> list[Entry]:
