@@ -172,6 +172,32 @@ def test_a_path_within_another_that_is_a_symlink_is_kept_as_such_with_a_word(
     assert "is a symlink" in tree.warnings[0]
 
 
+def test_a_path_with_dots_is_what_the_system_takes_it_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the folder beside what a symlink leads to; another one of that name is kept instead."""
+    fill(tmp_path, "x/wrong", "far/deep/file", "far/x/right", "x/more/file")
+    (tmp_path / "link").symlink_to("far/deep")
+    (tmp_path / "far/again").symlink_to("x")
+    monkeypatch.chdir(tmp_path / "x")
+    for path, real, name in (
+        ("../link/../x", "far/x", "right"),
+        (tmp_path / "link/../again/right", "far/again/right", ""),
+        (tmp_path / "link/../x/../x", "far/x", "right"),
+        ("..", ".", "x/wrong"),
+        ("./more//.", "x/more", "file"),
+    ):
+        tree = FakeTree()
+        FilesComponent.of("files", [path]).capture(tree)
+        assert os.fsencode(tmp_path / real / name).strip(b"/") in {e.path for e in tree.taken}
+
+
+def test_a_configured_path_with_dots_is_refused() -> None:
+    """Lost: the folder that was meant, for another one, where a symlink is before the dots."""
+    with pytest.raises(Invalid, match=r"\.\."):
+        FilesOptions(paths=("/srv/link/../data",))
+
+
 class Vandal(FakeTree):
     """Changes the tree while it is read."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import common.repository.run  # noqa: F401 - loaded by now, beside the stretching of the key
 from common.components.component import Amount
-from common.components.files import FilesComponent, FilesOptions
+from common.components.files import FilesComponent
 from common.components.names import show
 from common.identifiers import uuid7
 from common.processors import processors
@@ -37,10 +37,7 @@ def back_up(
     Files that are unchanged since the last backup of these paths are not read again, unless
     ``reread``. ``report`` is told how far it is and of how much; without one nobody finds that out.
     """
-    options = FilesOptions(
-        paths=tuple(str(path.absolute()) for path in paths), exclude=tuple(exclude)
-    )
-    component = FilesComponent(COMPONENT, options)
+    component = FilesComponent.of(COMPONENT, paths, exclude=exclude)
     run_id = uuid7()
     host = os.uname().nodename
     meta = SnapshotMeta(

@@ -21,7 +21,7 @@ class FilesOptions:
     """What a ``kind = "files"`` table of components.toml may say.
 
     Raises:
-        Invalid: a path does not start at the root.
+        Invalid: a path does not start at the root, or has a part ``..``.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -37,6 +37,10 @@ class FilesOptions:
         for path in self.paths:
             if not path.startswith("/"):
                 raise Invalid(f"paths: {path} does not start at /.")
+            if ".." in path.split("/"):
+                raise Invalid(
+                    f"paths: {path} goes up by '..'.", remedy="Name the folder that it leads to."
+                )
 
 
 class FilesComponent:
@@ -51,9 +55,12 @@ class FilesComponent:
         self._patterns = Patterns(options.include, options.exclude)
 
     @classmethod
-    def of(cls, name: str, paths: Sequence[str | Path]) -> Self:
-        """A component for these paths, relative ones taken from the current folder."""
-        return cls(name, FilesOptions(paths=tuple(os.path.abspath(path) for path in paths)))
+    def of(cls, name: str, paths: Sequence[str | Path], *, exclude: Sequence[str] = ()) -> Self:
+        """A component for these paths, as a shell takes them: relative ones from the current
+        folder, and ``..`` behind a symlink from where that leads.
+        """
+        absolute = tuple(_absolute(Path(path)) for path in paths)
+        return cls(name, FilesOptions(paths=absolute, exclude=tuple(exclude)))
 
     @property
     def roots(self) -> list[bytes]:
@@ -121,3 +128,8 @@ class FilesComponent:
             return None
         every = {*roots, *(os.fsencode(path).strip(b"/") for path in self._options.paths)}
         return [os.stat(b"/" + root).st_dev for root in every if os.path.exists(b"/" + root)]
+
+
+def _absolute(path: Path) -> str:
+    lead, dots, rest = f"{path.absolute()}/".rpartition("/../")
+    return str(Path(os.path.realpath(f"{lead}/.."), rest) if dots else path.absolute())
