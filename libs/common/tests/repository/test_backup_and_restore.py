@@ -150,6 +150,39 @@ def test_what_has_more_attributes_than_can_be_stored_comes_back_with_the_first_o
     assert [text.partition(" ")[0] for text in info.warnings["files"]] == ["c", "d", "d/f"]
 
 
+@pytest.fixture
+def untold() -> Path:
+    """A file that has more content than the size that it tells."""
+    path = Path("/proc/sys/kernel/ngroups_max")
+    if path.stat().st_size or not path.read_bytes():
+        pytest.skip("this system tells its size")
+    return path
+
+
+def test_what_a_file_has_beyond_the_size_that_it_tells_is_kept(
+    vault: Vault, untold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: all that is in it, as with any file of /proc; or, the next night, what it has then."""
+    monkeypatch.setattr("common.repository.ingesting.assembling._SETTLED_NS", 0)
+    content = untold.read_bytes()
+    for _ in range(2):
+        with vault.writer().begin(uuid4(), cache=tmp_path) as run:
+            with run.component("files", "files") as sink:
+                sink.add_found(seen(b"untold", untold))
+            info = run.finish(SnapshotMeta("b", "b", "c")).commit_next()
+        assert vault.restore(info.id) == {b"untold": content}
+        assert info.warnings["files"] == ()
+    for name in ("_MOST_UNTOLD", "_UNTOLD_STEP"):
+        monkeypatch.setattr(f"common.repository.ingesting.reading.{name}", len(content))
+    with vault.writer().begin(uuid4(), cache=tmp_path) as run:
+        with run.component("files", "files") as sink:
+            sink.add_found(seen(b"untold", untold))
+        info = run.finish(SnapshotMeta("b", "b", "c")).commit_next()
+    assert info.components[0].entries == 0
+    assert "untold is left out: it has more" in info.warnings["files"][0]
+    assert vault.reader().check(read_data=True).ok
+
+
 def test_a_symlink_that_leads_nowhere_at_all_is_left_out_with_a_warning(
     vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

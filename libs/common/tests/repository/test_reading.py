@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from common.repository.found import pack_state
+from common.repository.found import pack_state, size_of
 from common.repository.ingesting import reading
 from common.repository.ingesting.reading import FileRead, FileReader, Outcome
 
@@ -96,6 +96,24 @@ def test_a_file_that_changes_while_it_is_read_is_said_to(
     _, outcome = read(_state(file))
     assert isinstance(outcome, FileRead)
     assert outcome.changed
+
+
+def test_a_file_that_grows_before_it_is_read_is_stored_as_of_one_size(
+    file: Path, read: Read, stored: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a log that comes back with half a line of what it got later, under its old size."""
+    real = os.pread
+
+    def growing(*where: int) -> bytes:
+        with file.open("ab") as log:
+            log.write(b"more")
+        return real(*where)
+
+    monkeypatch.setattr(os, "pread", growing)
+    state, outcome = read(_state(file))
+    assert isinstance(outcome, FileRead)
+    assert (outcome.changed, outcome.size) == (True, size_of(state))
+    assert b"".join(stored) == (b"as it was seen.." + b"more" * 9)[: size_of(state)]
 
 
 def test_what_a_disk_gives_in_pieces_is_read_whole(

@@ -22,6 +22,7 @@ from common.repository.ingesting.regions import (
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 UNKNOWN_STATE = bytes(STATE.size)
+_MOST_UNTOLD, _UNTOLD_STEP = 64 << 20, 1 << 20
 
 
 class FileRead(NamedTuple):
@@ -93,12 +94,12 @@ class FileReader:
         if size > self._whole:
             return None
         try:
-            data = os.pread(file, size, 0)
+            data = os.pread(file, size + 1, 0)
             xattrs = read_xattrs(file)
             after = os.fstat(file)
         except OSError:
             return None
-        if len(data) < size or may_have_holes(after) or pack_state(after) != seen:
+        if len(data) != size or may_have_holes(after) or pack_state(after) != seen:
             return None
         return self._store_whole(data, xattrs, changed=False)
 
@@ -119,9 +120,22 @@ class FileReader:
             regions = [(0, size)] if whole else _regions(file, before)
         except OSError as error:
             return why(error)
+        if whole and len(data) > size and not changed:
+            return self._read_untold(file, before, xattrs)
         if whole:
-            return self._store_whole(data, xattrs, changed=changed)
+            return self._store_whole(data[:size], xattrs, changed=changed)
         return self._cut(file, before, regions, xattrs)
+
+    def _read_untold(self, file: int, before: os.stat_result, xattrs: Xattrs) -> FileRead | str:
+        """Read to its end a file that has more content than it tells, as those of /proc."""
+        # Some of those give all at once or nothing, and refuse to when asked for very much.
+        steps = [(place, _UNTOLD_STEP) for place in range(0, _MOST_UNTOLD, _UNTOLD_STEP)]
+        read = self._cut(file, before, steps, xattrs)
+        if isinstance(read, str):
+            return read
+        if read.content >= _MOST_UNTOLD:
+            return "it has more content than the size that it tells, and no end to it is in sight"
+        return read._replace(extents=None, changed=False)
 
     def _cut(
         self, file: int, before: os.stat_result, regions: Regions, xattrs: Xattrs
@@ -129,7 +143,8 @@ class FileReader:
         reader = _Reading(file, regions)
         flat = bytearray()
         try:
-            content = self._contents.cut(reader.fill, before.st_size, flat)
+            expected = sum(length for _, length in regions)
+            content = self._contents.cut(reader.fill, expected, flat)
         except _Unreadable as error:
             return error.reason
         dense = regions == [(0, before.st_size)]
@@ -162,8 +177,9 @@ class _Reading(RegionReader):
 
 
 def _read_all(file: int, size: int) -> bytes:
-    data = os.pread(file, size, 0)
-    while 0 < len(data) < size and (piece := os.pread(file, size - len(data), len(data))):
+    """So many bytes from the start, and one more where there is more."""
+    data = os.pread(file, size + 1, 0)
+    while 0 < len(data) < size and (piece := os.pread(file, size + 1 - len(data), len(data))):
         data += piece
     return data
 

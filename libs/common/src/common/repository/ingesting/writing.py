@@ -107,7 +107,7 @@ class StretchWriter:
         if mtime_ns > self._settled or ctime_ns > self._settled:
             same = False
         if isinstance(outcome, FileRead):
-            same = same and not outcome.changed
+            same = same and not outcome.changed and outcome.size == size
             self._read(number, found, _Status(mode, uid, gid, mtime_ns), outcome, same=same)
             return
         owner = self._owner(uid, gid)
