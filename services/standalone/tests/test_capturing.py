@@ -1,4 +1,4 @@
-"""A backup by the command line alone, as somebody watches it."""
+"""A backup by the command line alone: as somebody watches it, and names what to back up."""
 
 import os
 import select
@@ -117,3 +117,53 @@ def test_what_a_backup_without_the_cache_has_read_is_what_the_next_one_knows(
     assert opened == []
     assert strongroom("repo", "backup", repo, source, "--no-cache").code == 0
     assert "file" in opened
+
+
+def test_dots_behind_a_symlink_lead_where_the_shell_says(
+    strongroom: Run, repo: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the folder that was meant; another one of that name is kept, and all seems well."""
+    for folder in (source.parent / "deep", source / "deep", source / "other"):
+        folder.mkdir()
+    (source / "deep/right").touch()
+    (source.parent / "leads there").symlink_to(source / "other")
+    monkeypatch.chdir(source.parent)
+    assert strongroom("repo", "backup", repo, "leads there/../deep").code == 0
+    assert f"{source}/deep/right"[1:] in strongroom("repo", "ls", repo, "latest", "-r").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("backup", "{repo}", ""),
+        ("backup", "", "{repo}"),
+        ("restore", "{repo}", "latest", ""),
+        ("restore", "{repo}", "latest", "{repo}-out", ""),
+        ("snapshots", "{repo}", "--key-file", ""),
+    ],
+)
+def test_an_empty_path_is_wrong_usage(
+    strongroom: Run,
+    repo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    """Lost: what is in the current folder, to a script whose variable is not set."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    outcome = strongroom("repo", *(each.format(repo=repo) for each in arguments))
+    assert (outcome.code, "empty" in outcome.err) == (2, True)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_current_folder_that_was_deleted_is_told(
+    strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: what to do about it, behind the name of an exception."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    outcome = strongroom("repo", "backup", repo, ".")
+    assert (outcome.code, "has been deleted" in outcome.err) == (5, True)
+    monkeypatch.chdir(tmp_path)

@@ -193,17 +193,6 @@ def test_the_parts_of_a_check_are_named_n_of_m(strongroom: Run, backed_up: Path)
         assert strongroom("repo", "check", backed_up, "--read-data-subset", *wrong).code == 2
 
 
-def test_dots_behind_a_symlink_lead_where_the_shell_says(
-    strongroom: Run, repo: Path, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Lost: the folder that was meant; another one of that name is kept, and all seems well."""
-    (source.parent / "deep").mkdir()
-    (source.parent / "leads there").symlink_to(source / "deep")
-    monkeypatch.chdir(source.parent)
-    assert strongroom("repo", "backup", repo, "leads there/../deep").code == 0
-    assert f"{source}/deep/letter.txt"[1:] in strongroom("repo", "ls", repo, "latest", "-r").out
-
-
 def test_something_left_out_is_exit_code_1(strongroom: Run, repo: Path, source: Path) -> None:
     """Lost: the difference between a whole backup and one with a gap."""
     (source.parent / "leads there").symlink_to(source)

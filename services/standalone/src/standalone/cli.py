@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from common.errors import Conflict, Error, NoSpace
+from common.errors import Conflict, Error, NoSpace, NotFound
 from standalone import console
 from standalone.commands import called
 
@@ -81,4 +81,7 @@ def _explained(error: Exception) -> Error:
         return NoSpace("There is no space for the output.", remedy="Free some where it goes.")
     if isinstance(error, ValueError | OverflowError) and not 0 <= time.time() < _YEAR_10000:
         return Conflict(f"This machine's clock is wrong: {error}.", remedy="Set it and try again.")
+    if isinstance(error, OSError) and (error.errno, error.filename) == (errno.ENOENT, None):
+        # Of the calls without a path that can fail so, only os.getcwd comes this far.
+        return NotFound("The current folder has been deleted.", remedy="Change to another one.")
     return Error(f"{type(error).__name__}: {error}", remedy="STRONGROOM_DEBUG=1 shows where.")
