@@ -128,6 +128,18 @@ def test_several_are_forgotten_at_once(strongroom: Run, repo: Path) -> None:
     assert json.loads(strongroom("repo", "prune", repo, "--json").out)["removed_packs"] == 0
 
 
+def test_an_interrupted_forgetting_goes_on(strongroom: Run, repo: Path) -> None:
+    """Lost: the space of what a script, killed between two tombstones, never comes to again."""
+    first = json.loads(strongroom("repo", "snapshots", repo, "--json").out)[0]["id"]
+    assert strongroom("repo", "forget", repo, "first").code == 0
+    by_id = strongroom("repo", "forget", repo, first[:8], "--prune")
+    assert (by_id.code, "1 backup had been forgotten before" in by_id.err) == (0, True)
+    by_name = strongroom("repo", "forget", repo, "first", "second", "third", "--prune")
+    assert by_name.code == 5
+    assert ("'first', 'third'" in by_name.err, "retired" in by_name.err) == (True, True)
+    assert json.loads(strongroom("repo", "snapshots", repo, "--json").out) == []
+
+
 def test_rules_thin_each_set_of_paths_by_itself(strongroom: Run, repo: Path, source: Path) -> None:
     """Lost: the only backup of one folder, by a rule that counted those of another."""
     assert strongroom("repo", "backup", repo, source / "deep", "--name", "deep").code == 0

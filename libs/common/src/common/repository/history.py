@@ -134,7 +134,7 @@ class History:
     def backups(self) -> list[SnapshotInfo]:
         """The backups, oldest first; one with a tombstone is as good as gone."""
         found = self.load(lambda _name, _error: None)
-        removed = {entry.snapshot for entry in tombstoned(found.values())}
+        removed = _forgotten(found)
         backups = [
             SnapshotInfo(snapshot_id, body)
             for snapshot_id, body in found.items()
@@ -145,8 +145,11 @@ class History:
     def knows(self, snapshot_id: str) -> bool:
         """Whether a snapshot is there, or was removed on record."""
         found = self.load(lambda _name, _error: None)
-        removed = (entry.snapshot for entry in tombstoned(found.values()))
-        return snapshot_id in found or snapshot_id in removed
+        return snapshot_id in found or snapshot_id in _forgotten(found)
+
+    def forgotten(self) -> set[str]:
+        """The ids of the backups that were removed on record."""
+        return _forgotten(self.load(lambda _name, _error: None))
 
     def get(self, snapshot_id: str) -> SnapshotInfo:
         """One backup.
@@ -206,6 +209,10 @@ class History:
         if snapshot.repository != self._repository:
             raise Corrupt(f"{name} belongs to another repository.")
         return snapshot
+
+
+def _forgotten(snapshots: Mapping[str, Snapshot]) -> set[str]:
+    return {entry.snapshot for entry in tombstoned(snapshots.values())}
 
 
 def tombstoned(snapshots: Iterable[Snapshot]) -> Iterable[Removed]:

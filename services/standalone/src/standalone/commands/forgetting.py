@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from common.errors import Invalid
+from common.errors import Invalid, NotFound
 from common.repository.reader import Reader
 from common.repository.retention import Decision, Rules, decide, roots
 from standalone import console, text
 from standalone.commands import new_app
 from standalone.keysource import KeyFile
-from standalone.repositories import Place, find, reading
+from standalone.repositories import SHORTEST, Place, find, reading
 
 if TYPE_CHECKING:
     from common.repository.prune import PruneReport
@@ -24,6 +24,14 @@ Snapshots = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")]
 AndPrune = Annotated[bool, typer.Option("--prune", help="Prune afterwards, as the command does.")]
+
+
+class _Choice(NamedTuple):
+    """A decision on each backup; the ids named that are forgotten already; names of no backup."""
+
+    decisions: list[Decision]
+    before: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
 
 
 def _rule(kept: str) -> Any:
@@ -60,33 +68,57 @@ def forget(  # noqa: PLR0913 - one parameter for each option
         )
     rules = Rules(*counts) if ruled else None
     reader = reading(repo, key_file)
-    decisions = decide(reader.snapshots(), rules) if rules else _named(reader, snapshot or ())
-    pruned = None if dry_run else _forget(reader, decisions, reason, and_prune=and_prune)
+    choice = _Choice(decide(reader.snapshots(), rules)) if rules else _named(reader, snapshot or ())
+    pruned = None if dry_run else _forget(reader, choice, reason, and_prune=and_prune)
     if as_json:
-        console.emit(_document(decisions, pruned, dry_run=dry_run))
+        console.emit(_document(choice.decisions, pruned, dry_run=dry_run))
     else:
-        _show(decisions, pruned, dry_run=dry_run, ruled=ruled)
+        _show(choice, pruned, dry_run=dry_run, ruled=ruled)
+    if choice.unknown:
+        raise NotFound(
+            f"There is no backup {', '.join(map(repr, choice.unknown))} in the repository.",
+            remedy="A name is not known any more once its backup is forgotten. List what is left"
+            " with: strongroom repo snapshots REPO",
+        )
 
 
-def _named(reader: Reader, names: Iterable[str]) -> list[Decision]:
-    named = {find(reader, each).id for each in names}
-    return [
+def _named(reader: Reader, names: Iterable[str]) -> _Choice:
+    """What of these is there. The same command, interrupted, may have forgotten some already.
+
+    Raises:
+        NotFound: none of them was ever there, as far as is known.
+    """
+    named, before, missing = set[str](), set[str](), dict[str, NotFound]()
+    forgotten = reader.session.history.forgotten()
+    for each in names:
+        try:
+            named.add(find(reader, each).id)
+        except NotFound as error:
+            known = {one for one in forgotten if len(each) >= SHORTEST and one.startswith(each)}
+            before |= known
+            if not known:
+                missing[each] = error
+    if missing and not named and not before:
+        raise next(iter(missing.values()))
+    decisions = [
         Decision(info, () if info.id in named else ("not named",)) for info in reader.snapshots()
     ]
+    return _Choice(decisions, frozenset(before), tuple(missing))
 
 
 def _forget(
-    reader: Reader, decisions: list[Decision], reason: str, *, and_prune: bool
+    reader: Reader, choice: _Choice, reason: str, *, and_prune: bool
 ) -> "PruneReport | None":
-    for each in decisions:
+    for snapshot_id in choice.before:  # whoever did it may have died before all of it was done
+        reader.forget(snapshot_id, reason)
+    for each in choice.decisions:
         if not each.reasons:
             reader.forget(each.backup.id, reason)
     return _prune(reader) if and_prune else None
 
 
-def _show(
-    decisions: list[Decision], pruned: "PruneReport | None", *, dry_run: bool, ruled: bool
-) -> None:
+def _show(choice: _Choice, pruned: "PruneReport | None", *, dry_run: bool, ruled: bool) -> None:
+    decisions = choice.decisions
     forgotten = [each for each in decisions if not each.reasons]
     console.table(
         ["id", "name", "taken", "station", "plan", "paths", "kept by"],
@@ -95,6 +127,8 @@ def _show(
     done = "would be forgotten" if dry_run else "forgotten"
     kept = len(decisions) - len(forgotten)
     console.note(f"{text.count(len(forgotten), 'backup')} {done}, {kept:,} kept.")
+    if choice.before:
+        console.note(f"{text.count(len(choice.before), 'backup')} had been forgotten before.")
     if pruned is not None:
         _tell(pruned)
 
