@@ -14,6 +14,7 @@ from shamir_mnemonic import combine_mnemonics
 
 from common.crypto.keys import RECOVERY_PREFIX, write_key
 from common.errors import Invalid, WrongKey
+from common.storage.local import LocalDirectory
 from standalone import shares
 
 Run = Callable[..., Any]
@@ -57,6 +58,22 @@ def test_a_new_encryption_key_replaces_the_former(
     monkeypatch.delenv("BACKUP_ENCRYPTION_KEY")
     monkeypatch.setenv("BACKUP_WRITER_KEY", writer.strip())
     assert strongroom("repo", "backup", repo, tmp_path / "letter.txt").code == 0
+
+
+def test_a_change_that_was_cut_off_behind_its_last_step_goes_on(
+    strongroom: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the new key, put away for a failure by whoever repeated what was interrupted."""
+    new, another = tmp_path / "new", tmp_path / "another"
+    for file in (new, another):
+        assert strongroom("keys", "generate", "--out", file).code == 0
+    assert strongroom("keys", "change", repo, "--new-key-file", new).code == 0
+    settled = list[str]()
+    monkeypatch.setattr(LocalDirectory, "settle", lambda _, *names: settled.extend(names))
+    again = strongroom("keys", "change", repo, "--new-key-file", new)
+    assert (again.code, "already" in again.err, settled) == (0, True, [""])
+    wrong = strongroom("keys", "change", repo, "--new-key-file", another)
+    assert (wrong.code, "`strongroom keys change`" in wrong.err) == (8, True)
 
 
 def test_a_key_of_another_kind_becomes_no_encryption_key(

@@ -8,14 +8,12 @@ just starts Strongroom: ``settle`` finds the key that opens the repository.
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from common.crypto.keys import PassphraseProvider, generate_encryption_key
 from common.errors import Conflict, NotFound, Unavailable, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.progress import OnProgress
 from common.repository.rekeying.rotation import change_encryption_key, rotate
-from common.repository.rekeying.unlocked import provider_of
+from common.repository.rekeying.unlocked import opens, provider_of
 from common.repository.session import read_config
 from common.storage.local import LocalDirectory
 from standalone.datadir import DataDirectory
@@ -127,16 +125,6 @@ def _require_ready(directory: DataDirectory) -> None:
         )
     require_followed(directory)
     forget_former(directory)
-
-
-def opens(repository: LocalDirectory, key: SecretStr) -> bool:
-    """Whether this key opens the repository; slow, on purpose."""
-    config = read_config(repository)
-    try:
-        config.open_private(PassphraseProvider.found(key, config.sealing))
-    except WrongKey:
-        return False
-    return True
 
 
 def config_of(path: Path) -> RepositoryConfig | None:

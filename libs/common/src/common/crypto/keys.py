@@ -13,6 +13,12 @@ from common.errors import Corrupt, Invalid, WrongKey
 NOT_ENCRYPTED = "strongroom: not encrypted"
 """The published encryption key of repositories without encryption."""
 
+WHICH_KEY = (
+    "Set BACKUP_ENCRYPTION_KEY to the key that opens it now: `strongroom keys change` may have"
+    " replaced the one that it was made with."
+)
+"""What to do where a repository is not opened by the encryption key."""
+
 WRITER_PREFIX = "swk1-"
 RECOVERY_PREFIX = "srk1-"
 _WRITER_SALT = b"strongroom/v1/writer"
@@ -139,6 +145,4 @@ class PassphraseProvider:
         try:
             return unseal(self._key, sealed, context)
         except Corrupt as error:
-            raise WrongKey(
-                remedy="Set BACKUP_ENCRYPTION_KEY to the key that the repository was made with."
-            ) from error
+            raise WrongKey(remedy=WHICH_KEY) from error

@@ -9,6 +9,7 @@ from common.crypto.hpke import PrivateKey
 from common.crypto.keys import (
     NOT_ENCRYPTED,
     RECOVERY_PREFIX,
+    WHICH_KEY,
     WRITER_PREFIX,
     PassphraseProvider,
     Secret,
@@ -105,7 +106,7 @@ def open_reader(
     if not text and config.encrypted:
         raise WrongKey(
             "This repository is encrypted and no key is given.",
-            remedy="Set BACKUP_ENCRYPTION_KEY to the key that it was made with.",
+            remedy=WHICH_KEY,
         )
     provider = PassphraseProvider.found(text if config.encrypted else None, config.sealing)
     private, writer_key = config.open_private(provider)

@@ -8,7 +8,7 @@ import typer
 
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import RECOVERY_PREFIX, PassphraseProvider, read_key, write_key
-from common.errors import Conflict, Invalid
+from common.errors import Conflict, Invalid, WrongKey
 from common.repository.rekeying.recovery import (
     add_recovery,
     recovery_keys,
@@ -16,7 +16,7 @@ from common.repository.rekeying.recovery import (
     require_free,
 )
 from common.repository.rekeying.rotation import change_encryption_key, rotate
-from common.repository.rekeying.unlocked import provider_of
+from common.repository.rekeying.unlocked import opens, provider_of
 from common.storage.local import LocalDirectory
 from standalone import console, secretfile, shares, text
 from standalone.commands import machine, new_app
@@ -69,13 +69,22 @@ def change(
     new_key_file: Annotated[Path, typer.Option(help="File with the new BACKUP_ENCRYPTION_KEY.")],
     key_file: KeyFile = None,
 ) -> None:
-    """Change BACKUP_ENCRYPTION_KEY. From then on the former one does not open the repository."""
+    """Change BACKUP_ENCRYPTION_KEY. From then on the former one does not open the repository.
+
+    Where that was done already, by the same command, it says so.
+    """
     directory, new = LocalDirectory(repo), key_in(new_key_file)
     refuse_other_kinds(new)
     provider = provider_of(directory, given_key(key_file))
-    change_encryption_key(directory, provider, PassphraseProvider(new))
+    done = "Changed"
+    try:
+        change_encryption_key(directory, provider, PassphraseProvider(new))
+    except WrongKey:
+        if not opens(directory, new):
+            raise
+        done = "Changed already"
     console.note(
-        "Changed. Give the new key to every service now; copies of the repository follow with"
+        f"{done}. Give the new key to every service now; copies of the repository follow with"
         " their next upload. BACKUP_WRITER_KEY stays as it is."
     )
 

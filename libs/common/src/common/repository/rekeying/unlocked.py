@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from common.crypto.hpke import PrivateKey
-from common.crypto.keys import KeyProvider, PassphraseProvider, Secret
+from common.crypto.keys import WHICH_KEY, KeyProvider, PassphraseProvider, Secret
 from common.errors import Invalid, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
@@ -34,9 +34,20 @@ def provider_of(directory: LocalDirectory, encryption_key: Secret) -> KeyProvide
     if not encryption_key:
         raise WrongKey(
             "This repository is encrypted and no key is given.",
-            remedy="Set BACKUP_ENCRYPTION_KEY to the key that it was made with.",
+            remedy=WHICH_KEY,
         )
     return PassphraseProvider.found(encryption_key, config.sealing)
+
+
+def opens(directory: LocalDirectory, encryption_key: Secret) -> bool:
+    """Whether this key opens the repository, and will after a loss of power; slow, on purpose."""
+    config = read_config(directory)
+    try:
+        config.open_private(PassphraseProvider.found(encryption_key, config.sealing))
+    except WrongKey:
+        return False
+    directory.settle("")  # who changed the key may have died before that was durable
+    return True
 
 
 @dataclass(frozen=True, slots=True)
