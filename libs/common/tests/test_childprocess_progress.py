@@ -60,3 +60,11 @@ async def test_a_start_foretells_nothing() -> None:
     job = Job()
     assert (await job.hear(5, 10, total_bytes=1000)).eta_seconds is None
     assert (await job.hear(26, 15, total_bytes=1000)).eta_seconds is not None
+
+
+async def test_what_is_only_counted_has_a_time_to_go() -> None:
+    """Lost: whether to wait for a job that reads nothing worth telling: 100 keys, 400 to go."""
+    job = Job()
+    for second in range(1, 6):
+        told = await job.hear(1, 0, entries=second * 20, total_entries=500)
+    assert (told.bytes_per_second, told.eta_seconds) == (0.0, 20.0)

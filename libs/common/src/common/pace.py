@@ -33,7 +33,7 @@ class Pace:
     def advance(self, done: int, entries: int) -> None:
         """So many bytes and entries are done now."""
         if done < self._done:
-            self._begin(done, entries)
+            self.begin(done, entries)
             return
         now = self._clock()
         elapsed = now - self._time
@@ -54,8 +54,10 @@ class Pace:
     def seconds_left(self, total: int | None, total_entries: int | None = None) -> float | None:
         """Until all is done; None where that cannot be told.
 
-        Entries count where their total is known.
+        Entries count where their total is known; where that of the bytes is not, they alone do.
         """
+        if total is None and total_entries is not None:
+            total = self._done
         if total is None or total < self._done:
             return None
         entry = _ENTRY if total_entries is not None else 0
@@ -70,7 +72,8 @@ class Pace:
         age = self._time - self._begun
         return age >= _SETTLED_SECONDS and (share >= _SETTLED_SHARE or age >= _PATIENCE_SECONDS)
 
-    def _begin(self, done: int, entries: int) -> None:
+    def begin(self, done: int, entries: int) -> None:
+        """Something else goes on from here: what was before says nothing of its rate."""
         self._done, self._entries = done, entries
         self._time = self._begun = self._clock()
         self.bytes_per_second = self._bytes_a_second = self._entries_a_second = 0.0

@@ -25,7 +25,7 @@ def test_what_is_forgotten_meanwhile_is_on_record_in_the_copy(
     """Lost: trust in a copy, whose check tells of a backup that somebody took away."""
     _, second, _ = (vault.backup({b"a": b"%d" % number}) for number in range(3))
 
-    def forget(phase: str, *_: object) -> None:
+    def forget(phase: str, *_: object, **__: object) -> None:
         if phase == "index":
             vault.reader().forget(second.id, "meanwhile")
 
@@ -46,7 +46,7 @@ def test_what_a_prune_writes_anew_meanwhile_comes_too(
     vault.backup({b"b": noise(300_000, 3), **same})
     vault.reader().forget(gone.id, "")
 
-    def prune(phase: str, done: int, *_: object) -> None:
+    def prune(phase: str, done: int, *_: object, **__: object) -> None:
         if phase == "packs" and done < 70_000:
             for _ in range(2):
                 vault.reader().prune(NOW)

@@ -173,7 +173,7 @@ def test_progress_is_told_and_can_stop_a_run(vault: Vault) -> None:
     """Else nobody sees how far a backup is, or a cancelled one runs to its end."""
     told: list[tuple[object, ...]] = []
 
-    def listen(*progress: object) -> None:
+    def listen(*progress: object, **_: object) -> None:
         told.append(progress)
         if len(told) == 3:
             raise Cancelled

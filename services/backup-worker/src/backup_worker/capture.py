@@ -104,7 +104,9 @@ def _capture(repository: Repository, spec: CaptureSpec, channel: Channel) -> Pre
 def _telling(channel: Channel, outlook: Outlook) -> OnProgress:
     """Tells the service how far the run is, and of how much."""
 
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+    def tell(
+        phase: str, done: int, total: int | None, entries: int, current: str, **_: object
+    ) -> None:
         del total  # the run has none
         amount = outlook.total(phase, done, entries)
         channel.progress(

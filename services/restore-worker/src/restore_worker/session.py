@@ -41,9 +41,11 @@ def _open(spec: Opening) -> Reader:
 def _verify(spec: VerifySpec, channel: Channel) -> Checked:
     """Findings name what they affect; a snapshot that is not there is one of them."""
 
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+    def tell(
+        phase: str, done: int, total: int | None, entries: int, current: str, **totals: object
+    ) -> None:
         channel.progress(
-            phase, done_bytes=done, total_bytes=total, entries=entries, current=current
+            phase, done_bytes=done, total_bytes=total, entries=entries, current=current, **totals
         )
 
     report = _open(spec).check(

@@ -72,7 +72,9 @@ def _telling(
         yield None
         return
 
-    def tell(phase: str, done: int, total: int | None, entries: int, current: str) -> None:
+    def tell(
+        phase: str, done: int, total: int | None, entries: int, current: str, **_: object
+    ) -> None:
         del total  # the run has none
         amount = outlook.total(phase, done, entries)
         report(

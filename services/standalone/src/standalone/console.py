@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TextIO
 import typer
 
 from common.errors import Cancelled, Error, Invalid
+from standalone.text import size
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -152,16 +153,14 @@ def progress(title: str) -> Iterator[Report]:
         return
     from rich.progress import (  # noqa: PLC0415 - see above
         BarColumn,
-        DownloadColumn,
         Progress,
         TaskProgressColumn,
         TextColumn,
-        TransferSpeedColumn,
     )
 
     with Progress(
         TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-        TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TaskProgressColumn(), TextColumn("{task.fields[amount]}"),
         TextColumn("{task.fields[left]}"),
         console=_console(sys.stderr), transient=True,
     ) as drawn:  # fmt: skip
@@ -173,11 +172,11 @@ class _Bar:
 
     def __init__(self, title: str, drawn: "Progress") -> None:
         self._title, self._drawn = title, drawn
-        self._task = drawn.add_task(title, total=None, left="")
+        self._task = drawn.add_task(title, total=None, amount="", left="")
         from common.pace import Pace  # noqa: PLC0415 - as rich
 
         self._pace = Pace()
-        self._done = 0
+        self._shown, self._counts = 0, False
 
     def __call__(
         self,
@@ -192,17 +191,27 @@ class _Bar:
     ) -> None:
         """Show it."""
         del current
-        if done < self._done:  # something else is counted now, and as fast as that goes
+        counts = total is None and total_entries is not None
+        shown, whole = (entries, total_entries) if counts else (done, total)
+        if counts != self._counts or shown < self._shown:  # of something else now, and its pace
             self._drawn.reset(self._task)
-        self._done = done
+            self._pace.begin(done, entries)
+        self._shown, self._counts = shown, counts
         self._pace.advance(done, entries)
         left = self._pace.seconds_left(total, total_entries)
-        if total is None:  # which an update takes for: as before
+        if whole is None:  # which an update takes for: as before
             self._drawn.tasks[0].total = None
         self._drawn.update(
             self._task,
             description=f"{self._title}: {_printable(phase)}{', counting' if counting else ''}",
-            completed=done,
-            total=total,
+            completed=shown,
+            total=whole,
+            amount=f"{shown:,} of {whole:,}" if counts else self._bytes(done, total),
             left="" if left is None else str(timedelta(seconds=round(left))),
         )
+
+    def _bytes(self, done: int, total: int | None) -> str:
+        if not done and total is None:
+            return ""
+        whole = "" if total is None else f" of {size(total)}"
+        return f"{size(done)}{whole}, {size(self._pace.bytes_per_second)}/s"

@@ -1,13 +1,48 @@
 """How far a job on a repository is."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Collection, Iterator
+from typing import Protocol, TypeVar
 
-OnProgress = Callable[[str, int, int | None, int, str], None]
-"""Told (phase, bytes done, bytes in all when known, entries, what is being read)."""
+T = TypeVar("T")
+
+
+class OnProgress(Protocol):
+    """Told (phase, bytes done, bytes in all when known, entries, what is being read).
+
+    A phase that counts things and no bytes says of how many in ``total_entries``.
+    """
+
+    def __call__(
+        self,
+        phase: str,
+        done: int,
+        total: int | None,
+        entries: int,
+        current: str,
+        /,
+        *,
+        total_entries: int | None = None,
+    ) -> None: ...
+
 
 _EVERY_SECONDS = 0.2
 _EVERY_ENTRIES = 16
+
+
+def counted(items: Collection[T], phase: str, listener: OnProgress | None) -> Iterator[T]:
+    """These items; a few times a second the listener is told how many of them are done."""
+    if listener is None or not items:
+        yield from items
+        return
+    told = 0.0
+    for number, item in enumerate(items):
+        now = time.monotonic()
+        if not number or now - told >= _EVERY_SECONDS:
+            told = now
+            listener(phase, 0, None, number, "", total_entries=len(items))
+        yield item
+    listener(phase, 0, None, len(items), "", total_entries=len(items))
 
 
 class Progress:

@@ -16,7 +16,7 @@ from common.repository.format.wrappedkey import WrappedKey
 from common.repository.history import tombstoned
 from common.repository.keyring import KeyRing
 from common.repository.marking import Marks
-from common.repository.progress import OnProgress
+from common.repository.progress import OnProgress, counted
 from common.repository.relisting import relist
 from common.repository.rewriting import rewrite
 from common.repository.session import Session
@@ -80,10 +80,10 @@ class Pruner:
         backups = self._backups()
         fetcher = self._fetcher()
         marks = self._mark(fetcher, backups)
-        self._tell("rewrite")
         wasteful = self._wasteful(fetcher.catalog, marks)
         if wasteful:
-            rewrite(self._session, fetcher, marks, wasteful, self._run)
+            packs = counted(wasteful, "rewrite", self._on_progress)
+            rewrite(self._session, fetcher, marks, packs, self._run)
             self._report.rewritten_packs = len(wasteful)
         self._tell("retire")
         self._retire(fetcher.catalog, marks, frozenset(wasteful))
@@ -103,10 +103,9 @@ class Pruner:
         session = self._session
         return Fetcher(session.source, session.catalog(), self._keys, session.keys.chunk_id)
 
-    @staticmethod
-    def _mark(fetcher: Fetcher, backups: list[Snapshot]) -> Marks:
+    def _mark(self, fetcher: Fetcher, backups: list[Snapshot]) -> Marks:
         marks = Marks(fetcher)
-        marks.follow(backups)
+        marks.follow(counted(backups, "mark", self._on_progress))
         return marks
 
     def _backups(self) -> list[Snapshot]:
@@ -189,7 +188,8 @@ class Pruner:
         self._delete_packs(doomed)
 
     def _delete_packs(self, sizes: Mapping[bytes, int]) -> None:
-        self._session.directory.delete_all(pack_name(pack_id) for pack_id in sizes)
+        doomed = counted(sizes, "remove", self._on_progress)
+        self._session.directory.delete_all(map(pack_name, doomed))
         self._report.removed_packs += len(sizes)
         self._report.removed_bytes += sum(sizes.values())
 

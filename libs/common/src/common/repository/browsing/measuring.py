@@ -10,7 +10,7 @@ from common.repository.fetch import Fetcher, items
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.pack import TREE
 from common.repository.history import SnapshotInfo
-from common.repository.progress import OnProgress
+from common.repository.progress import OnProgress, counted
 from common.repository.trees import OnDamage, read_block
 
 _NOBODY, _MANY = 0, 2**32 - 1
@@ -88,9 +88,7 @@ class Measure:
 
         On the disk packs and the other objects take so many bytes.
         """
-        for number, info in enumerate(snapshots, 1):
-            if on_progress is not None:
-                on_progress("trees", number, len(snapshots), number, info.backup_name)
+        for number, info in enumerate(counted(snapshots, "trees", on_progress), 1):
             for component in info.components:
                 self._tree(component.tree, number)
         return self._sum(snapshots, packs, others, waste)

@@ -6,7 +6,7 @@ from common.repository.format.abandonment import mark_abandoned
 from common.repository.format.names import key_name
 from common.repository.format.wrappedkey import WrappedKey, wrap_run_key
 from common.repository.keyring import KeyRing
-from common.repository.progress import OnProgress
+from common.repository.progress import OnProgress, counted
 from common.repository.session import Session
 
 _OWNER = "rewrap"
@@ -25,7 +25,7 @@ def rewrap(session: Session, keys: KeyRing, on_progress: OnProgress | None = Non
     names = [info.name for info in session.source.list("keys/")]
     failures: dict[str, str] = {}
     done = 0
-    for number, name in enumerate(names):
+    for name in counted(names, "run keys", on_progress):
         try:
             wrapped = session.read_key(name)
             if wrapped.wrapped.keys() != wanted:
@@ -35,8 +35,6 @@ def rewrap(session: Session, keys: KeyRing, on_progress: OnProgress | None = Non
             continue  # prune or the end of a dead run has removed it
         except Corrupt as error:
             failures[name] = error.message
-        if on_progress is not None:
-            on_progress("run keys", number + 1, len(names), number + 1, name)
     # Also those found wrapped already: whoever did it may have died before that was durable.
     session.directory.settle("keys")
     lost = _lost(session, failures)

@@ -10,7 +10,7 @@ from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, kind_of
 from common.repository.keyring import KeyRing
 from common.repository.lock import exclusive
-from common.repository.progress import OnProgress
+from common.repository.progress import OnProgress, counted
 from common.repository.relisting import write_segments
 from common.repository.session import Session
 from common.repository.unlisted import read_entry
@@ -91,10 +91,8 @@ class _IndexBuilder:
 
     def _listed(self, packs: list[ObjectInfo], failed: set[bytes]) -> Iterator[PackEntry]:
         """The packs by their own directories; put into ``failed`` where that cannot be read."""
-        for number, info in enumerate(packs):
+        for info in counted(packs, "packs", self._on_progress):
             pack_id = _pack_id(info)
-            if self._on_progress is not None:
-                self._on_progress("packs", number, len(packs), number, info.name)
             try:
                 entry = read_entry(self._session, self._keys, info)
             except NotFound:
