@@ -1,7 +1,8 @@
 """A second reader of the repository format, written from docs/format.md alone.
 
 It shares no code with the product and needs only cryptography, zstandard and blake3. It proves that
-the document says what the format is, and is the last resort of who has a repository and its key:
+the document says what the format is, and is the last resort of who has a repository and its key, or
+a recovery key in its place. What the system refuses, as owners without root, is told and left out.
 
     BACKUP_ENCRYPTION_KEY=... python second_reader.py REPOSITORY TARGET [SNAPSHOT]
 
@@ -10,26 +11,26 @@ Restores the newest snapshot, or the one whose id starts with SNAPSHOT, one fold
 
 import functools
 import hashlib
+import hmac
 import json
 import os
 import struct
 import sys
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import zstandard
 from blake3 import blake3
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 folder = functools.cache(lambda path: os.open(path, os.O_RDONLY))
 
 
@@ -38,22 +39,23 @@ def require(condition: object, what: str) -> None:
         raise ValueError(f"damaged: {what}")
 
 
-def private_key(seed: bytes) -> MLKEM768X25519PrivateKey:
+def key_pair(seed: bytes) -> tuple[bytes, MLKEM768X25519PrivateKey]:
     raw = hashlib.shake_256(seed).digest(96)
-    curve = X25519PrivateKey.from_private_bytes(raw[64:])
-    return MLKEM768X25519PrivateKey(MLKEM768PrivateKey.from_seed_bytes(raw[:64]), curve)
+    first = MLKEM768PrivateKey.from_seed_bytes(raw[:64])
+    second = X25519PrivateKey.from_private_bytes(raw[64:])
+    public = first.public_key().public_bytes_raw() + second.public_key().public_bytes_raw()
+    return public, MLKEM768X25519PrivateKey(first, second)
 
 
 def hkdf(key: bytes, salt: bytes, info: str) -> bytes:
-    return HKDF(hashes.SHA256(), 32, salt, info.encode()).derive(key)
+    return hmac.digest(hmac.digest(salt, key, "sha256"), info.encode() + b"\1", "sha256")
 
 
 def framed(raw: bytes, kind: bytes, mac_key: bytes | None = None) -> dict[str, Any]:
     """The JSON body of ``config`` or of a key object, checked by checksum and MAC."""
     require(raw[:8] == b"SROOM" + kind + b"\x01\x00", "header")
     require(blake3(raw[:-32]).digest() == raw[-32:], "checksum")
-    if mac_key is not None:
-        require(blake3(raw[:-64], key=mac_key).digest() == raw[-64:-32], "authentication")
+    require(not mac_key or blake3(raw[:-64], key=mac_key).digest() == raw[-64:-32], "MAC")
     require(struct.unpack_from("<I", raw, 8) == (len(raw) - 76,), "length")
     return dict(json.loads(raw[12:-64]))
 
@@ -84,37 +86,31 @@ def directory(raw: bytes, pack: str, key: str) -> Iterator[tuple[bytes, Place]]:
         at += stored
 
 
-class Cursor:
+class Cursor(BytesIO):
     """Reads bytes, and little-endian numbers by their code in ``struct``, one after another."""
 
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
     def take(self, size: int) -> bytes:
-        self.at += size
-        require(self.at <= len(self.raw), "block")
-        return self.raw[self.at - size : self.at]
+        require(len(raw := self.read(size)) == size, "block")
+        return raw
 
     def number(self, code: str) -> int:
         return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
 
-
-def lz4_block(raw: bytes, size: int) -> bytes:
-    out, cursor = bytearray(), Cursor(raw)
-
-    def length(nibble: int, more: int = 255) -> int:
+    def lz4_length(self, nibble: int, more: int = 255) -> int:
         while nibble >= 15 and more == 255:
-            more = cursor.number("B")
+            more = self.number("B")
             nibble += more
         return nibble
 
+
+def lz4_block(raw: bytes, size: int) -> bytes:
+    out, cursor = bytearray(), Cursor(raw)
     while True:
-        token = cursor.number("B")
-        out += cursor.take(length(token >> 4))
-        if cursor.at == len(raw):
+        out += cursor.take(cursor.lz4_length((token := cursor.number("B")) >> 4))
+        if cursor.tell() == len(raw):
             return bytes(out)
         back = cursor.number("H")
-        for _ in range(length(token & 15) + 4):
+        for _ in range(cursor.lz4_length(token & 15) + 4):
             out.append(out[-back])
         require(len(out) <= size, "LZ4 size")
 
@@ -128,21 +124,25 @@ def decompress(codec: int, raw: bytes, size: int) -> bytes:
 
 
 class Repository:
-    """A repository opened with its encryption key."""
+    """A repository opened with its encryption key or with a recovery key."""
 
-    def __init__(self, root: Path, encryption_key: str) -> None:
-        self.root = root
-        body = framed(raw := (root / "config").read_bytes(), b"C")
-        secret = encryption_key if body["encrypted"] else "strongroom: not encrypted"
-        sealing, self.repo = body["sealing"], bytes.fromhex(body["repository"])
-        salt, iterations = b64decode(sealing["salt"]), sealing["iterations"]
-        kek = AESGCM(PBKDF2HMAC(hashes.SHA256(), 32, salt, iterations).derive(secret.encode()))
-        own, self.private = b64decode(body["writer_key"]), {}
-        self.writer = kek.decrypt(own[:12], own[12:], b"strongroom/v1/writer-key" + self.repo)
-        for pair in [body, *body.get("former", [])]:
-            seed, public = b64decode(pair["private_key"]), b64decode(pair["public_key"])
-            seed = kek.decrypt(seed[:12], seed[12:], b"strongroom/v1/private-key" + self.repo)
-            self.private[blake3(public).hexdigest()[:32]] = private_key(seed)
+    def __init__(self, root: Path, key: str) -> None:
+        self.root, body = root, framed(raw := (root / "config").read_bytes(), b"C")
+        self.repo, own = bytes.fromhex(body["repository"]), b64decode(body["writer_key"])
+        key = key if body["encrypted"] else "strongroom: not encrypted"
+        info = b"strongroom/v1/writer-key" + self.repo
+        if key.startswith("srk1-"):
+            pairs = [(public, private)] = [key_pair(bytes.fromhex(key[5:]))]
+            rows = {it["public_key"]: b64decode(it["writer_key"]) for it in body["recovery"]}
+            self.writer = SUITE.decrypt(rows[b64encode(public).decode()], private, info)
+        else:
+            salt, iterations = b64decode(body["sealing"]["salt"]), body["sealing"]["iterations"]
+            kek = AESGCM(hashlib.pbkdf2_hmac("sha256", key.encode(), salt, iterations))
+            self.writer = kek.decrypt(own[:12], own[12:], info)
+            info = b"strongroom/v1/private-key" + self.repo
+            seeds = [b64decode(it["private_key"]) for it in [body, *body.get("former", [])]]
+            pairs = [key_pair(kek.decrypt(it[:12], it[12:], info)) for it in seeds]
+        self.private = {blake3(public).hexdigest()[:32]: private for public, private in pairs}
         framed(raw, b"C", hkdf(self.writer, b"", "strongroom/v1/config-mac"))
         self.chunk_key = self.derived("chunk-id")
         self.run_keys = {path.name: self._run_key(path) for path in (root / "keys").iterdir()}
@@ -155,8 +155,7 @@ class Repository:
         body = framed(path.read_bytes(), b"K", self.derived("key-mac"))
         info = b"strongroom/v1/run-key" + self.repo + bytes.fromhex(body["key"] + body["run"])
         mine = next(row for row in body["recipients"] if row["recipient"] in self.private)
-        suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-        return suite.decrypt(b64decode(mine["wrapped"]), self.private[mine["recipient"]], info)
+        return SUITE.decrypt(b64decode(mine["wrapped"]), self.private[mine["recipient"]], info)
 
     def _segments(self) -> Iterator[tuple[bytes, Place]]:
         for path in (self.root / "index").iterdir():
@@ -170,9 +169,9 @@ class Repository:
                 at += 68 + size
 
     def snapshots(self) -> list[tuple[str, dict[str, Any]]]:
-        key, info = self.derived("chain"), "strongroom/v1/snapshot"
-        paths = (self.root / "snapshots").iterdir()
-        found = {path.name: json.loads(sealed(path, b"S", key, info)) for path in paths}
+        key, paths = self.derived("chain"), (self.root / "snapshots").iterdir()
+        bodies = [(it.name, sealed(it, b"S", key, "strongroom/v1/snapshot")) for it in paths]
+        found = {name: json.loads(body) for name, body in bodies}
         gone = {row["snapshot"] for body in found.values() for row in body.get("removed", [])}
         left = [it for it in found.items() if it[1]["kind"] == "backup" and it[0] not in gone]
         return sorted(left, key=lambda item: item[1]["created"])
@@ -196,18 +195,14 @@ class Repository:
         return data
 
     def content(self, level: int, items: bytes) -> Iterator[bytes]:
-        if len(items) == 16:
-            yield self.chunk(items)
-            return
-        for name, length in struct.iter_unpack("<16sI", items):
+        alone = len(items) == 16
+        for name, length in [(items, None)] if alone else struct.iter_unpack("<16sI", items):
             data = self.chunk(name, length)
             yield from self.content(level - 1, data) if level else [data]
 
 
 def entries(block: bytes) -> Iterator[dict[str, Any]]:
-    cursor = Cursor(block)
-    if cursor.number("B") != 1:
-        return
+    cursor = Cursor(block[1:])
     count, owners, path = cursor.number("I"), [], b""
     for _ in range(cursor.number("H")):
         owners.append((cursor.number("I"), cursor.number("I")))
@@ -223,10 +218,8 @@ def entries(block: bytes) -> Iterator[dict[str, Any]]:
             entry["items"] = cursor.take(16)  # without the length, which is that of the data
         elif flags & 2:
             entry.update(level=cursor.number("B"), items=cursor.take(20 * cursor.number("I")))
-        if kind in (2, 3):
-            entry["target"] = cursor.take(cursor.number("H"))
-        elif kind in (5, 6):
-            entry["device"] = cursor.number("I"), cursor.number("I")
+        entry["target"] = cursor.take(cursor.number("H") if kind in (2, 3) else 0)
+        entry["device"] = [cursor.number("I") if kind in (5, 6) else 0 for _ in range(2)]
         rows = range(cursor.number("I") if flags & 4 else 0)
         entry["extents"] = [(cursor.number("Q"), cursor.number("Q")) for _ in rows] or [(0, size)]
         for _ in range(cursor.number("H") if flags & 8 else 0):
@@ -243,17 +236,23 @@ def write_file(repository: Repository, entry: dict[str, Any], place: bytes) -> N
             rest = memoryview(piece)
             while rest:
                 at, left = (at, left) if left else next(regions)
-                file.seek(at)
-                count = file.write(rest[:left])
+                count = os.pwrite(file.fileno(), rest[:left], at)
                 at, left, rest = at + count, left - count, rest[count:]
+
+
+def attempt(step: Callable[..., None], *given: Any, **how: Any) -> None:
+    try:
+        step(*given, **how)
+    except OSError as error:
+        print(f"left out: {step.__name__}{given[:2]}: {error.strerror}", file=sys.stderr)
 
 
 def finish(entry: dict[str, Any], place: bytes) -> None:
     """Owner (as root), attributes, mode and time, in the order in which they undo each other."""
     if os.geteuid() == 0:
-        os.chown(place, *entry["owner"], follow_symlinks=False)
+        attempt(os.chown, place, *entry["owner"], follow_symlinks=False)
     for name, value in entry["xattrs"]:
-        os.setxattr(place, name, value, follow_symlinks=False)
+        attempt(os.setxattr, place, name, value, follow_symlinks=False)
     if entry["kind"] not in (2, 3):
         os.chmod(place, entry["mode"])
     os.utime(place, ns=(entry["mtime"], entry["mtime"]), follow_symlinks=False)
@@ -272,7 +271,7 @@ def restore(repository: Repository, component: dict[str, Any], root: bytes) -> N
     """Make one component's tree at ``root``; folders get their mode and times at the end."""
     tree, folders = component["tree"], []
     for block in repository.content(tree["level"], b64decode(tree["root"])):
-        for entry in entries(block):
+        for entry in entries(block) if block[0] == 1 else ():
             place = reach(root, entry["path"])
             if entry["kind"] == 1:
                 os.makedirs(place, 0o700, exist_ok=True)
@@ -283,17 +282,18 @@ def restore(repository: Repository, component: dict[str, Any], root: bytes) -> N
             elif entry["kind"] == 2:
                 os.symlink(entry["target"], place)
             elif entry["kind"] == 3:
-                os.link(reach(root, entry["target"]), place, follow_symlinks=False)
+                attempt(os.link, reach(root, entry["target"]), place, follow_symlinks=False)
             else:
                 node = {4: 0o010000, 5: 0o020000, 6: 0o060000}[entry["kind"]]
-                os.mknod(place, node, os.makedev(*entry.get("device", (0, 0))))
-            finish(entry, place)
+                attempt(os.mknod, place, node, os.makedev(*entry["device"]))
+            if os.path.lexists(place):
+                finish(entry, place)
     for entry, place in reversed(folders):
         finish(entry, place)
 
 
 if __name__ == "__main__":
-    opened = Repository(Path(sys.argv[1]), os.environ["BACKUP_ENCRYPTION_KEY"])
+    opened = Repository(Path(sys.argv[1]), os.environ.get("BACKUP_ENCRYPTION_KEY", ""))
     chosen = [body for name, body in opened.snapshots() if name.startswith([*sys.argv, ""][3])]
     for part in chosen[-1]["components"]:
         restore(opened, part, os.path.join(sys.argv[2], part["name"]).encode())

@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 
 from common.components.files import FilesComponent
+from common.crypto.hpke import PrivateKey
 from common.crypto.keys import (
+    RECOVERY_PREFIX,
     WRITER_PREFIX,
     derive_writer_key,
     generate_encryption_key,
@@ -59,7 +61,13 @@ def back_up(
     chunker: ChunkerParameters | None = None,
 ) -> SnapshotInfo:
     create(repository, RepositoryConfig.create(key, chunker=chunker))
-    writer = open_writer(repository, write_key(WRITER_PREFIX, derive_writer_key(key)))
+    return back_up_into(repository, key, source, compression)
+
+
+def back_up_into(
+    repository: Path, key: str | None, source: Path, compression: Compression = "zstd"
+) -> SnapshotInfo:
+    writer = open_writer(repository, key and write_key(WRITER_PREFIX, derive_writer_key(key)))
     component = FilesComponent.of("files", [source])
     with writer.begin(uuid4(), compression=compression) as run:
         with run.component("files", "files") as sink:
@@ -68,11 +76,11 @@ def back_up(
     return prepared.commit(1, None)
 
 
-def read(repository: Path, key: str, target: Path) -> None:
+def read(repository: Path, key: str | None, target: Path, *before: str) -> None:
     target.mkdir()
     subprocess.run(
-        [sys.executable, READER, repository, target],
-        env={"BACKUP_ENCRYPTION_KEY": key},
+        [sys.executable, *before, READER, repository, target],
+        env={} if key is None else {"BACKUP_ENCRYPTION_KEY": key},
         check=True,
         timeout=120,
     )
@@ -142,3 +150,58 @@ def test_a_path_that_is_too_long_to_be_named_comes_back(
         os.chdir(name)
     assert Path("file").read_bytes() == b"found"
     assert Path("twin").samefile("file")
+
+
+def test_a_recovery_key_is_enough(tmp_path: Path) -> None:
+    """Lost: the last resort of who has nothing but the repository and the sheet from the safe."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    source.mkdir()
+    (source / "file").write_bytes(b"content")
+    key, (safe, other) = generate_encryption_key(), (PrivateKey.generate(), PrivateKey.generate())
+    recovery = [("other", other.public), ("safe", safe.public)]
+    create(repository, RepositoryConfig.create(key, recovery=recovery))
+    back_up_into(repository, key, source)
+    read(repository, write_key(RECOVERY_PREFIX, safe.seed), target)
+    assert compare(source, target / "files" / source.relative_to("/")) == []
+
+
+def test_without_encryption_no_key_is_asked_for(tmp_path: Path) -> None:
+    """Lost: what anyone can read, to who does not know what to put into the variable."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    source.mkdir()
+    (source / "file").write_bytes(b"content")
+    create(repository, RepositoryConfig.create(None))
+    back_up_into(repository, None, source)
+    read(repository, None, target)
+    assert compare(source, target / "files" / source.relative_to("/")) == []
+
+
+UNPRIVILEGED = """
+import os, runpy, sys
+def refuse(place, *_, **__):
+    raise PermissionError(1, "Operation not permitted", place)
+os.mknod, os.setxattr, os.geteuid = refuse, refuse, lambda: 1
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_what_takes_rights_is_told_and_left_out(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Lost: every file after the first device, to who is not root where the last copy is."""
+    source, repository, target = (tmp_path / name for name in ("source", "repository", "target"))
+    source.mkdir()
+    for name in ("a", "z"):
+        (source / name).write_bytes(name.encode())
+    os.setxattr(source / "a", "user.mark", b"1")
+    os.mkfifo(source / "b")
+    os.link(source / "b", source / "c")
+    key = generate_encryption_key()
+    back_up(repository, key, source, "zstd")
+    read(repository, key, target, "-c", UNPRIVILEGED)
+    left = capfd.readouterr().err.splitlines()
+    there = target / "files" / source.relative_to("/")
+    assert {each.name: each.read_bytes() for each in there.iterdir()} == {"a": b"a", "z": b"z"}
+    told = zip(left, ("a', b'user.mark'", "b'", "c'"), strict=True)
+    assert all(f"{there}/{name}" in line for line, name in told), left
