@@ -2,8 +2,10 @@
 
 import errno
 import marshal
+import select
 import socket
 import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _HEAD = struct.Struct("<IH")
@@ -29,28 +31,46 @@ class Channel:
     def __init__(self, connection: socket.socket, timeout: float | None) -> None:
         connection.settimeout(timeout)
         self._socket = connection
+        self._room = select.poll()
+        self._room.register(connection, select.POLLOUT)
 
     def fileno(self) -> int:
         """For ``select``."""
         return self._socket.fileno()
 
-    def send(self, message: tuple[Any, ...], files: list[int] | None = None) -> None:
+    def send(self, message: tuple[Any, ...]) -> None:
+        """Send a message; waits until the other side takes it, and hears nothing meanwhile.
+
+        Raises:
+            Gone: nobody takes it.
+        """
+        try:
+            self._socket.sendall(_packed(message))
+        except OSError as error:
+            raise Gone from error
+
+    def sending(self, message: tuple[Any, ...], files: Sequence[int] = ()) -> Iterator[None]:
         """Send a message; the other side gets these open files too.
+
+        Yields whenever the other side takes no more: then it may be waiting to be heard itself.
 
         Raises:
             Crowded: not now; nothing was sent.
             Gone: nobody takes it.
         """
-        body = marshal.dumps(message)
-        head = _HEAD.pack(len(body), len(files or ()))
-        try:
-            if files:
-                socket.send_fds(self._socket, [head], files)
-                self._socket.sendall(body)
-            else:
-                self._socket.sendall(head + body)
-        except OSError as error:
-            raise Crowded if error.errno == errno.ETOOMANYREFS else Gone from error
+        rest = memoryview(_packed(message, len(files)))
+        while rest:
+            while not self._room.poll(0):
+                yield
+            try:  # the files go with the first byte, however few follow it
+                count = (
+                    socket.send_fds(self._socket, [rest], list(files))
+                    if files
+                    else self._socket.send(rest)
+                )
+            except OSError as error:
+                raise Crowded if error.errno == errno.ETOOMANYREFS else Gone from error
+            rest, files = rest[count:], ()
 
     def receive(self) -> tuple[tuple[Any, ...], list[int]]:
         """The next message, and the open files that came with it.
@@ -85,3 +105,8 @@ class Channel:
                 raise Gone
             view = view[count:]
         return bytes(found)
+
+
+def _packed(message: tuple[Any, ...], files: int = 0) -> bytes:
+    body = marshal.dumps(message)
+    return _HEAD.pack(len(body), files) + body

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,8 +24,7 @@ _WORTH_THREADS = 32 * 1024**2
 """A process that begins with more than this is likely to be alone with it."""
 
 _AT_ONCE = 8
-"""Tasks that a process has at most: what it does while the run stores what came of others. All of
-them fit into the buffer of a socket, so that nobody waits to hand one over."""
+"""Tasks that a process has at most: what it does while the run stores what came of others."""
 
 _MUCH = 2 * MOST_BYTES
 """A process with so much to read gets no more: another one may be through with its own sooner."""
@@ -100,8 +99,9 @@ class Processes:
     def collect(self, within: float) -> bool:
         """Take what the processes have to say; whether that was anything."""
         ready = self._ready.select(within)
-        for key, _ in ready:
-            self._take(key.data, self._receive(key.data))
+        for key, events in ready:
+            if events & selectors.EVENT_READ:
+                self._take(key.data, self._receive(key.data))
         return bool(ready)
 
     def finish(self) -> tuple[int, int]:
@@ -182,14 +182,13 @@ class Processes:
             reader.bytes -= task.size
             task.done([_revived(outcome) for outcome in message[2]], message[3])
 
-    def _send(
-        self, reader: _Reader, message: tuple[Any, ...], files: list[int] | None = None
-    ) -> None:
+    def _send(self, reader: _Reader, message: tuple[Any, ...], files: Sequence[int] = ()) -> None:
         patience = time.monotonic() + _SILENCE_SECONDS
         sent = False
         while not sent:
             try:
-                reader.channel.send(message, files)
+                for _ in reader.channel.sending(message, files):
+                    self._wait_for_room(reader)
                 sent = True
             except Crowded as error:
                 if time.monotonic() > patience:
@@ -198,6 +197,14 @@ class Processes:
             except Gone:
                 while True:  # until what it said last, or that it is gone, is raised
                     self._take(reader, self._receive(reader))
+
+    def _wait_for_room(self, reader: _Reader) -> None:
+        """Wait until this process may take more, or any has done something: one that waits to be
+        heard takes nothing.
+        """
+        self._ready.modify(reader.channel, selectors.EVENT_READ | selectors.EVENT_WRITE, reader)
+        self.wait()
+        self._ready.modify(reader.channel, selectors.EVENT_READ, reader)
 
     def _receive(self, reader: _Reader) -> tuple[Any, ...]:
         try:

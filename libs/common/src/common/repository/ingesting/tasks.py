@@ -9,7 +9,6 @@ from common.repository.ingesting.stretch import Stretch
 
 MOST_FILES = 128
 MOST_BYTES = 8 * 1024**2
-MOST_NAMES = 8 * 1024
 
 
 class Task:
@@ -54,16 +53,15 @@ class Readers(Protocol):
 
 def tasks(stretch: Stretch, wanted: Iterable[tuple[int, Found]]) -> Iterator[Task]:
     """These files of a stretch, so that no task takes much longer than others if it can be."""
-    task, names = Task(stretch), 0
+    task = Task(stretch)
     for number, found in wanted:
         size = found.status.st_size
-        full = task.size + size > MOST_BYTES or names > MOST_NAMES
-        if task.files and (full or len(task.files) >= MOST_FILES):
+        full = task.size + size > MOST_BYTES or len(task.files) >= MOST_FILES
+        if task.files and full:
             yield task
-            task, names = Task(stretch), 0
+            task = Task(stretch)
         task.numbers.append(number)
         task.files.append(found)
         task.size += size
-        names += len(found.name)
     if task.files:
         yield task
