@@ -1,11 +1,13 @@
 """Files while their content arrives: under a temporary name until they are whole."""
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from common.components.files.folders import Folders
+from common.components.files.identity import Identity, identity, reopen
 from common.components.files.leaving import leave
 from common.components.files.leftovers import PART, PREFIX, part_mark
 from common.components.files.linux import fallocate, syncfs
@@ -15,7 +17,6 @@ from common.errors import RestoreFailed
 from common.repository.entry import Entry, data_size
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 PREALLOCATED = 1 << 20
 _STEP = 32 << 20
 PUBLISH_FILES = 10_000
@@ -50,15 +51,25 @@ def remove(folders: Folders, path: bytes, temporary: bytes) -> None:
 class Item:
     """A file that is to become ``path``; ``left`` bytes of data are still to come.
 
-    It is ``made`` under its temporary name before others write to it, or by the one that has all
-    of its content.
+    It is ``made`` under its temporary name before others write to it, who open that and nothing
+    else of the name; or by the one that has all of its content, and opens it once.
     """
 
     entry: Entry
     path: bytes
     temporary: bytes
     left: int
-    made: bool = False
+    made: Identity | None = None
+
+    def reopen(self, folder: int) -> int:
+        """Open in its folder what was made of it.
+
+        Raises:
+            OSError: it is not there, or something else is.
+        """
+        if self.made is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return reopen(folder, self.temporary, self.made)
 
 
 class Arriving:
@@ -102,8 +113,7 @@ class Arriving:
         self.items[entry.path] = item
         if left == 0:
             try:
-                self.make(entry)
-                self._finish(item)
+                self._finish(item, self._make(item))
             except OSError:
                 self.abandon([entry.path])
                 raise
@@ -112,15 +122,8 @@ class Arriving:
     def make(self, entry: Entry) -> None:
         """Make the file of ``entry`` with its size: what it holds will come in pieces."""
         item = self.items.get(entry.path)
-        if item is None or item.made:
-            return
-        folder, _ = self._folders.parent(item.path)
-        file = os.open(item.temporary, CREATE, 0o600, dir_fd=folder)
-        try:
-            item.made = True
-            os.ftruncate(file, entry.size)
-        finally:
-            os.close(file)
+        if item is not None and item.made is None:
+            os.close(self._make(item))
 
     def reserve(self, entry: Entry) -> None:
         """Make room on the disk for a large file without holes, while others write to it already.
@@ -130,8 +133,7 @@ class Arriving:
         item = self.items.get(entry.path)
         if item is None or item.left < PREALLOCATED or item.left != entry.size:
             return
-        folder, _ = self._folders.parent(item.path)
-        file = os.open(item.temporary, REOPEN, dir_fd=folder)
+        file = self._open(item)
         try:
             for offset in range(0, entry.size, _STEP):
                 fallocate(file, offset, min(_STEP, entry.size - offset))
@@ -150,7 +152,7 @@ class Arriving:
         item.left -= count
         if item.left == 0:
             try:
-                self._finish(item)
+                self._finish(item, self._open(item))
             except OSError as error:
                 self.give_up([path])
                 self._failed(item.path, error)
@@ -219,9 +221,24 @@ class Arriving:
             raise_if_full(error, "the target")
             raise RestoreFailed(f"The target's disk does not keep data: {error}.") from error
 
-    def _finish(self, item: Item) -> None:
+    def _make(self, item: Item) -> int:
+        """The file of an item, open."""
         folder, _ = self._folders.parent(item.path)
-        file = os.open(item.temporary, REOPEN, dir_fd=folder)
+        file = os.open(item.temporary, CREATE, 0o600, dir_fd=folder)
+        try:
+            item.made = identity(file)
+            os.ftruncate(file, item.entry.size)
+        except OSError:
+            os.close(file)
+            raise
+        return file
+
+    def _open(self, item: Item) -> int:
+        folder, _ = self._folders.parent(item.path)
+        return item.reopen(folder)
+
+    def _finish(self, item: Item, file: int) -> None:
+        """Give the file of an item, which is open, its metadata, and close it."""
         try:
             self._applier.apply(item.entry, file, Born.of(file))
         finally:

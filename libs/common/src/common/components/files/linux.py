@@ -2,7 +2,9 @@
 
 import ctypes
 import errno
+import fcntl
 import os
+import sys
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
@@ -10,6 +12,8 @@ _libc.syncfs.argtypes = (ctypes.c_int,)
 _libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 _libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _TMPFS = 0x01021994
+_UNNUMBERED = {0x4D44, 0x2011BAB0, 0x65735546, 0xFE534D42, 0xFF534D42}  # FAT, exFAT, FUSE, SMB
+_GET_VERSION = 0x80087601  # FS_IOC_GETVERSION
 _BEGIN = 2  # SYNC_FILE_RANGE_WRITE
 UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -33,7 +37,7 @@ def fallocate(file: int, offset: int, size: int) -> None:
 
     Nor where memory is the disk: there it would fill with noughts what is written a moment later.
     """
-    if _in_memory(file):
+    if _kind(file) == _TMPFS:
         return
     while _libc.fallocate(file, 0, offset, size) != 0:
         error = _error()
@@ -43,10 +47,23 @@ def fallocate(file: int, offset: int, size: int) -> None:
             raise error
 
 
-def _in_memory(file: int) -> bool:
-    """Whether ``statfs`` says so; its first word is the kind of the file system."""
+def generation(file: int) -> int:
+    """Which of all files that have had its number a file is; 0 where nobody can tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(file, _GET_VERSION, bytes(8)), sys.byteorder)
+    except OSError:
+        return 0
+
+
+def keeps_numbers(file: int) -> bool:
+    """Whether a file has one number as long as it is there, and not only while it is in use."""
+    return _kind(file) not in _UNNUMBERED
+
+
+def _kind(file: int) -> int:
+    """Of the file system: the first word of what ``statfs`` says. 0 where it says nothing."""
     about = (ctypes.c_long * 32)()
-    return _libc.fstatfs(file, about) == 0 and about[0] == _TMPFS
+    return about[0] if _libc.fstatfs(file, about) == 0 else 0
 
 
 def _error() -> OSError:

@@ -4,6 +4,7 @@ import os
 
 from common.components.files.arriving import Item, remove
 from common.components.files.folders import Folders
+from common.components.files.identity import identity
 from common.components.files.leftovers import PART, is_ours, part_mark, sweep
 from common.repository.tree import Source
 
@@ -63,7 +64,7 @@ class Parts:
                 return 0
             os.ftruncate(file, item.entry.size)
             os.rename(name, item.temporary, src_dir_fd=folder, dst_dir_fd=folder)
-            item.made = True
+            item.made = identity(file)
             return self._source.held(item.entry, file)
         finally:
             os.close(file)

@@ -10,6 +10,7 @@ from common.components.component import PlacedInPart, RestoredInPart, RestoreOut
 from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
 from common.components.files.delivering import Delivery
 from common.components.files.folders import Folders
+from common.components.files.identity import check_special
 from common.components.files.leftovers import PART
 from common.components.files.linking import bears_time, hard_link
 from common.components.files.metadata import Applier
@@ -193,6 +194,7 @@ class Placing:
         try:
             file = os.open(temporary, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
             try:
+                check_special(entry, file)
                 self._applier.apply(entry, f"/proc/self/fd/{file}")
             finally:
                 os.close(file)

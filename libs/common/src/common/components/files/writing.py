@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from common.components.files.arriving import CREATE, REOPEN, Item, remove
+from common.components.files.arriving import CREATE, Item, remove
 from common.components.files.arriving import replace as give_name
 from common.components.files.folders import Folders
 from common.components.files.linux import begin_writing
@@ -130,7 +130,7 @@ class Writing:
             self._files.move_to_end(item.temporary)
             return file
         folder, _ = self._folders.parent(item.path)
-        file = self._files[item.temporary] = os.open(item.temporary, REOPEN, dir_fd=folder)
+        file = self._files[item.temporary] = item.reopen(folder)
         while len(self._files) > self._most:
             os.close(self._files.popitem(last=False)[1])
         return file
