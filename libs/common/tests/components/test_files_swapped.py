@@ -11,6 +11,7 @@ import pytest
 from common.components.component import PlacedInPart, Target
 from common.components.files import FilesComponent, identity
 from common.components.files.arriving import Arriving
+from common.components.files.leaving import leave
 from common.components.files.leftovers import PREFIX
 from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
@@ -105,6 +106,25 @@ def test_a_fifo_that_somebody_has_open_does_not_become_roots(
     swapped(os, "mkfifo", "mine")
     with pytest.raises(PlacedInPart, match="something else in its place: fifo"):
         restore(open_folder, Entry(b"fifo", EntryType.FIFO, mode=0o600))
+
+
+def test_what_somebody_may_have_open_is_not_left_for_the_next_restore(open_folder: Path) -> None:
+    """Lost: what the next restore writes to it, were it to take it for its own."""
+    folder = os.open(open_folder, os.O_PATH)
+    file = open_folder / "part"
+    file.write_bytes(MINE)
+    for owner, mode, around, left in [
+        (NOBODY, 0o600, 0o777, False),  # put there by somebody
+        (0, 0o644, 0o755, False),  # whole, and it was open to all since
+        (0, 0o600, 0o777, True),
+        (0, 0o644, 0o700, True),
+    ]:
+        os.chown(file, owner, -1)
+        file.chmod(mode)
+        open_folder.chmod(around)
+        assert leave(folder, b"part") is left
+        assert left or (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (owner, mode)
+    os.close(folder)
 
 
 def test_a_number_that_is_given_again_is_no_proof(

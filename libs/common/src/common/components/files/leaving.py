@@ -13,8 +13,9 @@ _SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 def leave(folder: int, name: bytes) -> bool:
     """Make what there is of a file what ``Parts`` takes up; false when there is nothing.
 
-    It may have the owner and the mode of its entry already. Room that was reserved for what did
-    not come is given back.
+    It may have the owner and the mode of its entry already; then others may have it open, and it is
+    not for ``Parts``, unless its folder lets nobody in. Room that was reserved for what did not
+    come is given back.
     """
     try:
         file = os.open(name, _SEEN, dir_fd=folder)
@@ -23,6 +24,8 @@ def leave(folder: int, name: bytes) -> bool:
     try:
         status, place = os.fstat(file), f"/proc/self/fd/{file}"
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            return False
+        if not is_ours(status) and not _is_private(os.fstat(folder)):
             return False
         os.chown(place, os.geteuid(), -1)
         os.chmod(place, 0o600)
@@ -33,6 +36,10 @@ def leave(folder: int, name: bytes) -> bool:
         return end > 0
     finally:
         os.close(file)
+
+
+def _is_private(folder: os.stat_result) -> bool:
+    return folder.st_uid == os.geteuid() and not folder.st_mode & 0o077
 
 
 def _end_of_data(place: str, size: int) -> int:
