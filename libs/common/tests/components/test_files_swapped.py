@@ -11,6 +11,7 @@ import pytest
 from common.components.component import PlacedInPart, Target
 from common.components.files import FilesComponent, identity
 from common.components.files.arriving import Arriving
+from common.components.files.folders import Folders
 from common.components.files.leaving import leave
 from common.components.files.leftovers import PREFIX
 from common.repository.entry import Entry, EntryType
@@ -125,6 +126,24 @@ def test_what_somebody_may_have_open_is_not_left_for_the_next_restore(open_folde
         assert leave(folder, b"part") is left
         assert left or (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (owner, mode)
     os.close(folder)
+
+
+def test_a_folder_that_somebody_puts_in_is_not_taken_for_new(
+    open_folder: Path, as_nobody: AsNobody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the care that is taken in folders where others have files."""
+    as_nobody((open_folder / "mine").mkdir)
+    make = os.mkdir
+
+    def made(*args: Any, **how: Any) -> None:
+        make(*args, **how)
+        as_nobody(lambda: (open_folder / "mine").rename(open_folder / "folder"))
+
+    folders = Folders(os.open(open_folder, os.O_PATH))
+    monkeypatch.setattr(os, "mkdir", made)
+    assert not folders.make(b"folder")
+    assert not folders.is_new(b"folder")
+    folders.close()
 
 
 def test_a_number_that_is_given_again_is_no_proof(

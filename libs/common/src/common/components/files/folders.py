@@ -110,7 +110,10 @@ class Folders:
             except NotADirectoryError:
                 os.unlink(name, dir_fd=parent)
         os.mkdir(name, WORKING_MODE, dir_fd=parent)
-        return os.open(name, OPEN, dir_fd=parent), True
+        file = os.open(name, OPEN, dir_fd=parent)
+        # One of somebody else was put in. That gains no more than to have it there before, and it
+        # is taken as that. Where a disk gives all to one account it is only looked at more closely.
+        return file, os.fstat(file).st_uid == os.geteuid()
 
     def forget(self, path: bytes) -> None:
         """Close ``path`` and what is in it: something else comes in its place."""
