@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from common.components.component import PlacedInPart, Target
-from common.components.files import FilesComponent, identity
+from common.components.files import FilesComponent, delivering, identity
 from common.components.files.arriving import Arriving
 from common.components.files.folders import Folders
 from common.components.files.leaving import leave
 from common.components.files.leftovers import PREFIX
+from common.components.files.writing import Writing
 from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
 
@@ -175,3 +176,24 @@ def test_a_disk_that_numbers_files_anew_is_no_attack(
     os.close(identity.reopen(folder, b"a", before))
     os.close(file)
     os.close(folder)
+
+
+def test_what_a_folder_gives_to_new_files_is_not_believed_to_stay(
+    open_folder: Path, as_nobody: AsNobody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: what root's group alone may read, to the owner of a folder who turns setgid on."""
+    os.chown(open_folder, NOBODY, NOBODY)
+    make = Writing._make
+
+    def made(*args: Any) -> None:
+        make(*args)
+        as_nobody(lambda: open_folder.chmod(0o2777))
+
+    monkeypatch.setattr(Writing, "_make", made)
+    monkeypatch.setattr(delivering, "processors", lambda: 1)
+    tree = FakeTree()
+    for name in (b"a", b"b", b"c"):
+        tree.taken.append(Entry(name, EntryType.FILE, mode=0o640, size=4))
+        tree.data[name] = [(0, MINE)]
+    FilesComponent.of("files", []).restore(tree, Target(directory=open_folder))
+    assert [path.stat().st_gid for path in open_folder.iterdir()] == [0, 0, 0]

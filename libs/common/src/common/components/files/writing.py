@@ -66,7 +66,8 @@ class Writing:
         self._failed: set[bytes] = set()
         self._files: OrderedDict[bytes, int] = OrderedDict()
         self._most = share_of_open_files(KEPT_OPEN, OPEN_PART)
-        self._born: dict[bytes, Born] = {}
+        self._born: dict[bytes, tuple[Born, int]] = {}
+        self._trusted = {0, os.geteuid()}
 
     def write(self, entry: Entry, offset: int, piece: bytes | memoryview) -> None:
         """Put a piece in its place. The only piece of a file makes the file, and it is whole."""
@@ -101,7 +102,7 @@ class Writing:
 
     def _make(self, item: Item, piece: bytes | memoryview) -> None:
         entry, path = item.entry, item.path.rpartition(b"/")[0]
-        folder, born = self._folders.file(path), self._born.get(path)
+        folder, born = self._folders.file(path), self._known(entry, path)
         ready = born is not None and self._applier.needs_only_mode(entry, born)
         file = os.open(item.temporary, CREATE, entry.mode if ready else 0o600, dir_fd=folder)
         try:
@@ -109,7 +110,7 @@ class Writing:
             if ready:
                 set_time(entry, file)
             else:
-                self._applier.apply(entry, file, born or self._birth(path, file))
+                self._applier.apply(entry, file, born or self._birth(path, folder, file))
         except OSError:
             with suppress(OSError):
                 os.unlink(item.temporary, dir_fd=folder)
@@ -117,11 +118,19 @@ class Writing:
         finally:
             os.close(file)
 
-    def _birth(self, folder: bytes, file: int) -> Born:
-        """What a new file of a folder is like: all of them are alike."""
+    def _known(self, entry: Entry, path: bytes) -> Born | None:
+        """What a new file of a folder is like, if that is known: all of them are alike.
+
+        The folder's owner can change it at any time, so for the files of others it is not known.
+        """
+        born, owner = self._born.get(path, (None, 0))
+        return born if owner in self._trusted or owner == self._applier.owner(entry)[0] else None
+
+    def _birth(self, path: bytes, folder: int, file: int) -> Born:
         if len(self._born) >= KEPT_BORN:
             self._born.clear()
-        born = self._born[folder] = Born.of(file)
+        born = Born.of(file)
+        self._born[path] = born, os.fstat(folder).st_uid
         return born
 
     def _file(self, item: Item) -> int:
