@@ -1,5 +1,6 @@
 """Clearing up after a run whose process died."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
@@ -7,7 +8,8 @@ from common.errors import Corrupt, NotFound
 from common.repository.format.abandonment import mark_abandoned
 from common.repository.format.names import pack_name
 from common.repository.format.pack import HEADER_SIZE, PackHeader
-from common.repository.lock import exclusive
+from common.repository.format.wrappedkey import WrappedKey
+from common.repository.lock import exclusive, linking
 from common.repository.session import Session
 
 
@@ -22,9 +24,32 @@ def abandon(session: Session, run_id: UUID) -> None:
     """
     with exclusive(session.directory.path):
         session.directory.discard(run_id.hex)
-        mine = _mark(session, run_id)
+        keys = session.wrapped_keys(lambda _name, _error: None)
+        mine = [key for key in keys if key.run == run_id]
+        mark_dead(session, mine)
         if mine:
-            _remove(session, mine)
+            _remove(session, {key.key_id: key.name for key in mine})
+
+
+def mark_dead(session: Session, keys: Collection[WrappedKey]) -> None:
+    """Say in these keys that their runs are dead, before anything of those is removed: from now on
+    each has its snapshot, or never gets one.
+
+    Raises:
+        Conflict: one of them is writing its snapshot, and does not come to an end.
+    """
+    if not keys:
+        return
+    for key in keys:
+        if not key.abandoned:
+            with suppress(NotFound):  # the run has just removed it: it fails
+                data = session.source.read(key.name)
+                marked = mark_abandoned(data, key.name, session.keys)
+                session.directory.write(key.name, marked, owner=key.run.hex)
+    # Also a mark that was found: whoever wrote it may have died before it was durable.
+    session.directory.settle("keys")
+    with linking(session.directory.path):
+        pass  # a run that saw no mark yet has written its snapshot by now
 
 
 def _remove(session: Session, mine: dict[bytes, str]) -> None:
@@ -38,19 +63,6 @@ def _remove(session: Session, mine: dict[bytes, str]) -> None:
                 packs.append(pack_name(pack_id))
     directory.delete_all(packs)
     directory.delete_all(name for key_id, name in mine.items() if key_id not in used)
-
-
-def _mark(session: Session, run_id: UUID) -> dict[bytes, str]:
-    """Say in the keys of the run that it is dead, before anything else; their ids and names."""
-    mine = {}
-    for key in session.wrapped_keys(lambda _name, _error: None):
-        if key.run == run_id:
-            mine[key.key_id] = key.name
-            if not key.abandoned:
-                data = session.source.read(key.name)
-                marked = mark_abandoned(data, key.name, session.keys)
-                session.directory.write(key.name, marked, owner=run_id.hex)
-    return mine
 
 
 def pack_key(session: Session, pack_id: bytes) -> bytes:

@@ -30,10 +30,19 @@ PACK_SIZE = 32 * 1024**2
 SEGMENT_SIZE = 8 * 1024**2
 SEGMENT_SECONDS = 60.0
 _COMMITS_AT_ONCE = 2
-_TAKEN_FOR_DEAD = "This run was taken for dead, and another one goes on in its place."
 
 Buffer = bytes | bytearray | memoryview
 Chunk = tuple[bytes, int]
+
+
+def taken_for_dead() -> Conflict:
+    """What a run fails with that others take for dead: what it has stored may be gone."""
+    return Conflict(
+        "This run was taken for dead, and what it stored may be gone: another one goes on in its"
+        " place, or a prune came more than seven days after it began.",
+        remedy="Begin it again. If it began less than seven days ago, set the clocks right of the"
+        " machines that use this repository.",
+    )
 
 
 class SegmentWriter:
@@ -76,13 +85,13 @@ class SegmentWriter:
         """List everything taken so far.
 
         Raises:
-            Conflict: this run was taken for dead and abandoned; its packs cannot be opened.
+            Conflict: this run was taken for dead; its packs may be gone, or cannot be opened.
         """
         self._flushed = time.monotonic()
         if not self._entries:
             return
         if not self._is_alive():
-            raise Conflict(_TAKEN_FOR_DEAD)
+            raise taken_for_dead()
         data = seal_segment(self._entries, self._index_key)
         name = index_name(object_id(data))
         try:
@@ -215,4 +224,4 @@ def _commit(pack: _OpenPack, entry: PackEntry) -> None:
         try:
             pack.draft.commit(pack_name(entry.pack_id))
         except Discarded as error:
-            raise Conflict(_TAKEN_FOR_DEAD) from error
+            raise taken_for_dead() from error

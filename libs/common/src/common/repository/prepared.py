@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from common.errors import Conflict
+from common.repository.alive import require_alive
 from common.repository.format.names import object_id, snapshot_name
+from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import Link, Snapshot, seal_snapshot
 from common.repository.history import Head, SnapshotInfo
 from common.repository.lock import linking
@@ -31,9 +33,14 @@ class Prepared:
     """A finished run that is no backup yet."""
 
     def __init__(
-        self, session: Session, body: Snapshot, warnings: dict[str, tuple[str, ...]]
+        self,
+        session: Session,
+        key: RunKey,
+        body: Snapshot,
+        warnings: dict[str, tuple[str, ...]],
     ) -> None:
         self._session = session
+        self._key = key
         self._body = body
         self._warnings = warnings
 
@@ -41,7 +48,7 @@ class Prepared:
         """Write the snapshot as number ``counter`` of its chain, after ``previous``.
 
         Raises:
-            Conflict: that place in the chain is taken.
+            Conflict: that place in the chain is taken, or the run was taken for dead.
         """
         session, chain = self._session, self._body.link.chain
         with linking(session.directory.path):
@@ -50,7 +57,11 @@ class Prepared:
             return self._write(self._body._replace(link=Link(chain, counter, previous)))
 
     def commit_next(self) -> SnapshotInfo:
-        """Write the snapshot at the end of its chain, wherever that is by now."""
+        """Write the snapshot at the end of its chain, wherever that is by now.
+
+        Raises:
+            Conflict: the run was taken for dead.
+        """
         session, chain = self._session, self._body.link.chain
         with linking(session.directory.path):
             head = session.history.heads().get(chain, Head())
@@ -60,6 +71,9 @@ class Prepared:
 
     def _write(self, body: Snapshot) -> SnapshotInfo:
         session = self._session
+        # Under the lock, so that who marks a run as dead can wait for the snapshot of one that asks
+        # here too early to see it.
+        require_alive(session.directory, self._key, session.keys)
         # What this one says is there may be seen, but not be durable: its process may have died.
         session.directory.settle("snapshots")
         body = body._replace(

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from common.repository.abandon import pack_key
+from common.repository.abandon import mark_dead, pack_key
 from common.repository.catalog import Catalog
 from common.repository.fetch import Fetcher
 from common.repository.format.index import PackEntry
@@ -88,6 +88,7 @@ class Pruner:
         self._tell("retire")
         self._retire(fetcher.catalog, marks, frozenset(wasteful))
         self._tell("remove")
+        self._mark_dead()
         self._remove()
         self._sweep()
         return self._report
@@ -159,6 +160,14 @@ class Pruner:
         self._report.retired_packs = len(retired)
         self._report.retired_bytes = sum(retired.values())
 
+    def _mark_dead(self) -> None:
+        """Let no run end that is taken for dead: what it has stored may be removed."""
+        keys = self._session.wrapped_keys()
+        over = self._over()
+        oldest = datetime.now(UTC) - self._settings.dead_after
+        dead = [key for key in keys if key.abandoned or key.created <= oldest]
+        mark_dead(self._session, [key for key in dead if key.run not in over])
+
     def _remove(self) -> None:
         """Delete packs retired long enough ago, unless a run or a backup may need them."""
         # Keys, then snapshots: a run that ends in between is known by its snapshot.
@@ -197,20 +206,21 @@ class Pruner:
         retired = datetime.fromtimestamp(pack.retired, UTC)
         if retired + self._settings.grace > datetime.now(UTC):
             return False
-        if any(key.created <= retired + _CLOCK_MARGIN for key in running):
-            self._report.waiting_for_runs += 1
-            return False
+        for key in running:
+            # What a run has stored itself is its own, whatever the clocks say.
+            if key.key_id == pack.key_id or key.created <= retired + _CLOCK_MARGIN:
+                self._report.waiting_for_runs += 1
+                return False
         return True
 
     def _alive(self, keys: list[WrappedKey]) -> list[WrappedKey]:
         """Of these keys, which were read before, those of runs in progress."""
-        ended = self._session.history.runs() | {self._run}
-        oldest = datetime.now(UTC) - self._settings.dead_after
-        return [
-            key
-            for key in keys
-            if key.run not in ended and key.created > oldest and not key.abandoned
-        ]
+        over = self._over()
+        return [key for key in keys if key.run not in over and not key.abandoned]
+
+    def _over(self) -> set[UUID]:
+        """The runs that came to their end, and this prune itself."""
+        return self._session.history.runs() | {self._run}
 
     def _sweep(self) -> None:
         """Delete what dead runs left: packs that are listed nowhere, keys without packs, files."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from common.errors import Conflict, Corrupt, Error, Invalid
 from common.processors import processors
+from common.repository.alive import require_alive
 from common.repository.catalog import load_segments
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name
@@ -159,7 +160,8 @@ class Run:
         """Make everything durable but the snapshot.
 
         Raises:
-            Conflict: a component has failed, or a prune removed what this run relied on.
+            Conflict: a component has failed, a prune removed what this run relied on, or the run
+                was taken for dead.
         """
         if self._results.failed or self._finished:
             raise Conflict("This run has failed or is finished: it cannot be finished now.")
@@ -168,6 +170,7 @@ class Run:
         self._stores.finish()
         self._keep_relied()
         self._stores.segments.flush()
+        require_alive(self._session.directory, self._key, self._session.keys)
         for cache in self._caches:
             cache.commit()
         self._finished = True
@@ -187,7 +190,7 @@ class Run:
             components=components,
             statistics=self._statistics(components, read),
         )
-        return Prepared(self._session, body, self._results.warnings)
+        return Prepared(self._session, self._key, body, self._results.warnings)
 
     def _file_cache(self, component: str) -> FileCache | None:
         """The cache of a component; a backup that cannot have one reads every file."""

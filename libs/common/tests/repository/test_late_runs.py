@@ -1,0 +1,147 @@
+"""Runs that a prune took for dead, though they were only asleep, or slow."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from io import BytesIO
+from threading import Thread
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+
+from common.errors import Conflict
+from common.repository import packing, prune, storing
+from common.repository.entry import Entry, EntryType
+from common.repository.history import History
+from common.repository.prepared import SnapshotMeta
+from common.repository.prune import Pruner, PruneSettings
+from common.repository.run import Run
+from vault import Vault, add_files, noise
+
+META = SnapshotMeta("b", "b", "late")
+NOW = PruneSettings(grace=timedelta(0))
+A_WEEK_LATER = PruneSettings(grace=timedelta(0), dead_after=timedelta(0))
+A = {b"a": noise(300_000, 1)}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.fixture(autouse=True)
+def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+
+
+def begin(vault: Vault, files: Mapping[bytes, bytes] = A) -> Run:
+    """A run that has written these files."""
+    run = vault.writer().begin(uuid4())
+    with run.component("files", "files") as sink:
+        add_files(sink, files)
+    return run
+
+
+def sound(vault: Vault) -> bool:
+    report = vault.reader().check(read_data=True)
+    assert report.ok, report.findings
+    return True
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_run_whose_packs_a_prune_took_for_waste_cannot_end(
+    vault: Vault, listed: bool, goes_on: bool
+) -> None:
+    """Lost: a first backup of more than a week, which says that all went well."""
+    with vault.writer().begin(uuid4()) as run:
+        with run.component("files", "files") as sink:
+            add_files(sink, A)
+            run._stores.contents.finish()
+            run._stores.segments.flush()  # its key stays where something is listed
+            if not listed:
+                sink.add_stream(Entry(b"b", EntryType.FILE), BytesIO(noise(300_000, 2)))
+                run._stores.contents.finish()
+            if not goes_on:
+                run._stores.finish()
+                run._stores.segments.flush()
+            assert vault.reader().prune(A_WEEK_LATER).removed_packs
+            if goes_on:
+                sink.add_stream(Entry(b"c", EntryType.FILE), BytesIO(noise(300_000, 3)))
+        with pytest.raises(Conflict, match=r"dead.*again"):
+            run.finish(META)
+    assert vault.reader().snapshots() == []
+    assert sound(vault)
+
+
+def test_a_finished_run_that_was_taken_for_dead_makes_no_backup(vault: Vault) -> None:
+    """Lost: a backup whose last step came after a week of sleep."""
+    with begin(vault) as run:
+        prepared = run.finish(META)
+    assert vault.reader().prune(A_WEEK_LATER).removed_packs
+    with pytest.raises(Conflict, match="dead"):
+        prepared.commit(1, None)
+    with pytest.raises(Conflict, match="dead"):
+        prepared.commit_next()
+    assert vault.reader().snapshots() == []
+
+
+def test_a_run_is_said_to_be_dead_before_anything_of_it_is_deleted(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a backup whose packs a prune had begun to delete when the power failed."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with begin(vault) as run:
+        prepared = run.finish(META)
+    monkeypatch.setattr(Pruner, "_delete_packs", die)
+    with pytest.raises(Killed):
+        vault.reader().prune(A_WEEK_LATER)
+    with pytest.raises(Conflict, match="dead"):
+        prepared.commit_next()
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_snapshot_that_is_just_being_written_is_waited_for(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, cleared: bool
+) -> None:
+    """Lost: a backup that found itself alive, and lost its packs before it was written."""
+    witnesses, others = History.witnesses, []
+    with begin(vault) as run:
+        prepared = run.finish(META)
+
+    def other() -> None:
+        if cleared:
+            vault.writer().abandon(run._run_id)
+        vault.reader().prune(A_WEEK_LATER)
+
+    def meanwhile(*args: str) -> object:
+        others.append(Thread(target=other))
+        others[0].start()
+        others[0].join(1)
+        return witnesses(*args)
+
+    monkeypatch.setattr(History, "witnesses", meanwhile)
+    info = prepared.commit_next()
+    others[0].join()
+    assert vault.restore(info.id) == A
+    assert sound(vault)
+
+
+def test_packs_of_a_run_stay_whose_clock_is_ahead(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: what a machine stored whose clock is some hours ahead of that of one which prunes."""
+    with begin(vault) as run:
+        run._stores.contents.finish()
+        run._stores.segments.flush()
+        with monkeypatch.context() as patch:
+            behind = SimpleNamespace(time=lambda: time.time() - 36_000)
+            patch.setattr(prune, "time", behind)
+            assert vault.reader().prune(NOW).waiting_for_runs
+        info = run.finish(META).commit(1, None)
+    assert vault.restore(info.id) == A
+    assert sound(vault)
