@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from common.errors import Corrupt, Invalid, NotFound
+from common.errors import Corrupt, Error, Invalid, NotFound
 from common.repository.catalog import Catalog, OnDamaged, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 def read_config(source: ObjectSource) -> RepositoryConfig:
     """The repository's ``config`` as it is now. Raises ``NotFound`` or ``Corrupt``."""
     return RepositoryConfig.parse(source.read(CONFIG, 0, MAX_SIZE + 1))
+
+
+def _put_back(newer: str) -> Corrupt:
+    return Corrupt(
+        f"config is older than {newer}: an old one was put back.",
+        remedy="Fetch the newer one from another copy: strongroom repo repair packs.",
+    )
 
 
 class Session:
@@ -118,36 +125,54 @@ class Session:
             Corrupt: a snapshot was written under a newer ``config`` than there is now.
         """
         newest = self.history.generation()
-        if newest > self.config.generation and newest > read_config(self.source).generation:
-            raise Corrupt(
-                "config is older than a snapshot: an old one was put back.",
-                remedy="Fetch the newer one from another copy: strongroom repo repair packs.",
-            )
+        if newest > self.config.generation:
+            self._renew_config()
+        if newest > self.config.generation:
+            raise _put_back("a snapshot")
 
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.
 
         A change of keys writes ``config`` first and then looks for run keys; this writes the run
         key first and then looks at ``config``: one of the two always sees the other.
+
+        Raises:
+            Corrupt: ``config`` is damaged, was changed by someone without the writer key, or is
+                older than it was before.
         """
         key, created = RunKey.generate(), datetime.now(UTC)
+        try:
+            self._write_key(key, run, purpose, created)
+        except Error:
+            self.directory.delete(key_name(key.key_id))
+            raise
+        return key
+
+    def _write_key(self, key: RunKey, run: UUID, purpose: Purpose, created: datetime) -> None:
         while True:
+            recipients = self.config.recipients
             data = wrap_run_key(
                 key,
                 run=run,
-                recipients=self.config.recipients,
+                recipients=recipients,
                 keys=self.keys,
                 generation=self.config.generation,
                 purpose=purpose,
                 created=created,
             )
             self.directory.write(key_name(key.key_id), data, owner=run.hex)
-            config = read_config(self.source)
-            config.authenticate(self.keys.writer_key)
-            if config.recipients == self.config.recipients:
+            self._renew_config()
+            if self.config.recipients == recipients:
                 self.directory.settle("")  # packs without the private key that fits are lost
-                return key
-            self.config = config
+                return
+
+    def _renew_config(self) -> None:
+        """Take ``config`` as it is now, unless it is older than the one at hand."""
+        config = read_config(self.source)
+        config.authenticate(self.keys.writer_key)
+        if config.generation < self.config.generation:
+            raise _put_back("it was before")
+        self.config = config
 
     def read_key(self, name: str) -> WrappedKey:
         """A wrapped run key. Raises ``NotFound`` or ``Corrupt``."""
