@@ -1,6 +1,6 @@
 """Reading chunks: find, read, open, decompress, verify."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from functools import lru_cache
 from threading import local
@@ -186,50 +186,67 @@ class Fetcher:
 
 
 Visit = Callable[[bytes, int], object]
-Skip = Callable[[bytes, int], bool]
+Sums = MutableMapping[tuple[bytes, int], int]
+"""How many bytes of content there are below chunks of items, by id and level."""
 
 
 def items(
-    fetcher: Fetcher, chunks: ChunkList, visit: Visit | None = None, skip: Skip | None = None
+    fetcher: Fetcher, chunks: ChunkList, visit: Visit | None = None, sums: Sums | None = None
 ) -> Iterator[Item | Damaged]:
-    """The items of a content in order; a ``Damaged`` stands for those that cannot be read.
+    """The items of a content in order; a ``Damaged`` stands for those that cannot be read, and for
+    a sum that is not what the list says: no more is given than that.
 
-    ``visit`` is told the chunks of items that led there, each before it is read. ``skip`` may leave
-    out what is below one, by its id and level: a hostile list can name the same chunk without end.
-    No more is given than the list says it holds.
+    ``visit`` is told the chunks of items that led there, each before it is read. With ``sums`` what
+    is below a chunk of items is given only once, and left out where they have it already: a hostile
+    list can name the same chunk without end. After a ``Damaged`` the sums are of no use elsewhere.
     """
-    left = chunks.size
-    for item in _items(fetcher, chunks.level, chunks.root, visit, skip):
-        if not isinstance(item, Damaged):
-            left -= item[1]
-            if left < 0:
-                name = f"chunk {chunks.root[0][0].hex()}"
-                yield Damaged(f"{name} begins a list with more in it than it says.", name=name)
-                return
-        yield item
-
-
-def _items(
-    fetcher: Fetcher,
-    level: int,
-    found: Iterable[Item | Damaged],
-    visit: Visit | None,
-    skip: Skip | None,
-) -> Iterator[Item | Damaged]:
-    if level == 0:
-        yield from found
-        return
-    for item in found:
+    walk, whole = _Walk(fetcher, visit, sums), True
+    for item in walk.items(chunks.level, chunks.root):
         if isinstance(item, Damaged):
-            yield item
-            continue
-        if visit is not None:
-            visit(*item)
-        if skip is None or not skip(item[0], level):
-            yield from _items(fetcher, level - 1, _below(fetcher, *item), visit, skip)
+            whole = False
+        else:
+            walk.done += item[1]
+            if walk.done > chunks.size:
+                break
+        yield item
+    if walk.done > chunks.size or (whole and walk.done < chunks.size):
+        name = f"chunk {chunks.root[0][0].hex()}" if chunks.root else "a chunk list"
+        amount = "more" if walk.done > chunks.size else "less"
+        yield Damaged(f"{name} begins a list with {amount} in it than it says.", name=name)
 
 
-def _below(fetcher: Fetcher, chunk_id: bytes, length: int) -> Iterator[Item | Damaged]:
+class _Walk:
+    """Goes through a chunk list; ``done`` are the bytes of content that were passed."""
+
+    def __init__(self, fetcher: Fetcher, visit: Visit | None, sums: Sums | None) -> None:
+        self._fetcher = fetcher
+        self._visit = visit
+        self._sums = sums
+        self.done = 0
+
+    def items(self, level: int, found: Iterable[Item | Damaged]) -> Iterator[Item | Damaged]:
+        """The items below these; who takes them counts them."""
+        if level == 0:
+            yield from found
+            return
+        for item in found:
+            if isinstance(item, Damaged):
+                yield item
+                continue
+            if self._visit is not None:
+                self._visit(*item)
+            known = None if self._sums is None else self._sums.get((item[0], level))
+            if known is not None:
+                self.done += known
+                continue
+            begin = self.done
+            yield from self.items(level - 1, below(self._fetcher, *item))
+            if self._sums is not None:
+                self._sums[item[0], level] = self.done - begin
+
+
+def below(fetcher: Fetcher, chunk_id: bytes, length: int) -> Iterator[Item | Damaged]:
+    """The items in a chunk of items."""
     name = f"chunk {chunk_id.hex()}"
     try:
         yield from parse_items(fetcher.chunk(chunk_id, length), name)

@@ -21,7 +21,7 @@ class Marks:
         self._number = fetcher.catalog.number
         self._needed = PerChunk(fetcher.catalog, bytearray)
         self._followed: set[bytes] = set()
-        self._lists: set[tuple[bytes, int]] = set()
+        self._lists: dict[tuple[bytes, int], int] = {}
 
     def follow(self, snapshots: Iterable[Snapshot]) -> None:
         """Mark what these backups need.
@@ -51,17 +51,11 @@ class Marks:
                     self._mark(*item)
 
     def _follow(self, chunks: ChunkList) -> Iterable[tuple[bytes, int]]:
-        for item in items(self._fetcher, chunks, self._mark, self._skip):
+        for item in items(self._fetcher, chunks, self._mark, self._lists):
             if isinstance(item, Damaged):
                 raise item
             self._mark(*item)
             yield item
-
-    def _skip(self, chunk_id: bytes, level: int) -> bool:
-        """Whether what is below a chunk of items is marked already, or about to be."""
-        known = (chunk_id, level) in self._lists
-        self._lists.add((chunk_id, level))
-        return known
 
     def _mark(self, chunk_id: bytes, _length: int) -> None:
         number = self._number(chunk_id)

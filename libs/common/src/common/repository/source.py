@@ -85,17 +85,14 @@ class ComponentSource:
 
     def data(self, entry: Entry) -> Iterator[bytes]:
         """The data of one file in order, without the holes between its regions."""
-        stored, done = _stored(entry), 0
+        stored = _stored(entry)
         try:
             for item in items(self._fetcher, stored.content):
                 if isinstance(item, Damaged):
                     raise item
                 yield self._fetcher.chunk(*item)
-                done += item[1]
         except Damaged as error:
             raise ContentDamaged(error.message, paths=(stored.path,)) from error
-        if done != stored.content.size:
-            raise ContentDamaged("A chunk list does not add up.", paths=(stored.path,))
 
     def _wanted(self, entries: Iterable[Entry], damage: Damage) -> Iterator[Wanted]:
         number = self._fetcher.catalog.number
@@ -109,7 +106,7 @@ class ComponentSource:
 
     def _listed(self, stored: StoredEntry, damage: Damage) -> Iterator[Wanted]:
         """The chunks of any entry; by far the most entries have one."""
-        position, done = _BEGIN, 0
+        position = _BEGIN
         found = iter(self._held.pop(stored.path, b""))
         for item in items(self._fetcher, stored.content):
             if isinstance(item, Damaged):
@@ -122,11 +119,7 @@ class ComponentSource:
                     yield Wanted(number, item[1], item[0], stored, position)
             except Damaged as error:
                 damage.note(error, stored.path)
-            done += item[1]
             position = advance(stored.extents, position, item[1])
-        if done != stored.content.size:
-            name = f"chunk {stored.content.root[0][0].hex()}"
-            damage.note(Damaged(f"{name} does not add up.", name=name), stored.path)
 
 
 def _stored(entry: Entry) -> StoredEntry:

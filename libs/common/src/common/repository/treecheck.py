@@ -1,5 +1,6 @@
 """Following every tree to every chunk: what does a damaged or missing object affect?"""
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -7,13 +8,13 @@ from dataclasses import dataclass, field
 from common.repository.catalog import pack_of
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType
-from common.repository.fetch import Fetcher, Skip, items
+from common.repository.fetch import Fetcher, items
 from common.repository.forked import Link, spread
 from common.repository.format.blockreader import Lone, StoredEntry
 from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import read_block, read_references
+from common.repository.trees import block_items, read_block, read_references
 
 OnTrouble = Callable[[Damaged, str, bytes | None], None]
 """Told what is damaged, which component of which backup it affects, and the path, if just one."""
@@ -55,7 +56,7 @@ class TreeChecker:
         self._watch = watch
         self._on_trouble = on_trouble
         self._blocks: dict[Item, dict[str, None]] = {}
-        self._good_lists: set[tuple[bytes, int]] = set()
+        self._good_lists: dict[tuple[bytes, int], int] = {}
 
     @property
     def size(self) -> int:
@@ -73,7 +74,7 @@ class TreeChecker:
             if trouble is not None:
                 self._on_trouble(trouble, where, None)
 
-        for item in items(self._fetcher, component.tree, use, self._repeated(set())):
+        for item in block_items(self._fetcher, component.tree, use):
             if isinstance(item, Damaged):
                 self._on_trouble(item, where, None)
             else:
@@ -141,13 +142,13 @@ class TreeChecker:
                 yield trouble
             return
         lists: dict[tuple[bytes, int], None] = {}
-        followed: set[tuple[bytes, int]] = set()
+        followed: dict[tuple[bytes, int], int] = {}
         good = True
         for item in items(
             self._fetcher,
             entry.content,
             lambda *chunk: lists.setdefault(chunk),
-            self._repeated(followed),
+            ChainMap(followed, self._good_lists),
         ):
             trouble = item if isinstance(item, Damaged) else self._use(*item)
             if trouble is not None:
@@ -160,17 +161,6 @@ class TreeChecker:
                 yield trouble
         if good:
             self._good_lists |= followed
-
-    def _repeated(self, followed: set[tuple[bytes, int]]) -> Skip:
-        """What leaves out chunks of items that were good before, or followed just now."""
-
-        def skip(chunk_id: bytes, level: int) -> bool:
-            key = (chunk_id, level)
-            known = key in followed or key in self._good_lists
-            followed.add(key)
-            return known
-
-        return skip
 
     def _use(self, chunk_id: bytes, length: int) -> Damaged | None:
         catalog = self._fetcher.catalog

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from common.errors import Corrupt
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
+from common.repository.fetch import Fetcher, Visit, items
 from common.repository.format.blockreader import (
     Block,
     Lone,
@@ -13,7 +13,7 @@ from common.repository.format.blockreader import (
     parse_block,
     parse_references,
 )
-from common.repository.format.chunklist import ChunkList
+from common.repository.format.chunklist import ChunkList, Item
 
 T = TypeVar("T")
 OnDamage = Callable[[Damaged], None]
@@ -21,20 +21,28 @@ OnDamage = Callable[[Damaged], None]
 
 def blocks(fetcher: Fetcher, tree: ChunkList, on_damage: OnDamage) -> Iterator[tuple[bytes, Block]]:
     """The blocks of a tree with their chunk ids, in order; told is what cannot be read."""
-    seen: set[bytes] = set()
-    for item in items(fetcher, tree):
-        if isinstance(item, Damaged):
-            on_damage(item)
-            continue
-        if item[0] in seen:  # no path is twice in a tree; such a list need have no end
-            name = f"chunk {item[0].hex()}"
-            on_damage(Damaged(f"{name} is twice in one tree.", name=name))
-            return
-        seen.add(item[0])
+    for item in block_items(fetcher, tree):
         try:
+            if isinstance(item, Damaged):
+                raise item
             yield item[0], read_block(fetcher, *item)
         except Damaged as error:
             on_damage(error)
+
+
+def block_items(
+    fetcher: Fetcher, tree: ChunkList, visit: Visit | None = None
+) -> Iterator[Item | Damaged]:
+    """The blocks of a tree as ``items`` gives them, until one of them comes again."""
+    seen: set[bytes] = set()
+    for item in items(fetcher, tree, visit):
+        if not isinstance(item, Damaged):
+            if item[0] in seen:  # no path is twice in a tree; such a list need have no end
+                name = f"chunk {item[0].hex()}"
+                yield Damaged(f"{name} is twice in one tree.", name=name)
+                return
+            seen.add(item[0])
+        yield item
 
 
 def read_block(fetcher: Fetcher, chunk_id: bytes, length: int) -> Block:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
+from common.repository.fetch import Fetcher, below
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.format.snapshot import StoredComponent
@@ -13,9 +14,6 @@ from common.repository.trees import OnDamage, read_block
 
 _MOST_OPEN = 50_000
 """Entries without a counterpart so far; past that those that can have none are told."""
-
-_ANY = 2**63
-"""More than any list holds: the sizes of parts of lists are not known."""
 
 
 class ChangeKind(StrEnum):
@@ -74,13 +72,13 @@ def _without_common(left: list[Item], right: list[Item]) -> tuple[list[Item], li
 
 
 def _expand(fetcher: Fetcher, found: list[Item], on_damage: OnDamage) -> list[Item]:
-    below: list[Item] = []
-    for item in items(fetcher, ChunkList(1, _ANY, tuple(found))):
+    expanded: list[Item] = []
+    for item in chain.from_iterable(below(fetcher, *each) for each in found):
         if isinstance(item, Damaged):
             on_damage(item)
         else:
-            below.append(item)
-    return below
+            expanded.append(item)
+    return expanded
 
 
 def _entries(fetcher: Fetcher, found: Iterable[Item], on_damage: OnDamage) -> Iterator[StoredEntry]:

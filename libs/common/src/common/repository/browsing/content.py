@@ -5,7 +5,6 @@ from collections import OrderedDict
 from functools import lru_cache
 from itertools import accumulate
 
-from common.errors import Corrupt
 from common.repository.damage import Damaged
 from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
@@ -66,8 +65,6 @@ class ContentReader:
                 raise item
             found.append(item)
         borders = list(accumulate((length for _, length in found), initial=0))
-        if borders[-1] != content.size:
-            raise Corrupt("A chunk list does not add up.")
         return found, borders
 
     def _chunk(self, item: Item) -> bytes:
