@@ -212,6 +212,17 @@ def test_an_old_config_put_back_after_a_rotation_is_seen(
     assert ("config", "rolled back") in {(each.object, each.kind) for each in findings}
 
 
+def test_a_rotation_during_a_check_is_no_old_config(
+    vault: Vault, ids: list[str], provider: KeyProvider
+) -> None:
+    """Lost: a night to an attack that was none."""
+    opened = open_reader(vault.path, KEY)
+    rotate(vault.directory, provider)
+    vault.backup({b"new": b"1"})
+    report = opened.check(read_data=False)
+    assert report.ok, report.findings
+
+
 @pytest.mark.parametrize("lives", range(3))
 def test_the_encryption_key_changes_in_one_step(
     vault: Vault, provider: KeyProvider, new_provider: KeyProvider, ids: list[str], lives: int

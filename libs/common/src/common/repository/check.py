@@ -87,8 +87,7 @@ class Checker:
         ids = {name.rpartition("/")[2] for name in damaged}
         for finding in verify_chains(found, ids, self._heads, self._chains(found)):
             self._findings.add(finding.object, finding.kind, finding.message, finding.affects)
-        for body in found.values():
-            self._generation(body.generation, "a snapshot")
+        self._generation((body.generation for body in found.values()), "a snapshot")
         infos = history.backups()
         if self._wanted is None:
             return infos
@@ -97,8 +96,8 @@ class Checker:
             self._findings.add(name, "missing", f"{name} is missing.", self._named(name))
         return [info for info in infos if info.id in self._wanted]
 
-    def _generation(self, generation: int, where: str) -> None:
-        if generation > self._session.config.generation:
+    def _generation(self, generations: Iterable[int], where: str) -> None:
+        if self._session.is_behind(max(generations, default=0)):
             message = f"config is older than {where}: an old one was put back."
             self._findings.add("config", "rolled back", message, ["the keys of new backups"])
 
@@ -115,16 +114,18 @@ class Checker:
         return {body.link.chain for key, body in found.items() if key in self._wanted}
 
     def _run_keys(self) -> None:
+        generations = set()
         for info in list(self._session.source.list("keys/")):
             self._objects += 1
             try:
                 wrapped = self._session.read_key(info.name)
-                self._generation(wrapped.generation, "a run key")
+                generations.add(wrapped.generation)
                 self._keys.get(wrapped.key_id)
             except NotFound:
                 continue  # deleted since it was listed
             except Corrupt as error:
                 self._findings.add(info.name, "damaged", error.message)
+        self._generation(generations, "a run key")
 
     def _index(self) -> Fetcher:
         session = self._session

@@ -130,6 +130,12 @@ class Session:
         if newest > self.config.generation:
             raise _put_back("a snapshot")
 
+    def is_behind(self, generation: int) -> bool:
+        """Whether ``config`` is older than this. Raises ``NotFound`` or ``Corrupt``."""
+        if generation <= self.config.generation:
+            return False
+        return generation > read_config(self.source).generation  # keys may be changed at any time
+
     def write_key(self, run: UUID, purpose: Purpose) -> RunKey:
         """A new run key, wrapped into the repository: the mark of a run in progress.
 
