@@ -194,3 +194,14 @@ def test_many_paths_are_refused_for_one_of_them_alone(paths: list[bytes]) -> Non
     assert refused(lambda: check_paths(paths)) == any(
         refused(partial(check_path, path)) for path in paths
     )
+
+
+@pytest.mark.parametrize("retired", [2**36, 2**64 - 1])
+def test_a_pack_retired_at_the_end_of_time_is_refused(retired: int) -> None:
+    """Lost: every prune, to one number that is no time."""
+    found = directory([[5]])
+    entry = PackEntry(bytes(32), bytes(16), found.size(), 2**36 - 1, found)
+    assert open_segment(seal_segment([entry], KEYS.index), "index/x", KEYS.index) == [entry]
+    bad = seal_segment([entry._replace(retired=retired)], KEYS.index)
+    with pytest.raises(Corrupt, match="index/x is damaged"):
+        open_segment(bad, "index/x", KEYS.index)

@@ -20,6 +20,9 @@ from common.repository.format.pack import MAX_PACK, Directory
 
 MAX_SEGMENT = 64 * 1024**2
 _SALT_SIZE = 32
+_END_OF_TIME = 2**36
+"""In seconds since 1970: what reckons with times can still add years to it."""
+
 _START = MAGIC_SIZE + _SALT_SIZE
 _COUNT = struct.Struct("<I")
 _ENTRY = struct.Struct(f"<{ID_SIZE}s{KEY_ID_SIZE}sQQI")
@@ -91,6 +94,8 @@ def _parse(body: bytes, name: str, *, checked: bool) -> list[PackEntry]:
         place += length
         if checked and (size > MAX_PACK or size != directory.size()):
             raise Corrupt(f"{name} is damaged: the size of a pack does not add up.")
+        if checked and retired >= _END_OF_TIME:
+            raise Corrupt(f"{name} is damaged: it lists a pack as retired at an impossible time.")
         entries.append(PackEntry(pack_id, key_id, size, retired, directory))
     if place != len(body):
         raise Corrupt(f"{name} is damaged: it does not end where it should.")
