@@ -1,5 +1,6 @@
 """A folder of objects whose process dies at a chosen change: for every moment of a job."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from common.storage.draft import Draft
@@ -46,3 +47,12 @@ class _MortalDraft(Draft):
             super().abort()
         elif self._descriptor >= 0:
             self._close()
+
+
+def dies(job: Callable[[], object]) -> bool:
+    """Whether a job is cut off by the end of its process."""
+    try:
+        job()
+    except Killed:
+        return True
+    return False

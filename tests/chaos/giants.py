@@ -78,6 +78,11 @@ def blocks() -> Iterator[bytes]:
     ):
         yield start + block.ENTRY.pack(0, flags, 0, 1, 0, 0, 0, 0, 2**63) + b"a" + rest
     yield start + block.ENTRY.pack(0, 0, 2**16 - 1, 2**16 - 1, 0, 0, 0, 0, 0)
+    # Each path is as long as paths may be, and all but a letter of it that of the one before.
+    long = block.ENTRY.pack(1, 0, 0, 2**16 - 1, 0, 0, 0, 0, 0) + b"a" * (2**16 - 1)
+    again = block.ENTRY.pack(1, 0, 2**16 - 2, 1, 0, 0, 0, 0, 0)
+    many = block.HEAD.pack(block.ENTRIES, 20_001, 1) + bytes(10) + long
+    yield many + b"".join(again + b"%d" % (number % 10) for number in range(20_000))
 
 
 def texts(body: bytes) -> Iterator[bytes]:

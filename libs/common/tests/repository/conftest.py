@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from vault import Keys, Vault, make_keys
+from common.crypto.keys import KeyProvider, PassphraseProvider
+from common.repository.format.config import RepositoryConfig
+from past import FILES
+from vault import KEY, Keys, Vault, make_keys
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,15 @@ def keys() -> Keys:
 def vault(tmp_path: Path, keys: Keys) -> Vault:
     """An empty repository."""
     return Vault(tmp_path / "repository", *keys)
+
+
+@pytest.fixture(scope="session")
+def provider(keys: Keys) -> KeyProvider:
+    """The encryption key of ``vault``."""
+    return PassphraseProvider.found(KEY, RepositoryConfig.parse(keys[0]).sealing)
+
+
+@pytest.fixture
+def ids(vault: Vault) -> list[str]:
+    """A backup of each of ``past.FILES``."""
+    return [vault.backup(files).id for files in FILES]

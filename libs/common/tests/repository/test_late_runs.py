@@ -17,6 +17,7 @@ from common.repository.history import History
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import Pruner, PruneSettings
 from common.repository.run import Run
+from common.repository.session import Session
 from vault import Vault, add_files, noise
 
 META = SnapshotMeta("b", "b", "late")
@@ -129,6 +130,24 @@ def test_a_snapshot_that_is_just_being_written_is_waited_for(
     others[0].join()
     assert vault.restore(info.id) == A
     assert sound(vault)
+
+
+def test_a_run_that_gives_up_while_a_prune_looks_at_its_packs(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the prune of this night, to a Ctrl-C in another terminal."""
+    listed = Session.listed
+    with begin(vault) as run:
+        run._stores.contents.finish()
+
+        def meanwhile(session: Session) -> object:
+            run._abort()
+            return listed(session)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "listed", meanwhile)
+            vault.reader().prune(A_WEEK_LATER)
+        assert vault.names("packs/") == []
 
 
 def test_packs_of_a_run_stay_whose_clock_is_ahead(

@@ -24,7 +24,7 @@ def prune(vault: Vault, tell: OnProgress) -> None:
 def measure(vault: Vault, tell: OnProgress) -> None:
     reader = vault.reader()
     Measure(reader.fetcher, lambda error: None).run(
-        reader.snapshots(), 0, waste=0.25, on_progress=tell
+        reader.snapshots(), 0, 0, waste=0.25, on_progress=tell
     )
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,55 +9,26 @@ from uuid import uuid4
 
 import pytest
 
-from common.crypto.hpke import PrivateKey
-from common.crypto.keys import RECOVERY_PREFIX, KeyProvider, PassphraseProvider, write_key
-from common.errors import Conflict, Corrupt, Invalid, NotFound, WrongKey
+from common.crypto.keys import KeyProvider, PassphraseProvider
+from common.errors import Conflict, Corrupt, Invalid, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.lock import linking
 from common.repository.opening import create, open_reader
 from common.repository.prepared import SnapshotMeta
-from common.repository.reader import Reader
-from common.repository.rekeying.recovery import add_recovery, recovery_keys, remove_recovery
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import Unlocked, provider_of
 from common.storage.local import LocalDirectory
-from mortal import Killed, Mortal
-from vault import KEY, Keys, Vault, add_files, noise
+from mortal import Mortal, dies
+from past import FILES, reader, restores
+from vault import KEY, Vault, add_files
 
-FILES = ({b"a": noise(9_000, 1)}, {b"b": noise(9_000, 2)}, {b"c": noise(9_000, 3)})
 NEW_KEY = "another key"
 SECOND_READER = Path(__file__).parents[4] / "docs" / "second_reader.py"
 
 
 @pytest.fixture(scope="module")
-def provider(keys: Keys) -> KeyProvider:
-    return PassphraseProvider.found(KEY, RepositoryConfig.parse(keys[0]).sealing)
-
-
-@pytest.fixture(scope="module")
 def new_provider() -> KeyProvider:
     return PassphraseProvider(NEW_KEY, iterations=100_000)
-
-
-@pytest.fixture
-def ids(vault: Vault) -> list[str]:
-    return [vault.backup(files).id for files in FILES]
-
-
-def reader(vault: Vault, provider: KeyProvider) -> Reader:
-    """Opened as ``open_reader`` does, without its PBKDF2."""
-    state = Unlocked.open(vault.directory, provider)
-    return Reader(state.session, state.private, former=state.former)
-
-
-def restores(opened: Reader, ids: list[str]) -> bool:
-    for snapshot_id, files in zip(ids, FILES, strict=True):
-        source = opened.snapshot(snapshot_id).source("files")
-        found = {e.path: b"".join(source.stream(e)) for e in source.entries() if e.path}
-        assert found == files
-    report = opened.check(read_data=True)
-    assert report.ok, report.findings
-    return True
 
 
 def test_after_a_rotation_the_new_pair_opens_all_and_the_old_one_nothing(
@@ -119,7 +89,7 @@ def test_a_rotation_killed_anywhere_leaves_all_readable_and_goes_on(
     vault: Vault, provider: KeyProvider, ids: list[str], lives: int
 ) -> None:
     """Lost: every backup whose run key was wrapped to a key that no config holds."""
-    assert _dies(lambda: rotate(Mortal(vault.path, lives), provider)) == (lives < 5)
+    assert dies(lambda: rotate(Mortal(vault.path, lives), provider)) == (lives < 5)
     assert restores(reader(vault, provider), ids)
     new = vault.writer().begin(uuid4())
     with new, new.component("files", "files") as sink:
@@ -130,19 +100,11 @@ def test_a_rotation_killed_anywhere_leaves_all_readable_and_goes_on(
         assert vault.private.public.recipient not in wrapped.wrapped
 
 
-def _dies(job: Callable[[], object]) -> bool:
-    try:
-        job()
-    except Killed:
-        return True
-    return False
-
-
 def test_the_document_alone_reads_in_the_middle_of_a_rotation(
     vault: Vault, provider: KeyProvider, ids: list[str], tmp_path: Path
 ) -> None:
     """Lost: the last resort, should a rotation stay where it died."""
-    assert _dies(lambda: rotate(Mortal(vault.path, 2), provider))
+    assert dies(lambda: rotate(Mortal(vault.path, 2), provider))
     (tmp_path / "out").mkdir()
     subprocess.run(
         [sys.executable, SECOND_READER, vault.path, tmp_path / "out", ids[0]],
@@ -228,9 +190,9 @@ def test_the_encryption_key_changes_in_one_step(
     vault: Vault, provider: KeyProvider, new_provider: KeyProvider, ids: list[str], lives: int
 ) -> None:
     """Lost: the repository, between an old key that opens no more and a new one not yet."""
-    assert _dies(lambda: rotate(Mortal(vault.path, 2), provider))  # a rotation is left open
+    assert dies(lambda: rotate(Mortal(vault.path, 2), provider))  # a rotation is left open
     mortal = Mortal(vault.path, lives)
-    killed = _dies(lambda: change_encryption_key(mortal, provider, new_provider))
+    killed = dies(lambda: change_encryption_key(mortal, provider, new_provider))
     assert killed == (lives < 1)
     valid, refused = (provider, new_provider) if killed else (new_provider, provider)
     assert restores(reader(vault, valid), ids)
@@ -250,57 +212,8 @@ def test_doors_follow_a_change_of_the_encryption_key(vault: Vault, ids: list[str
         open_reader(vault.path, KEY)
 
 
-@pytest.mark.parametrize("lives", range(5))
-def test_a_recovery_key_added_later_opens_the_past_whenever_it_was_interrupted(
-    vault: Vault, provider: KeyProvider, ids: list[str], lives: int
-) -> None:
-    """Lost: what was backed up before anyone thought of a key in the safe."""
-    safe = PrivateKey.generate()
-
-    def add(directory: LocalDirectory) -> int:
-        return add_recovery(directory, provider, "safe", safe.public)
-
-    assert _dies(lambda: add(Mortal(vault.path, lives))) == (lives < 4)
-    assert restores(reader(vault, provider), ids)
-    add(vault.directory)
-    (state,) = recovery_keys(vault.session())
-    assert (state.name, state.opens, state.run_keys) == ("safe", 3, 3)
-    text = write_key(RECOVERY_PREFIX, safe.seed)
-    assert restores(open_reader(vault.path, recovery_key=text), ids)
-    rotate(vault.directory, provider)
-    assert restores(open_reader(vault.path, recovery_key=text), ids)
-
-
-def test_a_recovery_key_that_was_removed_opens_nothing_here(
-    vault: Vault, provider: KeyProvider, ids: list[str]
-) -> None:
-    """Lost: the answer to a safe that was broken into."""
-    safe, other = PrivateKey.generate(), PrivateKey.generate()
-    add_recovery(vault.directory, provider, "safe", safe.public)
-    with pytest.raises(Conflict):
-        add_recovery(vault.directory, provider, "safe", other.public)
-    assert _dies(lambda: remove_recovery(Mortal(vault.path, 2), provider, "safe"))
-    assert remove_recovery(vault.directory, provider, "safe") == 2
-    with pytest.raises(WrongKey):
-        open_reader(vault.path, recovery_key=write_key(RECOVERY_PREFIX, safe.seed))
-    for wrapped in vault.session().wrapped_keys():
-        assert safe.public.recipient not in wrapped.wrapped
-    with pytest.raises(NotFound):
-        remove_recovery(vault.directory, provider, "safe")
-    assert restores(reader(vault, provider), ids)
-
-
 def test_keys_that_everyone_has_are_not_changed(tmp_path: Path) -> None:
     """Lost: the truth about a repository without encryption."""
     create(tmp_path, RepositoryConfig.create(None))
     with pytest.raises(Invalid):
         provider_of(LocalDirectory(tmp_path), None)
-
-
-def test_one_key_has_one_name(vault: Vault, provider: KeyProvider) -> None:
-    """Lost: the answer to a stolen safe, whose key goes on opening all under its other name."""
-    safe = PrivateKey.generate().public
-    add_recovery(vault.directory, provider, "board", safe)
-    with pytest.raises(Conflict, match="'board'"):
-        add_recovery(vault.directory, provider, "board2", safe)
-    assert [each.name for each in recovery_keys(vault.session())] == ["board"]

@@ -8,7 +8,10 @@ import pytest
 
 from common.errors import Corrupt
 from common.repository.browsing.listing import lookup
-from common.repository.entry import Entry, EntryType
+from common.repository.entry import MAX_PATH, Entry, EntryType
+from common.repository.format import block, blockreader
+from common.repository.format.block import BlockBuilder, ends_block
+from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
@@ -79,3 +82,33 @@ def with_tree(vault: Vault, change: Callable[[tuple[Item, ...]], tuple[Item, ...
     false = part._replace(tree=part.tree._replace(root=change(part.tree.root)))
     prepared._body = prepared._body._replace(components=(false,))
     return prepared.commit_next()
+
+
+def test_a_block_ends_before_its_paths_are_too_long_to_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lost: a backup of deep folders, to the bound that is there for hostile ones."""
+    for module in (block, blockreader):
+        monkeypatch.setattr(module, "MAX_PATHS", 40 * MAX_PATH)
+    names = [b"a" * (MAX_PATH - 5) + b"%05d" % number for number in range(100)]
+    names = [name for name in names if not ends_block(name)]
+    for plain in (False, True):
+        builder, read = BlockBuilder(), 0
+        for name in names:
+            entry = Entry(name, EntryType.FILE)
+            ended = (
+                builder.add_plain(name, (0, 0, "", ""), 0o600, 0, 0, b"")
+                if plain
+                else builder.add(entry, ChunkList())
+            )
+            if ended:
+                assert len(builder) == 40
+                read += len(parse_block(builder.take(), "x").entries)
+        assert read == 80
+        bad = BlockBuilder()
+        with monkeypatch.context() as patch:
+            patch.setattr(block, "MAX_PATHS", 100 * MAX_PATH)
+            for name in names[:41]:
+                bad.add(Entry(name, EntryType.FILE), ChunkList())
+        with pytest.raises(Corrupt, match="x is a block"):
+            parse_block(bad.take(), "x")

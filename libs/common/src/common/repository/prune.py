@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from common.errors import NotFound
 from common.repository.abandon import mark_dead, pack_key
 from common.repository.catalog import Catalog
 from common.repository.fetch import Fetcher
@@ -230,9 +232,13 @@ class Pruner:
         keys = session.wrapped_keys()
         alive = {key.key_id for key in self._alive(keys)}
         listed, used = session.listed()
-        dead = {each for each in present - listed if pack_key(session, each) not in alive}
         directory = session.directory
-        self._delete_packs({each: directory.stat(pack_name(each)).size for each in dead})
+        dead = {}
+        for each in present - listed:
+            with suppress(NotFound):  # its run has just given it up itself
+                if pack_key(session, each) not in alive:
+                    dead[each] = directory.stat(pack_name(each)).size
+        self._delete_packs(dead)
         # Of the keys none that was written since: it belongs to a run that has just begun.
         used |= alive
         unused = [key.name for key in keys if key.key_id not in used]

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from zlib import crc32
 
-from common.repository.entry import Entry, EntryType, Unstorable
+from common.repository.entry import MAX_PATH, Entry, EntryType, Unstorable
 from common.repository.format.chunklist import ChunkList, pack_items
 
 MAX_ENTRY = 8 * 1024**2
@@ -15,6 +15,11 @@ BLOCK_SIZE = 1024**2
 _BLOCK_MASK = 0x1FF
 _MOST_OWNERS = 0xFFFF
 _LONGEST_NAME = 255
+
+MAX_PATHS = 256 * 1024**2
+"""Bytes that all paths of a block may have, each in full. Blocks end before; those written when
+this was not yet so come near it only with paths of 64 KiB, one in three thousand of these.
+"""
 
 ENTRIES, WARNINGS = 1, 2
 ONE_CHUNK, CHUNK_LIST, EXTENTS, XATTRS = 1, 2, 4, 8
@@ -42,6 +47,7 @@ class BlockBuilder:
         self._rows: list[bytes] = []
         self._owners: dict[Owner, int] = {}
         self._previous = b""
+        self._paths = 0
         self.size = 0
 
     def __len__(self) -> int:
@@ -60,6 +66,7 @@ class BlockBuilder:
         if len(row) > MAX_ENTRY:
             raise Unstorable(f"{entry.path[-200:]!r} has more attributes than can be stored.")
         self._previous = entry.path
+        self._paths += len(entry.path)
         self._rows.append(row)
         self.size += len(row)
         return self._is_full() or ends_block(entry.path)
@@ -77,19 +84,24 @@ class BlockBuilder:
         )  # fmt: skip
         row = head + rest + chunk_id
         self._previous = path
+        self._paths += len(path)
         self._rows.append(row)
         self.size += len(row)
         return not crc32(path) & _BLOCK_MASK or self._is_full()
 
     def _is_full(self) -> bool:
-        return self.size >= BLOCK_SIZE or len(self._owners) >= _MOST_OWNERS
+        return (
+            self.size >= BLOCK_SIZE
+            or len(self._owners) >= _MOST_OWNERS
+            or self._paths > MAX_PATHS - MAX_PATH
+        )
 
     def take(self) -> bytes:
         """The block; the next one begins."""
         head = HEAD.pack(ENTRIES, len(self._rows), len(self._owners))
         owners = b"".join(_pack_owner(owner) for owner in self._owners)
         block = b"".join([head, owners, *self._rows])
-        self._rows, self._owners, self._previous, self.size = [], {}, b"", 0
+        self._rows, self._owners, self._previous, self._paths, self.size = [], {}, b"", 0, 0
         return block
 
     def _pack(self, entry: Entry, content: ChunkList) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from common.errors import Corrupt, Invalid
 from common.repository.entry import (
+    MAX_PATH,
     PERMISSIONS,
     Entry,
     EntryType,
@@ -20,6 +21,7 @@ from common.repository.format.block import (
     ENTRY,
     EXTENTS,
     LIST,
+    MAX_PATHS,
     ONE_CHUNK,
     OWNER,
     PAIR32,
@@ -125,6 +127,8 @@ def _parse(data: bytes, name: str, make: Callable[..., Any]) -> tuple[list[Any],
     try:
         (kind,) = cursor.take(1)
         if kind == ENTRIES:
+            if int.from_bytes(data[1:5], "little") * MAX_PATH > MAX_PATHS:  # hardly ever
+                _check_length(data, name)
             entries = list(_entries(cursor, make))
             check_paths([entry.path for entry in entries])
         elif kind == WARNINGS:
@@ -138,6 +142,16 @@ def _parse(data: bytes, name: str, make: Callable[..., Any]) -> tuple[list[Any],
     if cursor.rest():
         raise Corrupt(f"{name} is a block that does not end where it should.")
     return entries, warnings
+
+
+def _check_length(data: bytes, name: str) -> None:
+    """Refuse paths that share so much that all of them would fill the memory; keep none of them."""
+    cursor, left = _Cursor(data, name), MAX_PATHS
+    cursor.take(1)
+    for entry in _entries(cursor, _lone):
+        left -= len(entry.path)
+        if left < 0:
+            raise Corrupt(f"{name} is a block with more of paths than a block may have.")
 
 
 def _warnings(cursor: _Cursor) -> Iterator[str]:
