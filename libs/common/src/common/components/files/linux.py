@@ -9,12 +9,10 @@ import sys
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 _libc.syncfs.argtypes = (ctypes.c_int,)
-_libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 _libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _TMPFS = 0x01021994
 _UNNUMBERED = {0x4D44, 0x2011BAB0, 0x65735546, 0xFE534D42, 0xFF534D42}  # FAT, exFAT, FUSE, SMB
 _GET_VERSION = 0x80087601  # FS_IOC_GETVERSION
-_BEGIN = 2  # SYNC_FILE_RANGE_WRITE
 UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -22,14 +20,6 @@ def syncfs(file: int) -> None:
     """Put everything written to the file system of ``file`` on its disk."""
     if _libc.syncfs(file) != 0:
         raise _error()
-
-
-def begin_writing(file: int, offset: int, size: int) -> None:
-    """Let the disk begin with a part of a file that was written, and do not wait for it.
-
-    Whether it can, and whether it goes well, is for ``syncfs`` to say.
-    """
-    _libc.sync_file_range(file, offset, size, _BEGIN)
 
 
 def fallocate(file: int, offset: int, size: int) -> None:

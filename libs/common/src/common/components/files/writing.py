@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from common.components.files.arriving import CREATE, Item, remove
 from common.components.files.arriving import replace as give_name
 from common.components.files.folders import Folders
-from common.components.files.linux import begin_writing
 from common.components.files.metadata import Applier, Born, set_time
 from common.components.notes import Notes
 from common.openfiles import share_of_open_files
@@ -17,10 +16,6 @@ from common.repository.entry import Entry
 
 KEPT_OPEN, OPEN_PART = 256, 3
 KEPT_BORN = 1024
-PROMPT = 256 << 10
-"""Pieces of this many bytes or more go on their way to the disk at once: what waits for the end
-keeps the end waiting. Smaller ones are cheaper put there together.
-"""
 
 
 @dataclass(slots=True)
@@ -153,5 +148,3 @@ def _write(file: int, piece: bytes | memoryview, offset: int) -> None:
     written = os.pwrite(file, piece, offset)
     while written < len(piece):
         written += os.pwrite(file, memoryview(piece)[written:], offset + written)
-    if written >= PROMPT:
-        begin_writing(file, offset, written)
