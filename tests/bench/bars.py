@@ -113,7 +113,7 @@ def missed(measured: Measured) -> Iterator[str]:
             yield f"{measured.name}, {phase}: {'; '.join(short)}"
     size = measured.size_ratio()
     if size is not None and size > SIZE:
-        yield f"{measured.name}: a repository of {size:.3f} of the smaller peer's (bar {SIZE})"
+        yield f"{measured.name}: a repository of {size:.3f} of the smallest peer's (bar {SIZE})"
 
 
 def _short(measured: Measured, phase: str) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _short(measured: Measured, phase: str) -> Iterator[str]:
     bar, most = wall_bar(measured.name, phase), memory_bar(measured.name)
     memory = measured.figure(phase, OURS, "memory").median
     if wall is not None and wall > bar:
-        yield f"{wall:.2f} of the faster peer's time (bar {bar:.2f})"
+        yield f"{wall:.2f} of the fastest peer's time (bar {bar:.2f})"
     if cpu is not None and cpu > CPU:
         yield f"{cpu:.2f} of restic's CPU seconds (bar {CPU:.2f})"
     if memory > most:

@@ -1,4 +1,4 @@
-"""The chart of the document: wall times as multiples of the faster peer's, one bar a program."""
+"""The chart of the document: wall times as multiples of the fastest peer's, one bar a program."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,9 @@ from bench import bars
 from bench.bars import Measured
 from bench.peers import OURS
 
-_COLOURS = (OURS, "#1f6feb"), ("restic", "#9aa4af"), ("borg", "#c9b458")
+_COLOURS = (
+    (OURS, "#1f6feb"), ("restic", "#9aa4af"), ("borg", "#c9b458"), ("kopia", "#8d6e9c"),
+)  # fmt: skip
 _LEFT, _SCALE, _RIGHT = 190, 220, 190  # pixels: names, the length of 1, the seconds
 _BAR, _GAP, _HEAD = 9, 10, 62
 _WIDEST = 3.0
@@ -26,7 +28,7 @@ def draw(measured: list[Measured]) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="sans-serif">',
-            "<title>Wall time of each phase, the faster peer's being 1</title>",
+            "<title>Wall time of each phase, the fastest peer's being 1</title>",
             f'<rect {size} fill="#ffffff"/>',
             *body,
             "</svg>\n",
@@ -35,7 +37,7 @@ def draw(measured: list[Measured]) -> str:
 
 
 def _frame(height: int) -> Iterator[str]:
-    for value, name in ((0.5, "the bar: 0.5"), (1.0, "the faster peer"), (2.0, "2"), (3.0, "3")):
+    for value, name in ((0.5, "the bar: 0.5"), (1.0, "the fastest peer"), (2.0, "2"), (3.0, "3")):
         x = _LEFT + _SCALE * value
         dash = ' stroke-dasharray="3 3"' if value != 1 else ""
         ends = f'x1="{x:.0f}" y1="{_HEAD - 8}" x2="{x:.0f}" y2="{height}"'

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -109,9 +109,51 @@ class Borg:
         return self._command("check", "--verify-data", str(repository))
 
 
+@dataclass(frozen=True)
+class Kopia:
+    """Kopia with zstd. Without its caches, which a repository on a local disk does not need: to
+    fill them makes a restore longer, and ``verify`` then reads them instead of the repository.
+    """
+
+    scratch: Path
+    name: str = "kopia"
+    _sources: dict[Path, Path] = field(default_factory=dict)
+    """What was backed up to each repository: the newest backup of that is restored."""
+
+    def _command(self, repository: Path, *words: str) -> Command:
+        env = {
+            "KOPIA_PASSWORD": _SECRET,
+            "KOPIA_CONFIG_PATH": str(repository.with_suffix(".config")),
+            "KOPIA_LOG_DIR": str(self.scratch / "kopia-logs"),
+            "KOPIA_CHECK_FOR_UPDATES": "false",
+        }
+        return Command(["kopia", "--no-progress", *words], env)
+
+    def init(self, repository: Path) -> Command:
+        repository.mkdir()
+        create = self._command(
+            repository, "repository", "create", "filesystem", "--path", str(repository),
+            "--content-cache-size-mb=0", "--metadata-cache-size-mb=0",
+        )  # fmt: skip
+        script = '"$@" && exec kopia policy set --global --compression=zstd'
+        return Command(["sh", "-c", script, "sh", *create.words], create.env)
+
+    def backup(self, repository: Path, source: Path, label: str) -> Command:
+        self._sources[repository] = source
+        return self._command(repository, "snapshot", "create", str(source))
+
+    def restore(self, repository: Path, label: str, target: Path, sparse: bool) -> Command:
+        options = ("--write-sparse-files",) if sparse else ()
+        source = str(self._sources[repository])
+        return self._command(repository, "snapshot", "restore", *options, source, str(target))
+
+    def check(self, repository: Path) -> Command:
+        return self._command(repository, "snapshot", "verify", "--verify-files-percent=100")
+
+
 def available(scratch: Path) -> list[Peer]:
     """Our own program and those peers whose command is found."""
-    candidates: list[Peer] = [Restic(scratch), Borg(scratch)]
+    candidates: list[Peer] = [Restic(scratch), Borg(scratch), Kopia(scratch)]
     return [Strongroom(scratch), *(peer for peer in candidates if shutil.which(peer.name))]
 
 
@@ -120,7 +162,8 @@ def version(peer: Peer) -> str:
     if peer.name.startswith(OURS):
         return f"{OURS} at {_commit()}"
     words = [peer.name, "version"] if peer.name == "restic" else [peer.name, "--version"]
-    return " ".join(_said(words).split()[:2])
+    said = _said(words).removeprefix(peer.name).split()
+    return f"{peer.name} {said[0]}"
 
 
 def _commit() -> str:

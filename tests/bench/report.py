@@ -81,7 +81,7 @@ def _rounds(count: int) -> str:
 
 def _walls(measured: Measured) -> Iterator[str]:
     names = [OURS, *measured.peers]
-    yield _row(["wall time", *names, "to the faster peer", "bar"])
+    yield _row(["wall time", *names, "to the fastest peer", "bar"])
     yield _row(["---"] * (len(names) + 3))
     for phase in measured.phases:
         walls = [_spread(measured.figure(phase, name, "wall")) for name in names]
@@ -107,7 +107,7 @@ def _foot(measured: Measured) -> Iterator[str]:
     names = [OURS, *measured.peers]
     sizes = ", ".join(f"{name} {measured.size(name) / _MB:.1f} MB" for name in names)
     ratio = measured.size_ratio()
-    told = f"; ours to the smaller peer's: {_ratio(ratio, bars.SIZE, 3)}" if ratio else ""
+    told = f"; ours to the smallest peer's: {_ratio(ratio, bars.SIZE, 3)}" if ratio else ""
     yield f"Repository after the unchanged backup: {sizes}{told}."
     yield ""
     found = measured.programs(LIMIT)

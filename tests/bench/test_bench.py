@@ -117,7 +117,7 @@ def test_a_missed_bar_is_told(tmp_path: Path) -> None:
     good, bad = bars.Measured("dump", _found(5.0)), bars.Measured("dump", _found(5.1))
     assert list(bars.missed(good)) == []
     (told,) = bars.missed(bad)
-    assert told.startswith("dump, first: 0.51 of the faster peer")
+    assert told.startswith("dump, first: 0.51 of the fastest peer")
     assert "misses the bar" in chart.draw([bad])
     document = tmp_path / "performance.md"
     names = ("machine", "verdict", "sets", "levels")
