@@ -9,6 +9,8 @@ from bench.compare import FIRST, PHASES, UNCHANGED
 from bench.peers import OURS
 
 SIZE, CPU = 1.02, 0.5
+_MEASURES = "restic", "borg"
+"""The peers that the bar is set by; another one is only shown beside them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Measured:
         return sorted(found, key=lambda name: (not name.startswith(OURS), name != "restic", name))
 
     @property
+    def others(self) -> list[str]:
+        """The peers that set no bar."""
+        return [name for name in self.peers if name not in _MEASURES]
+
+    @property
     def peers(self) -> list[str]:
         return [name for name in self.programs(FIRST) if not name.startswith(OURS)]
 
@@ -78,9 +85,14 @@ class Measured:
         return statistics.quantiles(shares, n=10)[-1] if len(shares) > 1 else max(shares)
 
     def wall_ratio(self, phase: str) -> float | None:
-        """Our time to that of the fastest peer."""
-        peers = [self.figure(phase, name, "wall").median for name in self.peers]
-        return self.figure(phase, OURS, "wall").median / min(peers) if peers else None
+        """Our time to that of the faster of those that set the bar."""
+        ratios = [self.wall_ratio_to(name, phase) for name in self.peers if name in _MEASURES]
+        return max(ratios, default=None)
+
+    def wall_ratio_to(self, peer: str, phase: str) -> float:
+        """Our time to that of one peer."""
+        ours, theirs = (self.figure(phase, name, "wall").median for name in (OURS, peer))
+        return ours / theirs
 
     def cpu_ratio(self, phase: str) -> float | None:
         """Our CPU seconds to restic's."""
@@ -90,8 +102,8 @@ class Measured:
         return self.figure(phase, OURS, "cpu").median / theirs
 
     def size_ratio(self) -> float | None:
-        """Our repository to the smallest of the peers'."""
-        peers = [self.size(name) for name in self.peers]
+        """Our repository to the smaller of theirs that set the bar."""
+        peers = [self.size(name) for name in self.peers if name in _MEASURES]
         return self.size(OURS) / min(peers) if peers else None
 
 
@@ -113,7 +125,7 @@ def missed(measured: Measured) -> Iterator[str]:
             yield f"{measured.name}, {phase}: {'; '.join(short)}"
     size = measured.size_ratio()
     if size is not None and size > SIZE:
-        yield f"{measured.name}: a repository of {size:.3f} of the smallest peer's (bar {SIZE})"
+        yield f"{measured.name}: a repository of {size:.3f} of the smaller peer's (bar {SIZE})"
 
 
 def _short(measured: Measured, phase: str) -> Iterator[str]:
@@ -121,7 +133,7 @@ def _short(measured: Measured, phase: str) -> Iterator[str]:
     bar, most = wall_bar(measured.name, phase), memory_bar(measured.name)
     memory = measured.figure(phase, OURS, "memory").median
     if wall is not None and wall > bar:
-        yield f"{wall:.2f} of the fastest peer's time (bar {bar:.2f})"
+        yield f"{wall:.2f} of the faster peer's time (bar {bar:.2f})"
     if cpu is not None and cpu > CPU:
         yield f"{cpu:.2f} of restic's CPU seconds (bar {CPU:.2f})"
     if memory > most:

@@ -1,4 +1,4 @@
-"""The chart of the document: wall times as multiples of the fastest peer's, one bar a program."""
+"""The chart of the document: wall times as multiples of the faster peer's, one bar a program."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def draw(measured: list[Measured]) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} font-family="sans-serif">',
-            "<title>Wall time of each phase, the fastest peer's being 1</title>",
+            "<title>Wall time of each phase, the faster peer's being 1</title>",
             f'<rect {size} fill="#ffffff"/>',
             *body,
             "</svg>\n",
@@ -37,7 +37,7 @@ def draw(measured: list[Measured]) -> str:
 
 
 def _frame(height: int) -> Iterator[str]:
-    for value, name in ((0.5, "the bar: 0.5"), (1.0, "the fastest peer"), (2.0, "2"), (3.0, "3")):
+    for value, name in ((0.5, "the bar: 0.5"), (1.0, "the faster peer"), (2.0, "2"), (3.0, "3")):
         x = _LEFT + _SCALE * value
         dash = ' stroke-dasharray="3 3"' if value != 1 else ""
         ends = f'x1="{x:.0f}" y1="{_HEAD - 8}" x2="{x:.0f}" y2="{height}"'
@@ -54,7 +54,7 @@ def _legend() -> Iterator[str]:
 
 def _group(measured: Measured, phase: str, top: int) -> Iterator[str]:
     times = {name: measured.figure(phase, name, "wall").median for name in [OURS, *measured.peers]}
-    unit = min((times[name] for name in measured.peers), default=times[OURS])
+    unit = times[OURS] / (measured.wall_ratio(phase) or 1)
     middle = top + len(_COLOURS) * _BAR / 2 + 4
     yield _text(_LEFT - 8, middle, f"{measured.name}, {phase}", "end")
     for number, (name, colour) in enumerate(_COLOURS):

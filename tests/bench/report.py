@@ -71,8 +71,12 @@ def _set(measured: Measured) -> str:
         " Nine of ten commands ran while the rest of the machine used less than"
         f" {measured.disturbance():.2f} of a processor."
     )
-    tables = [*_walls(measured), "", *_resources(measured), "", *_foot(measured)]
-    return "\n".join([head, "", told, "", *tables, ""])
+    return "\n".join([head, "", told, "", *tables(measured), ""])
+
+
+def tables(measured: Measured) -> Iterator[str]:
+    """The lines of what was measured of a data set."""
+    yield from [*_walls(measured), "", *_resources(measured), "", *_foot(measured)]
 
 
 def _rounds(count: int) -> str:
@@ -81,12 +85,14 @@ def _rounds(count: int) -> str:
 
 def _walls(measured: Measured) -> Iterator[str]:
     names = [OURS, *measured.peers]
-    yield _row(["wall time", *names, "to the fastest peer", "bar"])
-    yield _row(["---"] * (len(names) + 3))
+    head = ["wall time", *names, "to the faster peer", "bar", *(f"to {x}" for x in measured.others)]
+    yield _row(head)
+    yield _row(["---"] * len(head))
     for phase in measured.phases:
         walls = [_spread(measured.figure(phase, name, "wall")) for name in names]
         ratio, bar = measured.wall_ratio(phase), bars.wall_bar(measured.name, phase)
-        yield _row([phase, *walls, _ratio(ratio, bar), f"{bar:.2f}"])
+        others = [f"{measured.wall_ratio_to(name, phase):.2f}" for name in measured.others]
+        yield _row([phase, *walls, _ratio(ratio, bar), f"{bar:.2f}", *others])
 
 
 def _resources(measured: Measured) -> Iterator[str]:
@@ -107,7 +113,7 @@ def _foot(measured: Measured) -> Iterator[str]:
     names = [OURS, *measured.peers]
     sizes = ", ".join(f"{name} {measured.size(name) / _MB:.1f} MB" for name in names)
     ratio = measured.size_ratio()
-    told = f"; ours to the smallest peer's: {_ratio(ratio, bars.SIZE, 3)}" if ratio else ""
+    told = f"; ours to the smaller peer's: {_ratio(ratio, bars.SIZE, 3)}" if ratio else ""
     yield f"Repository after the unchanged backup: {sizes}{told}."
     yield ""
     found = measured.programs(LIMIT)

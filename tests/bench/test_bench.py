@@ -117,7 +117,7 @@ def test_a_missed_bar_is_told(tmp_path: Path) -> None:
     good, bad = bars.Measured("dump", _found(5.0)), bars.Measured("dump", _found(5.1))
     assert list(bars.missed(good)) == []
     (told,) = bars.missed(bad)
-    assert told.startswith("dump, first: 0.51 of the fastest peer")
+    assert told.startswith("dump, first: 0.51 of the faster peer")
     assert "misses the bar" in chart.draw([bad])
     document = tmp_path / "performance.md"
     names = ("machine", "verdict", "sets", "levels")
@@ -128,3 +128,17 @@ def test_a_missed_bar_is_told(tmp_path: Path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("\nafter")
     assert "| **0.51** |" in text
+
+
+def test_a_peer_that_sets_no_bar_is_shown_beside_those_that_do() -> None:
+    """Lost: the bar that was set; or a peer that is faster than ours, left out of the document."""
+    found = _found(5.0)
+    (one,) = found["rounds"]
+    one["costs"]["first"]["kopia"] = one["costs"]["first"]["restic"] | {"wall": 4.0}
+    one["sizes"]["kopia"] = 50
+    measured = bars.Measured("dump", found)
+    assert list(bars.missed(measured)) == []
+    assert (measured.wall_ratio("first"), measured.wall_ratio_to("kopia", "first")) == (0.5, 1.25)
+    table = "\n".join(report.tables(measured))
+    assert "to kopia" in table
+    assert "| 1.25 |" in table
