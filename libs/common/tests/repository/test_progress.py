@@ -66,8 +66,7 @@ def test_a_job_that_counts_tells_its_share(
         done: int,
         total: int | None,
         entries: int,
-        current: str,
-        *,
+        *_: str,
         total_entries: int | None = None,
     ) -> None:
         assert (done, total) == (0, None)

@@ -10,15 +10,10 @@ import stat
 from typing import NamedTuple
 
 from common.components.files.linux import generation, keeps_numbers
+from common.components.files.metadata import TYPES
 from common.repository.entry import Entry, EntryType
 
 _REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-KINDS = {
-    EntryType.SYMLINK: stat.S_IFLNK,
-    EntryType.FIFO: stat.S_IFIFO,
-    EntryType.CHARACTER: stat.S_IFCHR,
-    EntryType.BLOCK: stat.S_IFBLK,
-}
 
 
 class Identity(NamedTuple):
@@ -68,7 +63,7 @@ def check_special(entry: Entry, file: int) -> None:
         PermissionError: it is something else.
     """
     status = os.fstat(file)
-    if stat.S_IFMT(status.st_mode) != KINDS[entry.type]:
+    if TYPES.get(stat.S_IFMT(status.st_mode)) != entry.type:
         raise _replaced()
     if entry.type is EntryType.SYMLINK:
         same = os.readlink(b"", dir_fd=file) == entry.target

@@ -57,7 +57,6 @@ class Placing:
         self._damaged: dict[bytes, None] = {}
         self._refused: set[bytes] = set()
         self._links: list[Wanted] = []
-        self._linkable: set[bytes] = set()
         self._made: set[bytes] = set()
         self._alone = alone
         self._present_bytes = 0
@@ -212,21 +211,23 @@ class Placing:
         doubtful = [link for link in self._links if self._attempt(self._link, link) is False]
         if not doubtful:
             return
-        self._linkable = self._restored({link.entry.target for link in doubtful})
+        restored = self._restored({link.entry.target for link in doubtful})
         for link in doubtful:
-            if link.entry.target in self._linkable:
-                self._attempt(self._link, link)
+            if link.entry.target in restored:
+                self._attempt(self._link_to, link)
             else:
                 self._unlinked(link)
 
     def _link(self, wanted: Wanted) -> bool:
         target = self._selection.name(wanted.entry.target)
-        certain = wanted.entry.target in self._linkable
-        if not certain and not bears_time(self._folders, target, wanted.entry.mtime_ns):
+        if not bears_time(self._folders, target, wanted.entry.mtime_ns):
             return False
-        hard_link(self._folders, target, wanted.path)
-        self._placed += 1
+        self._link_to(wanted)
         return True
+
+    def _link_to(self, wanted: Wanted) -> None:
+        hard_link(self._folders, self._selection.name(wanted.entry.target), wanted.path)
+        self._placed += 1
 
     def _restored(self, targets: set[bytes]) -> set[bytes]:
         """Those of some entries that came to their places."""
