@@ -75,7 +75,10 @@ class Copier:
             self._wanted = Amount(self._done.objects + len(missing), size)
             if await self._bring_all(missing):
                 return self._wanted
-        raise Unavailable("The repository is changed faster than it can be sent.")
+        raise Unavailable(
+            "The repository is changed faster than it can be sent.",
+            remedy="Wait until its prunes have ended; the next try goes on with what is missing.",
+        )
 
     async def _bring_all(self, missing: list[Item]) -> bool:
         """Send these; false when one is gone: what a prune has put in its place has to come before

@@ -50,8 +50,8 @@ def check(
     if not found.ok:
         raise Corrupt(
             f"{text.count(len(found.findings), 'finding')} ({looked}).",
-            remedy="All else can be restored. repair snapshots names every path that is lost;"
-            " docs/how-to/repair.md says what can be done.",
+            remedy="All else can be restored. Every path that is lost is named by: strongroom repo"
+            " repair snapshots REPO; docs/how-to/repair.md says what can be done.",
         )
     console.note(f"No damage: {looked}.")
 
