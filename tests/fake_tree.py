@@ -3,7 +3,7 @@
 import os
 import random
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO
@@ -38,7 +38,11 @@ class FakeTree:
         check_entry(entry)
         self.taken.append(entry)
 
-    def add_found(self, found: Found) -> None:
+    def add_found(self, found: Sequence[Found]) -> None:
+        for each in found:
+            self._add_found(each)
+
+    def _add_found(self, found: Found) -> None:
         if not stat.S_ISREG(found.status.st_mode):
             self.add(found.describe())
             return

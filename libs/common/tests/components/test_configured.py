@@ -90,7 +90,7 @@ def test_what_is_no_longer_configured_is_restored_elsewhere_and_never_in_place(k
     assert (component.kind, component.name) == (kind, "gone")
     tree = FakeTree()
     tree.details = {"roots": ["/etc"]}
-    tree.add_found(seen(b"file", Path(__file__)))
+    tree.add_found([seen(b"file", Path(__file__))])
     with pytest.raises(Conflict):
         component.restore(tree, Target(in_place=True))
 

@@ -41,7 +41,7 @@ def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
     for number in range(count):
         folder, path = OpenFolder(-1), b"%08d/file" % number
         found = SimpleNamespace(path=path, folder=folder, name=b"file", status=status)
-        assembler.add_found(cast(Found, found))
+        assembler.add_found([cast(Found, found)])
         most = max(most, sum(len(task.files) for task in readers.tasks))
     assembler.finish()
     assert allowed / 2 < most <= allowed + MOST_FOLDERS

@@ -66,7 +66,7 @@ def test_files_are_read_from_disk(vault: Vault, tmp_path: Path) -> None:
     """Else nothing real is backed up, or not as it is."""
     (tmp_path / "a").write_bytes(noise(100_000))
     found = (tmp_path / "a").stat()
-    info = vault.write(lambda sink: sink.add_found(seen(b"a", tmp_path / "a")))
+    info = vault.write(lambda sink: sink.add_found([seen(b"a", tmp_path / "a")]))
     assert vault.restore(info.id) == {b"a": noise(100_000)}
     (entry,) = vault.reader().snapshot(info.id).source("files").entries()
     assert entry.mtime_ns == found.st_mtime_ns
@@ -80,7 +80,7 @@ def test_holes_stay_holes(vault: Vault, tmp_path: Path) -> None:
         for place in (0, 1_000_000, 30_000_000):
             file.seek(place)
             file.write(noise(20_000, place))
-    info = vault.write(lambda sink: sink.add_found(seen(b"s", path)))
+    info = vault.write(lambda sink: sink.add_found([seen(b"s", path)]))
     source = vault.reader().snapshot(info.id).source("files")
     (entry,) = source.entries()
     assert entry.size == 50_000_000
@@ -95,7 +95,7 @@ def test_a_file_that_is_all_hole(vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "hole"
     with path.open("wb") as file:
         file.truncate(10_000_000)
-    info = vault.write(lambda sink: sink.add_found(seen(b"h", path)))
+    info = vault.write(lambda sink: sink.add_found([seen(b"h", path)]))
     (entry,) = vault.reader().snapshot(info.id).source("files").entries()
     assert (entry.size, entry.extents) == (10_000_000, ())
 
@@ -118,7 +118,7 @@ def test_what_is_no_readable_file_is_left_out_with_a_warning(
         path.mkdir()
     elif kind == "socket":
         os.mknod(path, stat.S_IFSOCK)
-    info = vault.write(lambda sink: sink.add_found(found))
+    info = vault.write(lambda sink: sink.add_found([found]))
     assert vault.restore(info.id) == {}
     assert info.components[0].warnings == 1
     source = vault.reader().snapshot(info.id).source("files")
@@ -148,7 +148,7 @@ def test_a_file_that_changes_while_it_is_read_is_kept_with_a_warning(
         return preadv(descriptor, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", changing)
-    info = vault.write(lambda sink: sink.add_found(seen(b"busy", path)))
+    info = vault.write(lambda sink: sink.add_found([seen(b"busy", path)]))
     (content,) = vault.restore(info.id).values()
     assert content == noise(20_000_000)[: len(content)]
     assert len(content) == (9_000_000 if change == "shrink" else 20_000_000)
@@ -233,7 +233,7 @@ def test_a_file_is_not_stored_where_a_restore_must_not_go(vault: Vault, tmp_path
         vault.writer().begin(uuid4()) as run,
         run.component("files", "files") as sink,
     ):
-        sink.add_found(cast(Found, found))
+        sink.add_found([cast(Found, found)])
     assert vault.names() == ["config"]
 
 

@@ -47,7 +47,7 @@ def back(vault: Vault, tree: Path, tmp_path: Path) -> Back:
         with vault.writer().begin(uuid4(), cache=tmp_path / "cache", reread=reread) as run:
             with run.component("files", "files") as sink:
                 for path in sorted(tree.iterdir()):
-                    sink.add_found(seen(path.name.encode(), path))
+                    sink.add_found([seen(path.name.encode(), path)])
             return run.finish(SnapshotMeta("b", "b", "c")).commit_next()
 
     return back_up

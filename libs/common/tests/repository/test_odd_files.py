@@ -24,8 +24,8 @@ def test_what_has_more_attributes_than_can_be_stored_comes_back_with_the_first_o
 
     def fill(sink: ComponentRecorder) -> None:
         sink.add(Entry(b"c", EntryType.DIRECTORY, xattrs=many))
-        sink.add_found(seen(b"d", tmp_path / "d"))
-        sink.add_found(seen(b"d/f", tmp_path / "d" / "f"))
+        sink.add_found([seen(b"d", tmp_path / "d")])
+        sink.add_found([seen(b"d/f", tmp_path / "d" / "f")])
 
     info = vault.write(fill)
     assert vault.restore(info.id) == {b"d/f": b"content"}
@@ -54,7 +54,7 @@ def test_what_a_file_has_beyond_the_size_that_it_tells_is_kept(
     for _ in range(2):
         with vault.writer().begin(uuid4(), cache=tmp_path) as run:
             with run.component("files", "files") as sink:
-                sink.add_found(seen(b"untold", untold))
+                sink.add_found([seen(b"untold", untold)])
             info = run.finish(SnapshotMeta("b", "b", "c")).commit_next()
         assert vault.restore(info.id) == {b"untold": content}
         assert info.warnings["files"] == ()
@@ -62,7 +62,7 @@ def test_what_a_file_has_beyond_the_size_that_it_tells_is_kept(
         monkeypatch.setattr(f"common.repository.ingesting.reading.{name}", len(content))
     with vault.writer().begin(uuid4(), cache=tmp_path) as run:
         with run.component("files", "files") as sink:
-            sink.add_found(seen(b"untold", untold))
+            sink.add_found([seen(b"untold", untold)])
         info = run.finish(SnapshotMeta("b", "b", "c")).commit_next()
     assert info.components[0].entries == 0
     assert "untold is left out: it has more" in info.warnings["files"][0]
@@ -75,7 +75,7 @@ def test_a_symlink_that_leads_nowhere_at_all_is_left_out_with_a_warning(
     """Lost: the whole backup, by one such link of a file system in user space."""
     (tmp_path / "link").symlink_to("x")
     monkeypatch.setattr("common.components.files.metadata.os.readlink", lambda _: b"")
-    info = vault.write(lambda sink: sink.add_found(seen(b"link", tmp_path / "link")))
+    info = vault.write(lambda sink: sink.add_found([seen(b"link", tmp_path / "link")]))
     assert info.components[0].entries == 0
     assert "link is left out" in info.warnings["files"][0]
 

@@ -61,11 +61,11 @@ class Progress:
         self.done += count
         self._tell()
 
-    def entry(self, path: bytes) -> None:
-        """An entry begins."""
-        self.entries += 1
+    def entry(self, path: bytes, count: int = 1) -> None:
+        """An entry begins, the last of so many that were not told yet."""
+        self.entries += count
         self.current = path
-        if not self.entries % _EVERY_ENTRIES:
+        if self.entries % _EVERY_ENTRIES < count:
             self._tell()
 
     def begin(self, phase: str) -> None:

@@ -1,5 +1,6 @@
 """The sink of a run: entries and content of one component, on their way into the repository."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -38,9 +39,9 @@ class Recorder:
         self._progress.entry(entry.path)
         self._assembler.add_entry(entry)
 
-    def add_found(self, found: Found) -> None:
-        """Take what is in a file system; a file that cannot be read is left out with a warning."""
-        self._progress.entry(found.path)
+    def add_found(self, found: Sequence[Found]) -> None:
+        """Take what is in a folder; a file that cannot be read is left out with a warning."""
+        self._progress.entry(found[-1].path, len(found))
         self._assembler.add_found(found)
 
     def add_stream(self, entry: Entry, stream: BinaryIO) -> None:

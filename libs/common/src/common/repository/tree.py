@@ -28,8 +28,8 @@ class Sink(Protocol):
     def add(self, entry: Entry) -> None:
         """Take an entry without content: a folder, a link, a device, an empty file."""
 
-    def add_found(self, found: Found) -> None:
-        """Take what a component has seen in a file system, whatever it is but a socket.
+    def add_found(self, found: Sequence[Found]) -> None:
+        """Take what a component has seen in one folder, one after another: all but sockets.
 
         It may be described and read at any time until the component's context ends, in parallel
         with others, never through a symlink. Holes of a sparse file are found and kept; what is

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 
 from common.components.component import Amount
@@ -27,11 +28,10 @@ class Counter:
         del entry
         self._entries += 1
 
-    def add_found(self, found: Found) -> None:
+    def add_found(self, found: Sequence[Found]) -> None:
         """Whatever it is, not read."""
-        self._entries += 1
-        if stat.S_ISREG(found.status.st_mode):
-            self._size += _data(found)
+        self._entries += len(found)
+        self._size += sum(_data(each) for each in found if stat.S_ISREG(each.status.st_mode))
 
     def warn(self, message: str) -> None:
         """The backup says it."""

@@ -20,6 +20,9 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _LONGEST_NAME = 4096  # of what any call takes
+_ROW = 256
+"""So many files of a folder are stored at once."""
+
 _KINDS = {form: kind.value for form, kind in TYPES.items()}
 
 
@@ -28,7 +31,7 @@ class Taker(Protocol):
 
     def add(self, entry: Entry) -> None: ...
 
-    def add_found(self, found: Found) -> None: ...
+    def add_found(self, found: Sequence[Found]) -> None: ...
 
     def warn(self, message: str) -> None: ...
 
@@ -130,6 +133,7 @@ class Walk:
         around = folder.path + b"/" if folder.path else b""
         choosing = self._patterns.chosen or len(around) + _LONGEST_NAME > MAX_PATH
         descriptor = opened.descriptor
+        row: list[Seen] = []
         while names:
             name = names.pop()
             path = around + name
@@ -139,13 +143,20 @@ class Walk:
                 self._unreadable(path, error)
                 continue
             seen = Seen(path, opened, name, status)
-            is_folder = stat.S_ISDIR(status.st_mode)
+            mode = status.st_mode
+            is_folder = stat.S_ISDIR(mode)
             wanted = True
             if choosing:
                 relative = self._relative(path)
                 if self._leaves_out(path, relative, folder=is_folder):
                     continue
                 wanted = self._patterns.included(relative, folder=is_folder)
+            if wanted and stat.S_ISREG(mode) and status.st_nlink == 1:  # by far the most
+                row.append(seen)
+                if len(row) == _ROW:
+                    row = self._add_row(row)
+                continue
+            row = self._add_row(row)
             if is_folder:
                 self._enter(seen, wanted=wanted)
                 if len(self._stack) > depth:
@@ -154,6 +165,7 @@ class Walk:
                 if folder.waiting is not None:
                     self._announce()
                 self._take(seen)
+        self._add_row(row)
         self._stack.pop()
 
     def _leaves_out(self, path: bytes, relative: bytes, *, folder: bool) -> bool:
@@ -232,7 +244,15 @@ class Walk:
 
     def _add(self, seen: Seen) -> None:
         self.counts[_KINDS[stat.S_IFMT(seen.status.st_mode)]] += 1
-        self._taker.add_found(seen)
+        self._taker.add_found([seen])
+
+    def _add_row(self, row: list[Seen]) -> list[Seen]:
+        """Store files of one name each; where those go that come next."""
+        if row:
+            self._announce()
+            self.counts[EntryType.FILE.value] += len(row)
+            self._taker.add_found(row)
+        return []
 
     def _unreadable(self, path: bytes, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):

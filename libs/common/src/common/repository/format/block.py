@@ -1,7 +1,7 @@
 """Writing blocks: the entries of a tree, many in one chunk, each block readable by itself."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from zlib import crc32
 
 from common.repository.entry import MAX_PATH, Entry, EntryType, Unstorable
@@ -133,6 +133,14 @@ class BlockBuilder:
 def ends_block(path: bytes) -> bool:
     """Whether a block ends after this path, because of it alone."""
     return not crc32(path) & _BLOCK_MASK
+
+
+def first_end(paths: Iterable[bytes]) -> int | None:
+    """How many of these paths there are up to the first that ends a block, if one does."""
+    for count, checksum in enumerate(map(crc32, paths), 1):
+        if not checksum & _BLOCK_MASK:
+            return count
+    return None
 
 
 def _shared(before: bytes, path: bytes) -> int:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from common.openfiles import allow_open_files, share_of_open_files
 from common.repository.entry import Entry
@@ -80,13 +80,17 @@ class Assembler:
 
     def add_entry(self, entry: Entry) -> None:
         """Append an entry without content."""
-        if self._stretch.add_entry(entry):
+        self._stretch.add_entry(entry)
+        if self._stretch.ended:
             self._close(ended=True)
 
-    def add_found(self, found: Found) -> None:
-        """Append what a component has seen in a file system."""
-        if self._stretch.add_found(found):
-            self._close(ended=True)
+    def add_found(self, found: Sequence[Found]) -> None:
+        """Append what a component has seen in one folder."""
+        begin = 0
+        while begin < len(found):
+            begin += self._stretch.add_found(found[begin:] if begin else found)
+            if self._stretch.ended:
+                self._close(ended=True)
 
     def finish(self) -> None:
         """Store everything: this is the end of the tree."""

@@ -1,11 +1,11 @@
 """A stretch of a tree: what is stored between two borders that the paths decide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from blake3 import blake3
 
 from common.repository.entry import Entry
-from common.repository.format.block import ends_block
+from common.repository.format.block import ends_block, first_end
 from common.repository.found import STATE, Found, OpenFolder, pack_state
 from common.repository.ingesting.reading import Outcome
 
@@ -28,6 +28,7 @@ class Stretch:
         "_at_end",
         "_last_folder",
         "_most_folders",
+        "ended",
         "folders",
         "others",
         "outcomes",
@@ -43,6 +44,7 @@ class Stretch:
         self.seen: list[Found | Entry] = []
         self.folders = 0
         self.waiting = 0
+        self.ended = False
         self.outcomes: dict[int, Outcome] = {}
         self.others: dict[int, bytes] = {}
         """The states of those files that were read in another one than they were seen in."""
@@ -54,27 +56,29 @@ class Stretch:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def add_found(self, found: Found) -> bool:
-        """Append what was seen; true when the stretch ends after it."""
-        path, folder = found.path, found.folder
-        self.paths.append(path)
-        self.states.append(pack_state(found.status))
-        self.seen.append(found)
+    def add_found(self, found: Sequence[Found]) -> int:
+        """Append what was seen in one folder, up to where the stretch ends; how much that was."""
+        folder = found[0].folder
         if folder is not self._last_folder:
             self._last_folder = folder
             self.folders += 1
-        return (
-            ends_block(path)
-            or len(self.paths) >= MOST_ENTRIES
-            or self.folders >= self._most_folders
-        )
+        full = self.folders >= self._most_folders
+        most = 1 if full else MOST_ENTRIES - len(self.paths)
+        paths = [each.path for each in found[:most]]
+        end = first_end(paths)
+        self.ended = end is not None or len(paths) == most
+        count = end or len(paths)
+        self.paths += paths[:count]
+        self.states += [pack_state(each.status) for each in found[:count]]
+        self.seen += found[:count]
+        return count
 
-    def add_entry(self, entry: Entry) -> bool:
-        """Append an entry without content; true when the stretch ends after it."""
+    def add_entry(self, entry: Entry) -> None:
+        """Append an entry without content."""
         self.paths.append(entry.path)
         self.states.append(blake3(repr(entry).encode()).digest(length=STATE.size))
         self.seen.append(entry)
-        return ends_block(entry.path) or len(self.paths) >= MOST_ENTRIES
+        self.ended = ends_block(entry.path) or len(self.paths) >= MOST_ENTRIES
 
     def end_tree(self) -> None:
         """Note that nothing comes after this stretch: it is found again by that."""
