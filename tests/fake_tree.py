@@ -2,14 +2,13 @@
 
 import os
 import random
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO
 
 from common.repository.entry import Entry, EntryType, check_entry
-from common.repository.found import Found
+from common.repository.found import Found, is_file
 from common.repository.tree import Batch, ContentDamaged
 from trees import extents
 
@@ -43,7 +42,7 @@ class FakeTree:
             self._add_found(each)
 
     def _add_found(self, found: Found) -> None:
-        if not stat.S_ISREG(found.status.st_mode):
+        if not is_file(found.state):
             self.add(found.describe())
             return
         try:

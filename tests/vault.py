@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from common.components.files.walk import Seen
+from common.components.files.seen import Seen
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import PassphraseProvider
 from common.repository.entry import Entry, EntryType
@@ -111,7 +111,7 @@ def add_files(sink: ComponentRecorder, files: Mapping[bytes, bytes]) -> None:
 def seen(path: bytes, place: Path) -> Seen:
     """What a walk finds at ``place``, to be stored as ``path``."""
     folder = OpenFolder(os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY))
-    return Seen(path, folder, os.fsencode(place.name), place.lstat())
+    return Seen.now(path, folder, os.fsencode(place.name))
 
 
 def noise(size: int, seed: int = 0) -> bytes:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from common.openfiles import share_of_open_files
-from common.repository.found import Found, OpenFolder
+from common.repository.found import Found, OpenFolder, pack_state
 from common.repository.ingesting.assembling import OPEN_FOLDERS, WAITING_PART, Assembler
 from common.repository.ingesting.stretch import MOST_FOLDERS
 from common.repository.ingesting.tasks import Task
@@ -30,7 +30,7 @@ class Slow:
 def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
     """Lost: every file past the limit of open files, where each has a folder to itself."""
     (tmp_path / "file").touch()
-    status, readers = (tmp_path / "file").stat(), Slow()
+    state, readers = pack_state((tmp_path / "file").stat()), Slow()
     warnings: list[str] = []
     tree = SimpleNamespace(warn=warnings.append, take_blocks=list, entries=0, size=0)
     assembler = Assembler(
@@ -40,7 +40,7 @@ def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
     most, count = 0, 3 * OPEN_FOLDERS
     for number in range(count):
         folder, path = OpenFolder(-1), b"%08d/file" % number
-        found = SimpleNamespace(path=path, folder=folder, name=b"file", status=status)
+        found = SimpleNamespace(path=path, folder=folder, name=b"file", state=state)
         assembler.add_found([cast(Found, found)])
         most = max(most, sum(len(task.files) for task in readers.tasks))
     assembler.finish()

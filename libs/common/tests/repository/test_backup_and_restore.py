@@ -14,7 +14,7 @@ from common.errors import Conflict, Invalid
 from common.repository import chunklists
 from common.repository.entry import Entry, EntryType, data_size
 from common.repository.format.codec import Compression
-from common.repository.found import Found, OpenFolder
+from common.repository.found import Found, OpenFolder, pack_state
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder
 from vault import Vault, noise, seen
@@ -226,8 +226,8 @@ def test_a_file_is_not_stored_where_a_restore_must_not_go(vault: Vault, tmp_path
     """Else a path leads out of the target."""
     (tmp_path / "file").write_bytes(b"x")
     folder = OpenFolder(os.open(tmp_path, os.O_RDONLY))
-    status = (tmp_path / "file").stat()
-    found = SimpleNamespace(path=b"a/../../b", folder=folder, name=b"file", status=status)
+    state = pack_state((tmp_path / "file").stat())
+    found = SimpleNamespace(path=b"a/../../b", folder=folder, name=b"file", state=state)
     with (
         pytest.raises(Invalid, match="plainly relative"),
         vault.writer().begin(uuid4()) as run,

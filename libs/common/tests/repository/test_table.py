@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.repository import vectors
 from common.repository.catalog import Segment
 from common.repository.filling import Filling
 from common.repository.format.index import PackEntry
@@ -100,6 +101,24 @@ def test_many_entered_at_once_are_found_as_if_one_by_one(expected: int) -> None:
     assert [table.get(chunk_id) for chunk_id in ids] == list(model.values())
     assert len(table) == len(model)
     assert not any(table.get(chunk_id) for chunk_id in _ids(9, 1000))
+
+
+@pytest.mark.parametrize("expected", [200_000, 0])
+def test_many_looked_up_at_once_are_found_as_if_one_by_one(expected: int) -> None:
+    """Else an unchanged file is read again, or one whose chunks are gone is not."""
+    ids = _ids(14, 150_000)  # for the smaller table more than its first level has room for
+    ids[-900:] = [ids[0][:8] + chunk_id[8:] for chunk_id in ids[-900:]]  # a lump
+    ids[:2] = [bytes(8) + b"\1" * 8, bytes(8) + b"\2" * 8]
+    table = ChunkTable(expected)
+    packed = b"".join(chunk_id + b"size" for chunk_id in ids)
+    table.add_all(packed, 20, (number % 7 for number in count()))
+    for some in (packed, packed[-20_000:], packed[:20], b""):
+        by_many, one_by_one = bytearray(8), bytearray(8)
+        assert vectors.contains_all(table, some, by_many)
+        assert table.contains_all(some, 20, one_by_one)
+        assert by_many == one_by_one
+    for absent in (bytes(16), ids[-1][:8] + bytes(8), *_ids(15, 3)):
+        assert not vectors.contains_all(table, packed[:2000] + absent + b"size", bytearray(8))
 
 
 def test_some_entered_at_once_are_found_as_if_one_by_one() -> None:

@@ -18,7 +18,7 @@ class Filling:
         self._table = table
         self._parts: list[tuple[bytes, int, int]] = []
         self._waiting = 0
-        self._loaded = False
+        self.loaded = False
 
     def add(self, packed: bytes, number: int, step: int = 0) -> None:
         """Enter chunks with this number, or with numbers that begin there and are ``step`` apart.
@@ -33,14 +33,14 @@ class Filling:
     def flush(self) -> None:
         """Enter what is waiting: whatever comes later does not replace it."""
         parts, self._parts = self._parts, []
-        self._loaded |= self._waiting >= _MANY
+        self.loaded |= self._waiting >= _MANY
         self._waiting = 0
         if isinstance(self._table, dict):
             known = self._table.copy()
             for packed, number, step in parts:
                 self._table.update(_numbered(packed, number, step))
             self._table.update(known)
-        elif self._loaded and parts:
+        elif self.loaded and parts:
             from common.repository.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
 
             enter(self._table, parts)

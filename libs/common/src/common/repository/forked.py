@@ -4,9 +4,11 @@ Only what they tell comes back. A forked process has one thread and uses nothing
 process may have held at that moment: it reads, computes, writes files, and ends.
 """
 
+import fcntl
 import multiprocessing
 import os
 import struct
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -57,6 +59,11 @@ class Link:
         """Say something that is not None."""
         self._pipe.send(message)
 
+    def is_awaited(self) -> bool:
+        """Whether all that was told has been heard."""
+        unread = fcntl.ioctl(self._pipe.fileno(), termios.TIOCOUTQ, bytes(4))
+        return not any(unread)
+
     def pause(self) -> None:
         """Say that this part is done, and wait until all may go on."""
         self._pipe.send(None)
@@ -66,11 +73,16 @@ class Link:
 class Team:
     """Forked processes that each do ``work`` once. As a context, it leaves none of them behind.
 
+    None has anything to tell for ``silence`` seconds only where something is wrong.
+
     Raises:
         Unavailable: the machine has no room for them.
     """
 
-    def __init__(self, work: Callable[[Link], None], size: int) -> None:
+    def __init__(
+        self, work: Callable[[Link], None], size: int, *, silence: float = _SILENCE
+    ) -> None:
+        self._silence = silence
         self._processes: list[ForkProcess] = []
         self._pipes: list[Connection[Any, Any]] = []
         try:
@@ -101,7 +113,7 @@ class Team:
         """
         busy = list(self._pipes)
         while busy:
-            ready = wait(busy, _SILENCE)
+            ready = wait(busy, self._silence)
             if not ready:
                 raise Unavailable(
                     "No process that works on this has said anything for too long.",

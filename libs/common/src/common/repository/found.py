@@ -1,6 +1,7 @@
 """What a component has seen in a file system, for the engine to describe and read later."""
 
 import os
+import stat
 import struct
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 STATE = struct.Struct("<IIIQqqQQ")
 """Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
 
-_SIZE = slice(12, 20)
+_MODE, _SIZE = slice(0, 4), slice(12, 20)
 
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
 """The times in a state, from 1677 to 2262; these two stand for what is beyond them."""
@@ -37,8 +38,9 @@ class OpenFolder:
 class Found(Protocol):
     """Something in a file system: ``name`` in the open ``folder``, to be stored as ``path``.
 
-    ``status`` is that of the thing itself, no symlink followed. Whoever reads it goes through the
-    open folder, so that nobody can turn the path elsewhere meanwhile.
+    ``state`` is that of the thing itself, no symlink followed; ``mtime_ns`` may be beyond what a
+    state can hold. Whoever reads it goes through the open folder, so that nobody can turn the path
+    elsewhere meanwhile.
     """
 
     @property
@@ -51,7 +53,10 @@ class Found(Protocol):
     def name(self) -> bytes: ...
 
     @property
-    def status(self) -> os.stat_result: ...
+    def state(self) -> bytes: ...
+
+    @property
+    def mtime_ns(self) -> int: ...
 
     def describe(self) -> "Entry":
         """Its entry as it is now, with what takes calls to find out. Raises ``OSError``."""
@@ -60,6 +65,11 @@ class Found(Protocol):
 def size_of(state: bytes) -> int:
     """The size in a state."""
     return int.from_bytes(state[_SIZE], "little")
+
+
+def is_file(state: bytes) -> bool:
+    """Whether that is the state of a regular file."""
+    return stat.S_ISREG(int.from_bytes(state[_MODE], "little"))
 
 
 def pack_state(status: os.stat_result) -> bytes:

@@ -6,9 +6,13 @@ from itertools import chain
 from common.errors import Conflict
 from common.repository.catalog import Segment
 from common.repository.filling import Filling
+from common.repository.format.chunklist import ITEM
 from common.repository.format.index import PackEntry
 from common.repository.known import KnownChunks
 from common.repository.table import ChunkTable
+
+_MANY = 64
+"""So many chunks are looked up faster by numpy, where it is loaded already."""
 
 _SAMPLE = 4 * 1024**2
 _NEW = 500_000
@@ -40,7 +44,16 @@ class KnownPacks(KnownChunks):
                 number = self._packs[entry.pack_id] = len(self._packs) + 1
                 filling.add(entry.directory.chunks, number)
         filling.flush()
+        self._vectors = filling.loaded
         super().__init__(table, len(self._packs))
+
+    def rely_all(self, packed: bytes, stride: int) -> bool:
+        """As of any process; where there are very many chunks, by numpy, which is loaded then."""
+        if not self._vectors or stride != ITEM.size or len(packed) < _MANY * stride:
+            return super().rely_all(packed, stride)
+        from common.repository.vectors import contains_all  # noqa: PLC0415 - is there
+
+        return contains_all(self.table, packed, self.marks)
 
     def merge(self, marks: bytes) -> None:
         """Rely on what another process relies on."""

@@ -35,6 +35,16 @@ def enter(table: ChunkTable, parts: Sequence[Part]) -> None:
         table.add(low[each].tobytes() + high[each].tobytes(), int(numbers[each]))
 
 
+def contains_all(table: ChunkTable, packed: bytes, seen: bytearray) -> bool:
+    """As the table's own, for packed chunks, in less time where there are hundreds of them."""
+    low, high = _ids(packed)
+    numbers = _Slots(table.levels.all[0]).numbers(low, high)
+    if numbers is None:
+        return table.contains_all(packed, _ROW.itemsize, seen)
+    np.frombuffer(seen, np.uint8)[numbers] = 1
+    return True
+
+
 class _Slots:
     """The slots of one level."""
 
@@ -55,6 +65,18 @@ class _Slots:
             on = ~free & ((there != low[left]) | (self._high[at] != high[left]))
             left, at = left[on], at[on] + 1
         return np.concatenate(absent) if absent else left
+
+    def numbers(self, low: Words, high: Words) -> Words | None:
+        """The numbers of these ids, if they are all there."""
+        at = ((low ^ self._salt) % self._slots).astype(np.intp)
+        left = np.arange(len(low))
+        while len(left):
+            there = self._low[at[left]]
+            if not there.all():
+                return None
+            left = left[(there != low[left]) | (self._high[at[left]] != high[left])]
+            at[left] += 1
+        return self._numbers[at]
 
     def enter(self, low: Words, high: Words, numbers: Words) -> tuple[int, NDArray[np.intp]]:
         """Enter these ids unless they are there: how many were new, and those that do not fit."""

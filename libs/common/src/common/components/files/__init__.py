@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.counting import Counter
 from common.components.files.patterns import Patterns
-from common.components.files.walk import Taker, Walk, ancestors, tell_enclosed
+from common.components.files.roots import ancestors, tell_enclosed
+from common.components.files.seen import Taker
+from common.components.files.walk import Walk
 from common.components.names import beneath, show
 from common.errors import CaptureFailed, Invalid
 from common.openfiles import allow_open_files
@@ -82,15 +84,15 @@ class FilesComponent:
             CaptureFailed: one of the paths themselves is gone or unreadable, or only a symlink
                 leads to it from another one.
         """
-        return self._walk(sink)
+        return self._walk(sink, shared=True)
 
     def count(self) -> Amount:
         """What ``capture`` is going to give, found by the same walk without reading any file."""
         counter = Counter()
-        self._walk(counter)
+        self._walk(counter, shared=False)  # needs more of each file than a scout tells
         return counter.amount
 
-    def _walk(self, taker: Taker) -> dict[str, Any]:
+    def _walk(self, taker: Taker, *, shared: bool) -> dict[str, Any]:
         roots = self.roots
         if not roots:
             raise CaptureFailed(f"Component {self.name} names no path.")
@@ -99,7 +101,7 @@ class FilesComponent:
                 if name != root and beneath(name, root):
                     tell_enclosed(taker, name, root)
         allow_open_files()
-        walk = Walk(taker, self._patterns, self._devices(roots))
+        walk = Walk(taker, self._patterns, self._devices(roots), shared=shared)
         told: set[bytes] = set()
         for root in roots:
             for folder in ancestors(root):

@@ -1,14 +1,13 @@
 """Takes what a walk finds and counts it."""
 
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
 from common.components.component import Amount
-from common.components.files.walk import OPEN_FILE
+from common.components.files.seen import OPEN_FILE, Seen
 from common.repository.entry import Entry
-from common.repository.found import Found
+from common.repository.found import is_file, size_of
 from common.repository.ingesting.regions import data_regions, may_have_holes
 
 
@@ -28,17 +27,17 @@ class Counter:
         del entry
         self._entries += 1
 
-    def add_found(self, found: Sequence[Found]) -> None:
+    def add_found(self, found: Sequence[Seen]) -> None:
         """Whatever it is, not read."""
         self._entries += len(found)
-        self._size += sum(_data(each) for each in found if stat.S_ISREG(each.status.st_mode))
+        self._size += sum(_data(each) for each in found if is_file(each.state))
 
     def warn(self, message: str) -> None:
         """The backup says it."""
 
 
-def _data(found: Found) -> int:
-    size = found.status.st_size
+def _data(found: Seen) -> int:
+    size = size_of(found.state)
     if not may_have_holes(found.status):
         return size
     with suppress(OSError):  # the backup says it

@@ -6,77 +6,65 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
 
 from common.components.files.links import Links
-from common.components.files.metadata import TYPES, describe
+from common.components.files.metadata import TYPES
 from common.components.files.patterns import Patterns
+from common.components.files.roots import tell_symlink
+from common.components.files.scouting import Listing, Look, Scout, is_plain, list_folder
+from common.components.files.seen import OPEN_FILE, Seen, Taker
 from common.components.names import show
-from common.errors import CaptureFailed
+from common.errors import CaptureFailed, Unavailable
+from common.processors import processors
 from common.repository.entry import MAX_PATH, Entry, EntryType
-from common.repository.found import Found, OpenFolder
+from common.repository.found import OpenFolder
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _LONGEST_NAME = 4096  # of what any call takes
+LONG = 40_000
+"""After so many files a walk counts as long: a tenth of a second is not worth another process."""
+
 _ROW = 256
 """So many files of a folder are stored at once."""
 
 _KINDS = {form: kind.value for form, kind in TYPES.items()}
 
 
-class Taker(Protocol):
-    """Takes what a walk finds: a sink does."""
-
-    def add(self, entry: Entry) -> None: ...
-
-    def add_found(self, found: Sequence[Found]) -> None: ...
-
-    def warn(self, message: str) -> None: ...
-
-
 class Folder:
     """A folder that is being read. ``waiting`` until it is known whether it is wanted."""
 
-    __slots__ = ("names", "open", "path", "waiting")
+    __slots__ = ("listing", "open", "path", "waiting")
 
-    def __init__(self, opened: OpenFolder, path: bytes, names: list[bytes], seen: "Seen") -> None:
+    def __init__(self, opened: OpenFolder, path: bytes, listing: Listing, seen: Seen) -> None:
         self.open = opened
         self.path = path
-        self.names = names
+        self.listing = listing
         self.waiting: Seen | None = seen
-
-
-class Seen:
-    """Something on the disk, by its name in the open folder that holds it."""
-
-    __slots__ = ("folder", "name", "path", "status")
-
-    def __init__(
-        self, path: bytes, folder: OpenFolder, name: bytes, status: os.stat_result
-    ) -> None:
-        self.path = path
-        self.folder = folder
-        self.name = name
-        self.status = status
-
-    def describe(self) -> Entry:
-        """The entry, through the open folder, so that nobody can turn it elsewhere."""
-        where = b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
-        return describe(self.path, where, self.status)
 
 
 class Walk:
     """Reads one root after the other. Paths are those from ``/``, without the first slash.
 
     Memory is one folder's names on each level, and the hard links whose other names are to come.
+    A walk that turns out long is ``shared`` with a process that goes ahead of it.
     """
 
-    def __init__(self, taker: Taker, patterns: Patterns, devices: Sequence[int] | None) -> None:
+    def __init__(
+        self,
+        taker: Taker,
+        patterns: Patterns,
+        devices: Sequence[int] | None,
+        *,
+        shared: bool = False,
+    ) -> None:
         self._taker = taker
         self._patterns = patterns
         self._devices = devices
+        self._shared = shared and processors() > 1
+        self._scout: Scout | None = None
+        self._look: Look = _look
         self._root = b""
         self._stack: list[Folder] = []
         self._links = Links()
@@ -90,74 +78,89 @@ class Walk:
         """
         self._root = root
         try:
-            seen = self._see_root(root)
+            self._read(self._see_root(root))
+        finally:
+            self._stack.clear()
+            self._part()
+
+    def _read(self, root: Seen) -> None:
+        if not self._stack:
+            self._take(root)
+        elif self._patterns.everything:
+            self._announce()
+        if stat.S_ISLNK(root.status.st_mode):
+            tell_symlink(self._taker, root.path)
+        while self._stack:
+            self._step(self._stack[-1])
+
+    def _see_root(self, root: bytes) -> Seen:
+        """The root, of which it is certain that it can be read; entered if it is a folder."""
+        parent, _, name = root.rpartition(b"/")
+        try:
+            folder = OpenFolder(os.open(b"/" + parent, OPEN_PARENT))
+            seen = Seen.now(root, folder, name or b".")
+            if stat.S_ISDIR(seen.status.st_mode):
+                self._push(seen)
+            elif stat.S_ISREG(seen.status.st_mode):
+                os.close(os.open(seen.name, OPEN_FILE, dir_fd=folder.descriptor))
         except OSError as error:
             raise CaptureFailed(
                 f"{show(b'/' + root)} cannot be read: {error.strerror}.",
                 remedy="Correct the path, or the permissions of the account that backs up.",
             ) from error
-        try:
-            if not self._stack:
-                self._take(seen)
-            elif self._patterns.everything:
-                self._announce()
-            if stat.S_ISLNK(seen.status.st_mode):
-                _tell_symlink(self._taker, root)
-            while self._stack:
-                self._step(self._stack[-1])
-        finally:
-            self._stack.clear()
-
-    def _see_root(self, root: bytes) -> Seen:
-        """The root, of which it is certain that it can be read; entered if it is a folder."""
-        parent, _, name = root.rpartition(b"/")
-        folder = OpenFolder(os.open(b"/" + parent, OPEN_PARENT))
-        name = name or b"."
-        seen = Seen(root, folder, name, os.lstat(name, dir_fd=folder.descriptor))
-        if stat.S_ISDIR(seen.status.st_mode):
-            self._push(seen)
-        elif stat.S_ISREG(seen.status.st_mode):
-            os.close(os.open(seen.name, OPEN_FILE, dir_fd=folder.descriptor))
         return seen
 
     def _push(self, seen: Seen) -> None:
         descriptor = os.open(seen.name, OPEN_FOLDER, dir_fd=seen.folder.descriptor)
         folder = OpenFolder(descriptor)
-        # By a path, because a descriptor gives texts, which would have to be encoded again.
-        names = sorted(os.listdir(b"/proc/self/fd/%d" % descriptor), reverse=True)
-        self._stack.append(Folder(folder, seen.path, names, seen))
+        if self._shared and self.counts[EntryType.FILE.value] >= LONG:
+            self._share(seen)
+        self._stack.append(Folder(folder, seen.path, self._look(seen.path, descriptor), seen))
+
+    def _share(self, seen: Seen) -> None:
+        """Let another process go ahead, from this folder on."""
+        self._shared = False
+        with suppress(Unavailable):  # it goes without
+            self._scout = Scout(partial(self._go_ahead, seen))
+            self._look = self._scout.look
+
+    def _part(self) -> None:
+        if self._scout is not None:
+            self._scout.close()
+            self._scout, self._look, self._shared = None, _look, True
+
+    def _go_ahead(self, seen: Seen, look: Look) -> None:
+        """Go on from this folder in the process of a scout, where nothing is stored."""
+        self._taker, self._look = _Nobody(), look
+        self._push(seen)
+        while self._stack:
+            self._step(self._stack[-1])
 
     def _step(self, folder: Folder) -> None:
         """Look at the names in a folder, until one of them is entered or none is left."""
-        opened, names, depth = folder.open, folder.names, len(self._stack)
+        opened, depth = folder.open, len(self._stack)
+        names, states = folder.listing
         around = folder.path + b"/" if folder.path else b""
         choosing = self._patterns.chosen or len(around) + _LONGEST_NAME > MAX_PATH
-        descriptor = opened.descriptor
         row: list[Seen] = []
         while names:
             name = names.pop()
             path = around + name
+            state = states.pop() if states else b""
             try:
-                status = os.lstat(name, dir_fd=descriptor)
+                seen = Seen(path, opened, name, state) if state else Seen.now(path, opened, name)
             except OSError as error:
                 self._unreadable(path, error)
                 continue
-            seen = Seen(path, opened, name, status)
-            mode = status.st_mode
-            is_folder = stat.S_ISDIR(mode)
-            wanted = True
-            if choosing:
-                relative = self._relative(path)
-                if self._leaves_out(path, relative, folder=is_folder):
-                    continue
-                wanted = self._patterns.included(relative, folder=is_folder)
-            if wanted and stat.S_ISREG(mode) and status.st_nlink == 1:  # by far the most
+            is_folder = not state and stat.S_ISDIR(seen.status.st_mode)
+            wanted = self._wants(path, folder=is_folder) if choosing else True
+            if wanted and (state or is_plain(seen.status)):  # by far the most
                 row.append(seen)
                 if len(row) == _ROW:
                     row = self._add_row(row)
                 continue
             row = self._add_row(row)
-            if is_folder:
+            if is_folder and wanted is not None:
                 self._enter(seen, wanted=wanted)
                 if len(self._stack) > depth:
                     return
@@ -168,20 +171,20 @@ class Walk:
         self._add_row(row)
         self._stack.pop()
 
-    def _leaves_out(self, path: bytes, relative: bytes, *, folder: bool) -> bool:
-        """Whether this stays out, with all that is in it: as it was asked for, or with a word."""
+    def _wants(self, path: bytes, *, folder: bool) -> bool | None:
+        """Whether this is wanted; None if it stays out with all that is in it: as it was asked for,
+        or with a word.
+        """
+        relative = path[len(self._root) :].lstrip(b"/")
         if self._patterns.excluded(relative, folder=folder):
             self.counts["excluded"] += 1
-            return True
+            return None
         if len(path) > MAX_PATH:
             self._taker.warn(
                 f"{show(path)} is left out: a path of {len(path)} bytes is longer than {MAX_PATH}."
             )
-            return True
-        return False
-
-    def _relative(self, path: bytes) -> bytes:
-        return path[len(self._root) :].lstrip(b"/")
+            return None
+        return self._patterns.included(relative, folder=folder)
 
     def _enter(self, seen: Seen, *, wanted: bool) -> None:
         if self._devices is not None and seen.status.st_dev not in self._devices:
@@ -261,40 +264,19 @@ class Walk:
             self._taker.warn(f"{show(path)} could not be read: {error.strerror}.")
 
 
-def _tell_symlink(taker: Taker, path: bytes) -> None:
-    taker.warn(f"{show(b'/' + path)} is a symlink: what it leads to is not backed up.")
+class _Nobody:
+    """Takes what a scout finds, which is nothing to keep."""
+
+    def add(self, entry: Entry) -> None:
+        """Nothing."""
+
+    def add_found(self, found: Sequence[Seen]) -> None:
+        """Nothing."""
+
+    def warn(self, message: str) -> None:
+        """The walk itself says it."""
 
 
-def tell_enclosed(taker: Taker, path: bytes, root: bytes) -> None:
-    """Say of a path, which by its name is in that root, what reading the root does not give of it.
-
-    Raises:
-        CaptureFailed: it lies behind a symlink, which is itself what is kept under that name.
-    """
-    parts = path.split(b"/")
-    for depth in range(root.count(b"/") + 1 if root else 0, len(parts)):
-        lead = b"/".join(parts[:depth])
-        if os.path.islink(b"/" + lead):
-            folder, name = os.path.split(b"/" + path)
-            real = os.path.join(os.path.realpath(folder), name)
-            raise CaptureFailed(
-                f"{show(b'/' + path)} is not in {show(b'/' + root)}:"
-                f" {show(b'/' + lead)} is a symlink.",
-                remedy=f"Name {show(real)} instead.",
-            )
-    if os.path.islink(b"/" + path):
-        _tell_symlink(taker, path)
-
-
-def ancestors(root: bytes) -> list[Entry]:
-    """The folders that lead to a root, as they are: a symlink among them is followed."""
-    parts = root.split(b"/")
-    found = []
-    for depth in range(1, len(parts)):
-        path = b"/".join(parts[:depth])
-        real = os.path.realpath(b"/" + path)
-        with suppress(OSError):
-            entry = describe(path, real, os.stat(real))
-            if entry.type is EntryType.DIRECTORY:
-                found.append(entry)
-    return found
+def _look(path: bytes, descriptor: int) -> Listing:
+    del path
+    return list_folder(descriptor)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from common.openfiles import allow_open_files, share_of_open_files
 from common.repository.entry import Entry
 from common.repository.format.chunklist import ITEM
-from common.repository.found import Found
+from common.repository.found import Found, is_file
 from common.repository.ingesting.contents import ContentWriter
 from common.repository.ingesting.filecache import Facts, FileCache, KnownFile, Remembered
 from common.repository.ingesting.stretch import MOST_FOLDERS, Stretch
 from common.repository.ingesting.tasks import Readers, tasks
-from common.repository.ingesting.writing import StretchWriter, is_file
+from common.repository.ingesting.writing import StretchWriter
 from common.repository.listing import TreeWriter
 
 _AHEAD = 96
@@ -115,7 +115,7 @@ class Assembler:
             wanted = (
                 (number, found)
                 for number, found in stretch.found()
-                if number not in waiting.files and is_file(found)
+                if number not in waiting.files and is_file(found.state)
             )
             to_do = list(tasks(stretch, wanted))
             for task in to_do:
@@ -150,7 +150,7 @@ class Assembler:
             mark = cache.fingerprint(found.path, stretch.states[number])
             waiting.marks[number] = mark
             known = files.get(mark)
-            if known is None or not is_file(found):
+            if known is None or not is_file(found.state):
                 continue
             if all_there or self._relied(known.items, ITEM.size):
                 waiting.files[number] = known

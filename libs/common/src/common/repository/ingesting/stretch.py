@@ -6,7 +6,7 @@ from blake3 import blake3
 
 from common.repository.entry import Entry
 from common.repository.format.block import ends_block, first_end
-from common.repository.found import STATE, Found, OpenFolder, pack_state
+from common.repository.found import STATE, Found, OpenFolder
 from common.repository.ingesting.reading import Outcome
 
 MOST_ENTRIES = 4096
@@ -69,7 +69,7 @@ class Stretch:
         self.ended = end is not None or len(paths) == most
         count = end or len(paths)
         self.paths += paths[:count]
-        self.states += [pack_state(each.status) for each in found[:count]]
+        self.states += [each.state for each in found[:count]]
         self.seen += found[:count]
         return count
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from common.repository.found import Found
+from common.repository.found import Found, size_of
 from common.repository.ingesting.reading import Outcome
 from common.repository.ingesting.stretch import Stretch
 
@@ -55,7 +55,7 @@ def tasks(stretch: Stretch, wanted: Iterable[tuple[int, Found]]) -> Iterator[Tas
     """These files of a stretch, so that no task takes much longer than others if it can be."""
     task = Task(stretch)
     for number, found in wanted:
-        size = found.status.st_size
+        size = size_of(found.state)
         full = task.size + size > MOST_BYTES or len(task.files) >= MOST_FILES
         if task.files and full:
             yield task

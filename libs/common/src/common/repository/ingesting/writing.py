@@ -1,6 +1,5 @@
 """Storing the entries of one stretch whose files have been read."""
 
-import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate
@@ -63,15 +62,15 @@ class StretchWriter:
         except OSError as error:
             self._leave_out(found, why(error))
             return
-        status = found.status
-        self.whole = self.whole and max(status.st_mtime_ns, status.st_ctime_ns) <= self._settled
+        mtime_ns, ctime_ns = STATE.unpack(found.state)[4:6]
+        self.whole = self.whole and max(mtime_ns, ctime_ns) <= self._settled
         self._add(entry, _NOTHING)
 
     def known_file(self, number: int, found: Found, known: KnownFile) -> None:
         """Store a file that is as it was remembered."""
         mode, uid, gid, size, mtime_ns, *_ = STATE.unpack(self._stretch.states[number])
         if not EARLIEST < mtime_ns < LATEST:
-            mtime_ns = found.status.st_mtime_ns
+            mtime_ns = found.mtime_ns
         if not known.has_xattrs and known.extents is None and len(known.items) <= ITEM.size:
             self.plain[number] = known.items
             owner, chunk_id = self._owner(uid, gid), known.items[:CHUNK_ID_SIZE]
@@ -103,7 +102,7 @@ class StretchWriter:
             other or self._stretch.states[number]
         )
         if not EARLIEST < mtime_ns < LATEST:
-            mtime_ns = found.status.st_mtime_ns
+            mtime_ns = found.mtime_ns
         if mtime_ns > self._settled or ctime_ns > self._settled:
             same = False
         if isinstance(outcome, FileRead):
@@ -178,11 +177,6 @@ class StretchWriter:
     def _leave_out(self, found: Found, reason: str) -> None:
         self.whole = False
         self._tree.warn(f"{show_path(found.path)} is left out: {reason}.")
-
-
-def is_file(found: Found) -> bool:
-    """Whether it is a regular file."""
-    return stat.S_ISREG(found.status.st_mode)
 
 
 def _first(xattrs: Xattrs) -> Xattrs:

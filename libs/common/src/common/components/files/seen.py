@@ -1,0 +1,67 @@
+"""What a walk sees on a disk, and who takes it."""
+
+import os
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from common.components.files.metadata import describe
+from common.repository.entry import Entry
+from common.repository.found import OpenFolder, pack_state
+
+OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Seen:
+    """Something on the disk, by its name in the open folder that holds it.
+
+    Its status is looked up when somebody asks, if only its state was given.
+    """
+
+    __slots__ = ("_status", "folder", "name", "path", "state")
+
+    def __init__(
+        self,
+        path: bytes,
+        folder: OpenFolder,
+        name: bytes,
+        state: bytes,
+        status: os.stat_result | None = None,
+    ) -> None:
+        self.path = path
+        self.folder = folder
+        self.name = name
+        self.state = state
+        self._status = status
+
+    @classmethod
+    def now(cls, path: bytes, folder: OpenFolder, name: bytes) -> Self:
+        """As it is now. Raises ``OSError``."""
+        status = os.lstat(name, dir_fd=folder.descriptor)
+        return cls(path, folder, name, pack_state(status), status)
+
+    @property
+    def status(self) -> os.stat_result:
+        """All that the disk says of it. Raises ``OSError``."""
+        if self._status is None:
+            self._status = os.lstat(self.name, dir_fd=self.folder.descriptor)
+        return self._status
+
+    @property
+    def mtime_ns(self) -> int:
+        """When it was changed."""
+        return self.status.st_mtime_ns
+
+    def describe(self) -> Entry:
+        """The entry, through the open folder, so that nobody can turn it elsewhere."""
+        where = b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
+        return describe(self.path, where, self.status)
+
+
+class Taker(Protocol):
+    """Takes what a walk finds: a sink does."""
+
+    def add(self, entry: Entry) -> None: ...
+
+    def add_found(self, found: Sequence[Seen]) -> None: ...
+
+    def warn(self, message: str) -> None: ...
