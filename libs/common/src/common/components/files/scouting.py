@@ -3,12 +3,12 @@ that two processors share what an unchanged tree costs.
 """
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from itertools import chain, compress
 from operator import not_
 from typing import NamedTuple
 
+from common.components.files.seen import Listing, Look, is_plain, list_folder
 from common.errors import Error
 from common.repository.forked import Link, Team
 from common.repository.found import EARLIEST, LATEST, pack_state
@@ -19,23 +19,8 @@ _MOST = 4096
 _SILENCE = 60.0
 """Seconds that the walk waits for a folder, which a slow disk may need; then it goes on alone."""
 
-
 _AT_ONCE = 512
 """So many names are told at once, while the walk has enough to do."""
-
-
-class Listing(NamedTuple):
-    """The names in a folder, the last one first, and what is known of each: the state of a regular
-    file with one name and a usual time; of anything else nothing, as of all when there are no
-    ``states``.
-    """
-
-    names: list[bytes]
-    states: list[bytes]
-
-
-Look = Callable[[bytes, int], Listing]
-"""Lists a folder, by its path and open."""
 
 
 class _Told(NamedTuple):
@@ -44,17 +29,6 @@ class _Told(NamedTuple):
     path: bytes
     identity: tuple[int, int]
     listing: Listing | None
-
-
-def list_folder(descriptor: int) -> Listing:
-    """The names in an open folder."""
-    # By a path, because a descriptor gives texts, which would have to be encoded again.
-    return Listing(sorted(os.listdir(b"/proc/self/fd/%d" % descriptor), reverse=True), [])
-
-
-def is_plain(status: os.stat_result) -> bool:
-    """Whether that is a regular file with one name: no more than its state is needed of it."""
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 class Scout:

@@ -1,8 +1,9 @@
 """What a walk sees on a disk, and who takes it."""
 
 import os
-from collections.abc import Sequence
-from typing import Protocol, Self
+import stat
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, Self
 
 from common.components.files.metadata import describe
 from common.repository.entry import Entry
@@ -55,6 +56,31 @@ class Seen:
         """The entry, through the open folder, so that nobody can turn it elsewhere."""
         where = b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
         return describe(self.path, where, self.status)
+
+
+class Listing(NamedTuple):
+    """The names in a folder, the last one first, and what is known of each: the state of a regular
+    file with one name and a usual time; of anything else nothing, as of all when there are no
+    ``states``.
+    """
+
+    names: list[bytes]
+    states: list[bytes]
+
+
+Look = Callable[[bytes, int], Listing]
+"""Lists a folder, by its path and open."""
+
+
+def list_folder(descriptor: int) -> Listing:
+    """The names in an open folder."""
+    # By a path, because a descriptor gives texts, which would have to be encoded again.
+    return Listing(sorted(os.listdir(b"/proc/self/fd/%d" % descriptor), reverse=True), [])
+
+
+def is_plain(status: os.stat_result) -> bool:
+    """Whether that is a regular file with one name: no more than its state is needed of it."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 class Taker(Protocol):

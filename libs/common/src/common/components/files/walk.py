@@ -7,18 +7,29 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from common.components.files.links import Links
 from common.components.files.metadata import TYPES
 from common.components.files.patterns import Patterns
 from common.components.files.roots import tell_symlink
-from common.components.files.scouting import Listing, Look, Scout, is_plain, list_folder
-from common.components.files.seen import OPEN_FILE, Seen, Taker
+from common.components.files.seen import (
+    OPEN_FILE,
+    Listing,
+    Look,
+    Seen,
+    Taker,
+    is_plain,
+    list_folder,
+)
 from common.components.names import show
 from common.errors import CaptureFailed, Unavailable
 from common.processors import processors
 from common.repository.entry import MAX_PATH, Entry, EntryType
 from common.repository.found import OpenFolder
+
+if TYPE_CHECKING:
+    from common.components.files.scouting import Scout
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -119,6 +130,8 @@ class Walk:
 
     def _share(self, seen: Seen) -> None:
         """Let another process go ahead, from this folder on."""
+        from common.components.files.scouting import Scout  # noqa: PLC0415 - few walks are long
+
         self._shared = False
         with suppress(Unavailable):  # it goes without
             self._scout = Scout(partial(self._go_ahead, seen))
