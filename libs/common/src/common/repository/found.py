@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 STATE = struct.Struct("<IIIQqqQQ")
 """Mode, uid, gid, size, mtime, ctime (nanoseconds), inode, device: what changes with a file."""
 
-_MODE, _SIZE = slice(0, 4), slice(12, 20)
+_MODE, _SIZE, _MTIME = slice(0, 4), slice(12, 20), slice(20, 28)
 
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1
 """The times in a state, from 1677 to 2262; these two stand for what is beyond them."""
@@ -65,6 +65,11 @@ class Found(Protocol):
 def size_of(state: bytes) -> int:
     """The size in a state."""
     return int.from_bytes(state[_SIZE], "little")
+
+
+def mtime_of(state: bytes) -> int:
+    """The time in a state, in nanoseconds: the last one if that is later, or the earliest."""
+    return int.from_bytes(state[_MTIME], "little", signed=True)
 
 
 def is_file(state: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, Self
 
 from common.components.files.metadata import describe
 from common.repository.entry import Entry
-from common.repository.found import OpenFolder, pack_state
+from common.repository.found import OpenFolder, mtime_of, pack_state
 
 OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -49,8 +49,8 @@ class Seen:
 
     @property
     def mtime_ns(self) -> int:
-        """When it was changed."""
-        return self.status.st_mtime_ns
+        """When it was changed, as it was seen."""
+        return mtime_of(self.state) if self._status is None else self._status.st_mtime_ns
 
     def describe(self) -> Entry:
         """The entry, through the open folder, so that nobody can turn it elsewhere."""
