@@ -146,11 +146,13 @@ class Team:
         self.end()
 
     def end(self) -> None:
-        """End those that still run, whatever they do."""
-        for process in self._processes:
+        """End those that still run, whatever they do. Repeatable."""
+        processes, self._processes = self._processes, []
+        pipes, self._pipes = self._pipes, []
+        for process in processes:
             process.kill()
             process.join(_ENDING)
-        for pipe in self._pipes:
+        for pipe in pipes:
             pipe.close()
 
 

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from common.repository.attributes import Xattrs
     from common.repository.entry import Entry  # a process that reads files makes none
 
 STATE = struct.Struct("<IIIQqqQQ")
@@ -60,6 +61,9 @@ class Found(Protocol):
 
     def describe(self) -> "Entry":
         """Its entry as it is now, with what takes calls to find out. Raises ``OSError``."""
+
+    def xattrs(self) -> "Xattrs":
+        """Its attributes as they are now. Raises ``OSError``."""
 
 
 def size_of(state: bytes) -> int:

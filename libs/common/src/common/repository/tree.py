@@ -29,7 +29,8 @@ class Sink(Protocol):
         """Take an entry without content: a folder, a link, a device, an empty file."""
 
     def add_found(self, found: Sequence[Found]) -> None:
-        """Take what a component has seen in one folder, one after another: all but sockets.
+        """Take what a component has seen one after another in one open folder, at least one thing:
+        all but sockets.
 
         It may be described and read at any time until the component's context ends, in parallel
         with others, never through a symlink. Holes of a sparse file are found and kept; what is

@@ -3,9 +3,10 @@ that two processors share what an unchanged tree costs.
 """
 
 import os
+import stat
+import time
 from collections.abc import Callable, Iterator
-from itertools import chain, compress
-from operator import not_
+from itertools import chain
 from typing import NamedTuple
 
 from common.components.files.seen import Listing, Look, is_plain, list_folder
@@ -19,6 +20,9 @@ _MOST = 4096
 _SILENCE = 60.0
 """Seconds that the walk waits for a folder, which a slow disk may need; then it goes on alone."""
 
+_FRESH = 1.0
+"""Seconds after which a folder is listed anew: the walk may have waited for what it gave before."""
+
 _AT_ONCE = 512
 """So many names are told at once, while the walk has enough to do."""
 
@@ -29,13 +33,14 @@ class _Told(NamedTuple):
     path: bytes
     identity: tuple[int, int]
     listing: Listing | None
+    at: float
 
 
 class Scout:
     """Goes ahead by ``walk``, in a process of its own, until it is closed or has seen all.
 
-    ``walk`` is given what tells here of each folder that it is used on; it gives the rest of them:
-    what is known and told is left out.
+    ``walk`` is given what tells here of each folder that it is used on, and gives the folders in
+    it. It must take no lock that a thread of this process may hold.
 
     Raises:
         Unavailable: the machine has no room for another process.
@@ -61,7 +66,12 @@ class Scout:
         Whoever asks does so for one folder after another in the order of the walk.
         """
         told = self._await(path)
-        if told is None or told.listing is None or told.identity != _identity(descriptor):
+        if (
+            told is None
+            or told.listing is None
+            or told.identity != _identity(descriptor)
+            or time.monotonic() - told.at > _FRESH
+        ):
             return list_folder(descriptor)
         return told.listing
 
@@ -86,22 +96,23 @@ class _Report:
         self._names = 0
 
     def look(self, path: bytes, descriptor: int) -> Listing:
-        """Look at a folder and tell of it; what of it is for the scout."""
+        """Look at a folder and tell of it; the folders in it, which lead on."""
         if self._link.is_awaited():
             return self._leave(path, descriptor)
         listing = list_folder(descriptor)
         if len(listing.names) > _MOST:
             return self._leave(path, descriptor)
-        listing = _look(listing.names, descriptor)
-        self._told.append(_Told(path, _identity(descriptor), listing))
-        self._names += len(listing.names)
+        at = time.monotonic()
+        states, folders = _look(listing.names, descriptor)
+        told = Listing(listing.names, states)
+        self._told.append(_Told(path, _identity(descriptor), told, at))
+        self._names += 1 + len(states)
         if self._names >= _AT_ONCE:
             self.send()
-        # Among those of which nothing is known are the folders that lead on.
-        return Listing(list(compress(listing.names, map(not_, listing.states))), [])
+        return Listing(folders, [])
 
     def _leave(self, path: bytes, descriptor: int) -> Listing:
-        self._told.append(_Told(path, _identity(descriptor), None))
+        self._told.append(_Told(path, _identity(descriptor), None, 0.0))
         self.send()
         with os.scandir(b"/proc/self/fd/%d" % descriptor) as entries:
             folders = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
@@ -113,18 +124,22 @@ class _Report:
         self._told, self._names = [], 0
 
 
-def _look(names: list[bytes], descriptor: int) -> Listing:
-    return Listing(names, [_state(name, descriptor) for name in names])
-
-
-def _state(name: bytes, descriptor: int) -> bytes:
-    try:
-        status = os.lstat(name, dir_fd=descriptor)
-    except OSError:
-        return b""  # the walk says it
-    if is_plain(status) and EARLIEST < status.st_mtime_ns < LATEST:
-        return pack_state(status)
-    return b""
+def _look(names: list[bytes], descriptor: int) -> tuple[list[bytes], list[bytes]]:
+    """The states of plain files, nothing for all else; and those that are folders."""
+    states, folders = [], []
+    for name in names:
+        state = b""
+        try:
+            status = os.lstat(name, dir_fd=descriptor)
+        except OSError:
+            pass  # the walk says it
+        else:
+            if is_plain(status) and EARLIEST < status.st_mtime_ns < LATEST:
+                state = pack_state(status)
+            elif stat.S_ISDIR(status.st_mode):
+                folders.append(name)
+        states.append(state)
+    return states, folders
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

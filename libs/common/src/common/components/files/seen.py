@@ -1,11 +1,13 @@
 """What a walk sees on a disk, and who takes it."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from common.components.files.metadata import describe
+from common.repository.attributes import Xattrs, read_xattrs
 from common.repository.entry import Entry
 from common.repository.found import OpenFolder, mtime_of, pack_state
 
@@ -15,7 +17,8 @@ OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 class Seen:
     """Something on the disk, by its name in the open folder that holds it.
 
-    Its status is looked up when somebody asks, if only its state was given.
+    Its status is looked up when somebody asks, if only its state was given; then it must still be
+    in that state.
     """
 
     __slots__ = ("_status", "folder", "name", "path", "state")
@@ -44,7 +47,10 @@ class Seen:
     def status(self) -> os.stat_result:
         """All that the disk says of it. Raises ``OSError``."""
         if self._status is None:
-            self._status = os.lstat(self.name, dir_fd=self.folder.descriptor)
+            status = os.lstat(self.name, dir_fd=self.folder.descriptor)
+            if pack_state(status) != self.state:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            self._status = status
         return self._status
 
     @property
@@ -54,8 +60,15 @@ class Seen:
 
     def describe(self) -> Entry:
         """The entry, through the open folder, so that nobody can turn it elsewhere."""
-        where = b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
-        return describe(self.path, where, self.status)
+        return describe(self.path, self._where, self.status)
+
+    def xattrs(self) -> Xattrs:
+        """Its attributes, found in the same way."""
+        return read_xattrs(self._where)
+
+    @property
+    def _where(self) -> bytes:
+        return b"/proc/self/fd/%d/%s" % (self.folder.descriptor, self.name)
 
 
 class Listing(NamedTuple):

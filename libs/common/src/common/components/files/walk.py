@@ -35,7 +35,7 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _LONGEST_NAME = 4096  # of what any call takes
 LONG = 40_000
-"""After so many files a walk counts as long: a tenth of a second is not worth another process."""
+"""After so many files below a root a walk counts as long: less is not worth another process."""
 
 _ROW = 256
 """So many files of a folder are stored at once."""
@@ -58,8 +58,9 @@ class Folder:
 class Walk:
     """Reads one root after the other. Paths are those from ``/``, without the first slash.
 
-    Memory is one folder's names on each level, and the hard links whose other names are to come.
-    A walk that turns out long is ``shared`` with a process that goes ahead of it.
+    Memory is one folder's names on each level, some of them with states, and the hard links whose
+    other names are to come. A walk that turns out long is ``shared`` with a process that goes ahead
+    of it.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Walk:
         self._devices = devices
         self._shared = shared and processors() > 1
         self._scout: Scout | None = None
+        self._ahead = False
         self._look: Look = _look
-        self._root = b""
+        self._root, self._long = b"", LONG
         self._stack: list[Folder] = []
         self._links = Links()
         self.counts: Counter[str] = Counter()
@@ -87,7 +89,7 @@ class Walk:
         Raises:
             CaptureFailed: the root itself is gone or cannot be read.
         """
-        self._root = root
+        self._root, self._long = root, self.counts[EntryType.FILE.value] + LONG
         try:
             self._read(self._see_root(root))
         finally:
@@ -124,7 +126,7 @@ class Walk:
     def _push(self, seen: Seen) -> None:
         descriptor = os.open(seen.name, OPEN_FOLDER, dir_fd=seen.folder.descriptor)
         folder = OpenFolder(descriptor)
-        if self._shared and self.counts[EntryType.FILE.value] >= LONG:
+        if self._shared and self.counts[EntryType.FILE.value] >= self._long:
             self._share(seen)
         self._stack.append(Folder(folder, seen.path, self._look(seen.path, descriptor), seen))
 
@@ -144,7 +146,7 @@ class Walk:
 
     def _go_ahead(self, seen: Seen, look: Look) -> None:
         """Go on from this folder in the process of a scout, where nothing is stored."""
-        self._taker, self._look = _Nobody(), look
+        self._taker, self._look, self._ahead = _Nobody(), look, True
         self._push(seen)
         while self._stack:
             self._step(self._stack[-1])
@@ -225,6 +227,8 @@ class Walk:
 
     def _take(self, seen: Seen) -> None:
         """Store what is no folder."""
+        if self._ahead:
+            return  # to describe a link is to ask for its owner, which may take a lock
         mode = seen.status.st_mode
         if stat.S_ISSOCK(mode):
             self.counts["socket"] += 1  # whose program makes it anew: no word each night

@@ -77,7 +77,7 @@ class StretchWriter:
             self._tree.add_plain(found.path, owner, mode & PERMISSIONS, mtime_ns, size, chunk_id)
             return
         try:
-            xattrs = found.describe().xattrs if known.has_xattrs else ()
+            xattrs = found.xattrs() if known.has_xattrs else ()
         except OSError as error:
             self._leave_out(found, why(error))
             return
