@@ -169,13 +169,15 @@ class Walk:
                 continue
             is_folder = not state and stat.S_ISDIR(seen.status.st_mode)
             wanted = self._wants(path, folder=is_folder) if choosing else True
+            if wanted is None:
+                continue
             if wanted and (state or is_plain(seen.status)):  # by far the most
                 row.append(seen)
                 if len(row) == _ROW:
                     row = self._add_row(row)
                 continue
             row = self._add_row(row)
-            if is_folder and wanted is not None:
+            if is_folder:
                 self._enter(seen, wanted=wanted)
                 if len(self._stack) > depth:
                     return
