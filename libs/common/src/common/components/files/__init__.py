@@ -99,7 +99,7 @@ class FilesComponent:
         for name in self._names():
             for root in roots:
                 if name != root and beneath(name, root):
-                    tell_enclosed(taker, name, root)
+                    tell_enclosed(taker.warn, name, root)
         allow_open_files()
         walk = Walk(taker, self._patterns, self._devices(roots), shared=shared)
         told: set[bytes] = set()

@@ -1,21 +1,21 @@
 """The paths that a backup is to begin at, as they lie on the disk."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from common.components.files.metadata import describe
-from common.components.files.seen import Taker
 from common.components.names import show
 from common.errors import CaptureFailed
 from common.repository.entry import Entry, EntryType
 
 
-def tell_symlink(taker: Taker, path: bytes) -> None:
+def tell_symlink(warn: Callable[[str], None], path: bytes) -> None:
     """Say of a symlink that it is kept, and what it leads to is not."""
-    taker.warn(f"{show(b'/' + path)} is a symlink: what it leads to is not backed up.")
+    warn(f"{show(b'/' + path)} is a symlink: what it leads to is not backed up.")
 
 
-def tell_enclosed(taker: Taker, path: bytes, root: bytes) -> None:
+def tell_enclosed(warn: Callable[[str], None], path: bytes, root: bytes) -> None:
     """Say of a path, which by its name is in that root, what reading the root does not give of it.
 
     Raises:
@@ -33,7 +33,7 @@ def tell_enclosed(taker: Taker, path: bytes, root: bytes) -> None:
                 remedy=f"Name {show(real)} instead.",
             )
     if os.path.islink(b"/" + path):
-        tell_symlink(taker, path)
+        tell_symlink(warn, path)
 
 
 def ancestors(root: bytes) -> list[Entry]:

@@ -5,12 +5,10 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from common.components.files.links import Links
-from common.components.files.metadata import TYPES
+from common.components.files.collecting import Collector, Passer
 from common.components.files.patterns import Patterns
 from common.components.files.roots import tell_symlink
 from common.components.files.seen import (
@@ -25,7 +23,7 @@ from common.components.files.seen import (
 from common.components.names import show
 from common.errors import CaptureFailed, Unavailable
 from common.processors import processors
-from common.repository.entry import MAX_PATH, Entry, EntryType
+from common.repository.entry import MAX_PATH
 from common.repository.found import OpenFolder
 
 if TYPE_CHECKING:
@@ -39,8 +37,6 @@ LONG = 40_000
 
 _ROW = 256
 """So many files of a folder are stored at once."""
-
-_KINDS = {form: kind.value for form, kind in TYPES.items()}
 
 
 class Folder:
@@ -72,16 +68,19 @@ class Walk:
         shared: bool = False,
     ) -> None:
         self._taker = taker
+        self._collector = Collector(taker)
         self._patterns = patterns
         self._devices = devices
         self._shared = shared and processors() > 1
         self._scout: Scout | None = None
-        self._ahead = False
         self._look: Look = _look
         self._root, self._long = b"", LONG
         self._stack: list[Folder] = []
-        self._links = Links()
-        self.counts: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many of each kind were found so far."""
+        return self._collector.counts
 
     def run(self, root: bytes) -> None:
         """Read ``root`` and everything in it.
@@ -89,7 +88,7 @@ class Walk:
         Raises:
             CaptureFailed: the root itself is gone or cannot be read.
         """
-        self._root, self._long = root, self.counts[EntryType.FILE.value] + LONG
+        self._root, self._long = root, self._collector.files + LONG
         try:
             self._read(self._see_root(root))
         finally:
@@ -98,11 +97,11 @@ class Walk:
 
     def _read(self, root: Seen) -> None:
         if not self._stack:
-            self._take(root)
+            self._collector.add_leaf(root)
         elif self._patterns.everything:
             self._announce()
         if stat.S_ISLNK(root.status.st_mode):
-            tell_symlink(self._taker, root.path)
+            tell_symlink(self._taker.warn, root.path)
         while self._stack:
             self._step(self._stack[-1])
 
@@ -126,7 +125,7 @@ class Walk:
     def _push(self, seen: Seen) -> None:
         descriptor = os.open(seen.name, OPEN_FOLDER, dir_fd=seen.folder.descriptor)
         folder = OpenFolder(descriptor)
-        if self._shared and self.counts[EntryType.FILE.value] >= self._long:
+        if self._shared and self._collector.files >= self._long:
             self._share(seen)
         self._stack.append(Folder(folder, seen.path, self._look(seen.path, descriptor), seen))
 
@@ -146,7 +145,7 @@ class Walk:
 
     def _go_ahead(self, seen: Seen, look: Look) -> None:
         """Go on from this folder in the process of a scout, where nothing is stored."""
-        self._taker, self._look, self._ahead = _Nobody(), look, True
+        self._collector, self._look = Passer(self._taker), look
         self._push(seen)
         while self._stack:
             self._step(self._stack[-1])
@@ -165,7 +164,7 @@ class Walk:
             try:
                 seen = Seen(path, opened, name, state) if state else Seen.now(path, opened, name)
             except OSError as error:
-                self._unreadable(path, error)
+                self._collector.unreadable(path, error)
                 continue
             is_folder = not state and stat.S_ISDIR(seen.status.st_mode)
             wanted = self._wants(path, folder=is_folder) if choosing else True
@@ -184,7 +183,7 @@ class Walk:
             elif wanted:
                 if folder.waiting is not None:
                     self._announce()
-                self._take(seen)
+                self._collector.add_leaf(seen)
         self._add_row(row)
         self._stack.pop()
 
@@ -194,10 +193,10 @@ class Walk:
         """
         relative = path[len(self._root) :].lstrip(b"/")
         if self._patterns.excluded(relative, folder=folder):
-            self.counts["excluded"] += 1
+            self._collector.exclude()
             return None
         if len(path) > MAX_PATH:
-            self._taker.warn(
+            self._collector.warn(
                 f"{show(path)} is left out: a path of {len(path)} bytes is longer than {MAX_PATH}."
             )
             return None
@@ -206,14 +205,14 @@ class Walk:
     def _enter(self, seen: Seen, *, wanted: bool) -> None:
         if self._devices is not None and seen.status.st_dev not in self._devices:
             self._announce()
-            self._add(seen)  # a mount point, without what is mounted on it
+            self._collector.add(seen)  # a mount point, without what is mounted on it
             return
         try:
             self._push(seen)
         except OSError as error:
             self._announce()
-            self._add(seen)
-            self._unreadable(seen.path, error)
+            self._collector.add(seen)
+            self._collector.unreadable(seen.path, error)
             return
         if wanted:
             self._announce()
@@ -224,76 +223,15 @@ class Walk:
             return  # nor do those above it wait
         for folder in self._stack:
             if folder.waiting:
-                self._add(folder.waiting)
+                self._collector.add(folder.waiting)
                 folder.waiting = None
-
-    def _take(self, seen: Seen) -> None:
-        """Store what is no folder."""
-        if self._ahead:
-            return  # to describe a link is to ask for its owner, which may take a lock
-        mode = seen.status.st_mode
-        if stat.S_ISSOCK(mode):
-            self.counts["socket"] += 1  # whose program makes it anew: no word each night
-            return
-        if seen.status.st_nlink > 1:
-            first = self._links.first(seen.path, seen.status)
-            if first is not None:
-                self._add_link(seen, first)
-                return
-            if not self._readable(seen):
-                return
-            self._links.remember(seen.path, seen.status)
-        self._add(seen)
-
-    def _add_link(self, seen: Seen, first: bytes) -> None:
-        try:
-            entry = seen.describe()
-        except OSError as error:
-            self._unreadable(seen.path, error)
-            return
-        self.counts[EntryType.HARDLINK.value] += 1
-        self._taker.add(replace(entry, type=EntryType.HARDLINK, target=first, xattrs=(), size=0))
-
-    def _readable(self, seen: Seen) -> bool:
-        """Whether other names can lean on this one: the writer leaves out what it cannot open."""
-        if stat.S_ISREG(seen.status.st_mode):
-            try:
-                os.close(os.open(seen.name, OPEN_FILE, dir_fd=seen.folder.descriptor))
-            except OSError as error:
-                self._unreadable(seen.path, error)
-                return False
-        return True
-
-    def _add(self, seen: Seen) -> None:
-        self.counts[_KINDS[stat.S_IFMT(seen.status.st_mode)]] += 1
-        self._taker.add_found([seen])
 
     def _add_row(self, row: list[Seen]) -> list[Seen]:
         """Store files of one name each; where those go that come next."""
         if row:
             self._announce()
-            self.counts[EntryType.FILE.value] += len(row)
-            self._taker.add_found(row)
+            self._collector.add_row(row)
         return []
-
-    def _unreadable(self, path: bytes, error: OSError) -> None:
-        if isinstance(error, FileNotFoundError):
-            self._taker.warn(f"{show(path)} vanished while the backup ran.")
-        else:
-            self._taker.warn(f"{show(path)} could not be read: {error.strerror}.")
-
-
-class _Nobody:
-    """Takes what a scout finds, which is nothing to keep."""
-
-    def add(self, entry: Entry) -> None:
-        """Nothing."""
-
-    def add_found(self, found: Sequence[Seen]) -> None:
-        """Nothing."""
-
-    def warn(self, message: str) -> None:
-        """The walk itself says it."""
 
 
 def _look(path: bytes, descriptor: int) -> Listing:
