@@ -1,8 +1,9 @@
 """Runs that a prune took for dead, though they were only asleep, or slow."""
 
+import os
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import Thread
 from types import SimpleNamespace
@@ -10,20 +11,22 @@ from uuid import uuid4
 
 import pytest
 
-from common.errors import Conflict
-from common.repository import packing, prune, storing
+from common.errors import Conflict, NoSpace
+from common.repository import alive, packing, prune, session, storing
 from common.repository.entry import Entry, EntryType
 from common.repository.history import History
 from common.repository.prepared import SnapshotMeta
 from common.repository.prune import Pruner, PruneSettings
 from common.repository.run import Run
 from common.repository.session import Session
+from common.storage.local import LocalDirectory
 from vault import Vault, add_files, noise
 
 META = SnapshotMeta("b", "b", "late")
 NOW = PruneSettings(grace=timedelta(0))
 A_WEEK_LATER = PruneSettings(grace=timedelta(0), dead_after=timedelta(0))
 A = {b"a": noise(300_000, 1)}
+B = {b"b": noise(30_000, 2)}
 
 
 class Killed(BaseException):
@@ -41,6 +44,18 @@ def begin(vault: Vault, files: Mapping[bytes, bytes] = A) -> Run:
     run = vault.writer().begin(uuid4())
     with run.component("files", "files") as sink:
         add_files(sink, files)
+    return run
+
+
+def begin_long_ago(vault: Vault, patch: pytest.MonkeyPatch) -> Run:
+    """A run of eight days, by its key, that has written files and lists them."""
+    eight_days_ago = datetime.now(UTC) - timedelta(days=8)
+    patch.setattr(session, "datetime", SimpleNamespace(now=lambda _: eight_days_ago))
+    patch.setattr(alive, "EVERY_SECONDS", 0.0)
+    run = begin(vault)
+    run._stores.contents.finish()
+    run._stores.trees.finish()
+    run._stores.segments.flush()
     return run
 
 
@@ -74,6 +89,55 @@ def test_a_run_whose_packs_a_prune_took_for_waste_cannot_end(
             run.finish(META)
     assert vault.reader().snapshots() == []
     assert sound(vault)
+
+
+def test_a_run_of_more_than_a_week_is_not_dead_while_it_works(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: each first backup that a slow line makes longer than a week, to the nightly prune."""
+    with begin_long_ago(vault, monkeypatch) as run:
+        assert not vault.reader().prune(NOW).removed_packs
+        with run.component("more", "files") as sink:
+            add_files(sink, B)
+            run._stores.contents._collect(0)
+            (open_pack,) = (each for each in vault.directory.leftovers() if each.stat().st_size)
+            os.utime(open_pack, (0, time.time() - 8 * 86_400))  # nothing was stored since
+            assert not vault.reader().prune(NOW).removed_files
+        prepared = run.finish(META)
+    vault.reader().prune(NOW)  # while the place in the chain is asked for
+    info = prepared.commit_next()
+    assert vault.restore(info.id) == A
+    assert sound(vault)
+    assert not vault.directory.leftovers()
+
+
+def test_a_run_that_was_silent_for_a_week_is_dead(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the disk space of each run that was killed after its first hour, for ever."""
+    with begin_long_ago(vault, monkeypatch) as run:
+        marks = vault.directory.leftovers(run._run_id.hex)
+        assert marks
+        for mark in marks:
+            os.utime(mark, (0, time.time() - 8 * 86_400))
+        vault.reader().prune(NOW)
+        with pytest.raises(Conflict, match="dead"):
+            run.finish(META)
+    assert not vault.directory.leftovers()
+
+
+def test_a_sign_of_life_that_cannot_be_given_fails_no_run(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: a backup, to a disk that was full for a moment and had nothing to store by then."""
+
+    def fail(*_: object) -> None:
+        raise NoSpace("The disk is full.")
+
+    monkeypatch.setattr(LocalDirectory, "show_life", fail)
+    with begin_long_ago(vault, monkeypatch) as run:
+        info = run.finish(META).commit_next()
+    assert vault.restore(info.id) == A
 
 
 def test_a_finished_run_that_was_taken_for_dead_makes_no_backup(vault: Vault) -> None:

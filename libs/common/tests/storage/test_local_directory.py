@@ -174,3 +174,15 @@ def test_full_disk_leaves_no_object(
     monkeypatch.undo()
     assert list(directory.list()) == []
     assert directory.leftovers() == []
+
+
+def test_a_sign_of_life_is_of_its_last_time(directory: LocalDirectory) -> None:
+    """A run would be taken for dead a week after its first sign."""
+    now = datetime.now(UTC)
+    directory.show_life("run")
+    for path in directory.leftovers():
+        os.utime(path, (0, 0))
+    assert directory.at_work(now - timedelta(days=7)) == set()
+    directory.show_life("run")
+    assert directory.at_work(now - timedelta(days=7)) == {"run"}
+    assert directory.discard("run") == 1

@@ -1,6 +1,9 @@
 """Whether a run goes on: others may have taken it for dead."""
 
-from common.errors import NotFound
+import time
+from contextlib import suppress
+
+from common.errors import Error, NotFound
 from common.repository.format.abandonment import is_abandoned
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import key_name
@@ -8,6 +11,26 @@ from common.repository.format.runkey import RunKey
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.packing import taken_for_dead
 from common.storage.local import LocalDirectory
+
+EVERY_SECONDS = 3600.0
+"""A run shows so often that it is alive. Prune waits for many times as long."""
+
+
+class Heartbeat:
+    """Shows others that a run is at work: prune, which asks for it only of old ones."""
+
+    def __init__(self, directory: LocalDirectory, owner: str) -> None:
+        self._directory = directory
+        self._owner = owner
+        self._shown = time.monotonic()
+
+    def beat(self) -> None:
+        """Show it when it is time. To be called again and again while work is done."""
+        now = time.monotonic()
+        if now - self._shown >= EVERY_SECONDS:
+            self._shown = now
+            with suppress(Error):  # there are many more before anyone takes the run for dead
+                self._directory.show_life(self._owner)
 
 
 def is_alive(directory: LocalDirectory, key: RunKey, keys: WriterKeys) -> bool:

@@ -39,8 +39,8 @@ def taken_for_dead() -> Conflict:
     """What a run fails with that others take for dead: what it has stored may be gone."""
     return Conflict(
         "This run was taken for dead, and what it stored may be gone: another one goes on in its"
-        " place, or a prune came more than seven days after it began.",
-        remedy="Begin it again. If it began less than seven days ago, set the clocks right of the"
+        " place, or a prune saw no sign of it for seven days.",
+        remedy="Begin it again. If it was never silent for so long, set the clocks right of the"
         " machines that use this repository.",
     )
 

@@ -1,9 +1,10 @@
 """The end of a backup run: everything is durable, and the snapshot makes it a backup."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from common.errors import Conflict
+from common.errors import Conflict, Error
 from common.repository.alive import require_alive
 from common.repository.format.names import object_id, snapshot_name
 from common.repository.format.runkey import RunKey
@@ -84,4 +85,6 @@ class Prepared:
         snapshot_id = object_id(data).hex()
         session.directory.write(snapshot_name(snapshot_id), data, owner=body.run.hex)
         session.directory.settle("")
+        with suppress(Error):  # a prune does it
+            session.directory.discard(body.run.hex)
         return SnapshotInfo(snapshot_id, body, self._warnings)

@@ -1,7 +1,7 @@
 """How far a job on a repository is."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -46,10 +46,11 @@ def counted(items: Collection[T], phase: str, listener: OnProgress | None) -> It
 
 
 class Progress:
-    """Passes on how far a run is, a few times a second."""
+    """Passes on how far a run is, and calls ``beat``, a few times a second."""
 
-    def __init__(self, listener: OnProgress | None) -> None:
+    def __init__(self, listener: OnProgress | None, beat: Callable[[], None]) -> None:
         self._listener = listener
+        self._beat = beat
         self._told = 0.0
         self.phase = ""
         self.done = 0
@@ -74,10 +75,11 @@ class Progress:
         self._tell()
 
     def _tell(self) -> None:
-        if self._listener is None:
-            return
         now = time.monotonic()
-        if now - self._told >= _EVERY_SECONDS:
-            self._told = now
+        if now - self._told < _EVERY_SECONDS:
+            return
+        self._told = now
+        self._beat()
+        if self._listener is not None:
             current = self.current.decode("utf-8", "replace")
             self._listener(self.phase, self.done, None, self.entries, current)

@@ -31,7 +31,8 @@ class PruneSettings:
     """How careful and how thorough to be.
 
     Packs are kept for ``grace`` after they were retired. A run without a snapshot counts as dead
-    after ``dead_after``. A pack with a larger share of ``waste`` is rewritten.
+    after ``dead_after`` without a sign of life. A pack with a larger share of ``waste`` is
+    rewritten.
     """
 
     grace: timedelta = timedelta(days=1)
@@ -164,11 +165,17 @@ class Pruner:
 
     def _mark_dead(self) -> None:
         """Let no run end that is taken for dead: what it has stored may be removed."""
-        keys = self._session.wrapped_keys()
-        over = self._over()
         oldest = datetime.now(UTC) - self._settings.dead_after
-        dead = [key for key in keys if key.abandoned or key.created <= oldest]
-        mark_dead(self._session, [key for key in dead if key.run not in over])
+        keys = self._session.wrapped_keys()
+        # Signs of life, then snapshots: with its snapshot a run gives up the sign.
+        at_work = self._session.directory.at_work(oldest)
+        over = self._over()
+
+        def is_dead(key: WrappedKey) -> bool:
+            silent = key.created <= oldest and key.run.hex not in at_work
+            return (key.abandoned or silent) and key.run not in over
+
+        mark_dead(self._session, [key for key in keys if is_dead(key)])
 
     def _remove(self) -> None:
         """Delete packs retired long enough ago, unless a run or a backup may need them."""
@@ -230,7 +237,8 @@ class Pruner:
         # Packs, then runs, then segments: whatever a run that has ended wrote is listed by then.
         present = session.present()
         keys = session.wrapped_keys()
-        alive = {key.key_id for key in self._alive(keys)}
+        running = self._alive(keys)
+        alive = {key.key_id for key in running}
         listed, used = session.listed()
         directory = session.directory
         dead = {}
@@ -245,7 +253,9 @@ class Pruner:
         directory.delete_all(unused)
         self._report.removed_keys += len(unused)
         oldest = datetime.now(UTC) - self._settings.dead_after
-        self._report.removed_files = session.directory.discard(before=oldest)
+        self._report.removed_files = directory.discard(
+            before=oldest, sparing={key.run.hex for key in running}
+        )
 
     def _tell(self, phase: str) -> None:
         if self._on_progress is not None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from common.errors import Conflict, Corrupt, Error, Invalid
 from common.processors import processors
-from common.repository.alive import require_alive
+from common.repository.alive import Heartbeat, require_alive
 from common.repository.catalog import load_segments
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name
@@ -71,7 +71,7 @@ class Run:
         self._run_id = run_id
         self._settings = settings
         self._created = datetime.now(UTC)
-        self._progress = Progress(on_progress)
+        self._progress = Progress(on_progress, Heartbeat(session.directory, run_id.hex).beat)
         self._results = _Results()
         self._finished = False
         self._pending: list[str] = []

@@ -3,14 +3,14 @@
 import mmap
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import Corrupt, Invalid, NotFound
-from common.storage.draft import Buffer, Draft
+from common.storage.draft import FILE_MODE, Buffer, Draft
 from common.storage.failures import explain, explained
 from common.storage.folders import close_to_others, make_folders, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_range
@@ -152,7 +152,7 @@ class LocalDirectory:
 
         found = []
         for entry in self._scan(TEMPORARY):
-            if owner is not None and entry.name.partition(".")[0] != owner:
+            if owner is not None and _owner(entry.name) != owner:
                 continue
             try:
                 written = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
@@ -162,9 +162,32 @@ class LocalDirectory:
                 found.append(Path(entry.path))
         return found
 
-    def discard(self, owner: str | None = None, before: "datetime | None" = None) -> int:
-        """Remove these unfinished objects; say how many there were."""
-        found = self.leftovers(owner, before)
+    def show_life(self, owner: str) -> None:
+        """Leave an empty unfinished object of ``owner`` that is as old as the last such call."""
+        path = self.path / TEMPORARY / f"{owner}.alive"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        with explained(self.path):
+            make_folders(path.parent)
+            file = os.open(path, flags, FILE_MODE)
+            try:
+                os.utime(file)
+            finally:
+                os.close(file)
+
+    def at_work(self, since: "datetime") -> set[str]:
+        """The owners of unfinished objects that were written since then."""
+        old = set(self.leftovers(before=since))
+        return {_owner(path.name) for path in self.leftovers() if path not in old}
+
+    def discard(
+        self,
+        owner: str | None = None,
+        before: "datetime | None" = None,
+        *,
+        sparing: Container[str] = (),
+    ) -> int:
+        """Remove these unfinished objects, but no owner's to be spared; say how many there were."""
+        found = [path for path in self.leftovers(owner, before) if _owner(path.name) not in sparing]
         with explained(self.path):
             for path in found:
                 path.unlink(missing_ok=True)
@@ -192,3 +215,7 @@ class LocalDirectory:
             if folder and isinstance(explained_error, NotFound):
                 return []
             raise explained_error from error
+
+
+def _owner(name: str) -> str:
+    return name.partition(".")[0]
