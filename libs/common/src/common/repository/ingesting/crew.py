@@ -11,8 +11,8 @@ from common.repository.knownpacks import KnownPacks
 if TYPE_CHECKING:
     from common.repository.ingesting.readers import Processes
 
-_WORTHWHILE_BYTES = 32 * 1024**2
-_WORTHWHILE_FILES = 2000
+_WORTHWHILE_BYTES = 96 * 1024**2
+_WORTHWHILE_FILES = 8000
 """More than this is worth the start of processes."""
 
 _HANDY_BYTES = 1024**2
