@@ -25,7 +25,7 @@ from common.repository.format.pack import _LAST, HEADER_SIZE, TRAILER_SIZE, Pack
 from vault import KEY, Vault, make_keys
 
 TEXT = b"a file of an old backup, and nothing that is in a new one\n"
-MANY = 12_000
+MANY = 18_000
 LINES = 1_500
 PATIENCE = 60.0
 HIGH = np.uint64(0x8080808080808080)
