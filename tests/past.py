@@ -1,11 +1,16 @@
 """Backups of the past, which open whatever becomes of the keys."""
 
 from common.crypto.keys import KeyProvider
+from common.repository.history import SnapshotInfo
 from common.repository.reader import Reader
 from common.repository.rekeying.unlocked import Unlocked
 from vault import Vault, noise
 
 FILES = ({b"a": noise(9_000, 1)}, {b"b": noise(9_000, 2)}, {b"c": noise(9_000, 3)})
+
+Two = tuple[SnapshotInfo, SnapshotInfo]
+FIRST = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
+SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
 
 
 def reader(vault: Vault, provider: KeyProvider) -> Reader:

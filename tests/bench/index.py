@@ -23,8 +23,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from common.repository.filling import Filling
-from common.repository.table import ChunkTable
+from common.repository.index.filling import Filling
+from common.repository.index.table import ChunkTable
 
 _ID, _CHUNK = 16, 20
 _PACK = 1000

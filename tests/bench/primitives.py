@@ -25,7 +25,7 @@ from common.repository.entry import Entry, EntryType
 from common.repository.format.block import BlockBuilder
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.cutting import ChunkerParameters
-from common.repository.table import ChunkTable
+from common.repository.index.table import ChunkTable
 
 MIB = 1 << 20
 _SAMPLE = 12 * MIB

@@ -16,7 +16,7 @@ import pytest
 
 from common.crypto.hpke import PrivateKey, PublicKey
 from common.repository.format import index
-from common.repository.threads import Threads
+from common.repository.writing.threads import Threads
 
 START = 4_000_000_000.0
 """Later than any file that is really written meanwhile: to a prune those are old."""
@@ -140,9 +140,9 @@ def small_and_orderly() -> Iterator[None]:
         everywhere(patch, "Threads", Inline, Threads)
         everywhere(patch, "datetime", Dated, datetime)
         everywhere(patch, "spread", inline)
-        patch.setattr("common.repository.levels._LARGEST", 2**22)
-        patch.setattr("common.repository.levels._SMALLEST", 2**10)
-        patch.setattr("common.repository.prune.time", ORDER)
+        patch.setattr("common.repository.index.levels._LARGEST", 2**22)
+        patch.setattr("common.repository.index.levels._SMALLEST", 2**10)
+        patch.setattr("common.repository.pruning.prune.time", ORDER)
         patch.setattr("common.repository.lock.time", Impatient())
         patch.setattr("os.urandom", ORDER.urandom)
         patch.setattr("secrets.token_hex", ORDER.token_hex)

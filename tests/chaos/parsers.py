@@ -7,10 +7,9 @@ done inside, as a stolen writer key or a faulty writer would.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import common.repository.check  # noqa: F401 - what is made orderly has to be there
+import common.repository.checking.check  # noqa: F401 - what is made orderly has to be there
 from chaos.orderly import small_and_orderly
 from common.errors import Corrupt
-from common.repository.catalog import Segment
 from common.repository.entry import Entry, EntryType
 from common.repository.format import index, snapshot
 from common.repository.format.block import BlockBuilder, pack_warnings
@@ -32,7 +31,8 @@ from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import open_snapshot, seal_snapshot
 from common.repository.format.wrappedkey import parse_run_key
 from common.repository.format.writerkeys import config_mac_key
-from common.repository.knownpacks import KnownPacks
+from common.repository.index.catalog import Segment
+from common.repository.index.knownpacks import KnownPacks
 from common.repository.objects import verify_object
 from format_samples import KEYS, PRIVATE, directory, run_key, snapshots
 from vault import noise

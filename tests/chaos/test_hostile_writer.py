@@ -20,10 +20,10 @@ from chaos.world import NOW, create_at, fresh, open_at, restore
 from common.errors import Corrupt, Error
 from common.repository.entry import Entry, EntryType
 from common.repository.format.chunklist import ChunkList, pack_items
-from common.repository.listing import TreeWriter
 from common.repository.prepared import SnapshotMeta
 from common.repository.reader import Reader
 from common.repository.run import ComponentRecorder
+from common.repository.writing.listing import TreeWriter
 from vault import add_files
 
 SOON = 20

@@ -16,7 +16,7 @@ from chaos.settings import seeds
 from common.repository.format.config import RepositoryConfig
 from common.repository.lock import linking
 from common.repository.opening import create, open_reader
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.reader import Reader
 from trees import compare
 from vault import noise

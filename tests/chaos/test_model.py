@@ -28,7 +28,7 @@ from chaos.settings import FACTOR, FIRST_SEED, roomy
 from chaos.world import LAST, NOW, Files, create_at, noise, open_at, restore, tidy
 from common.errors import Conflict, NotFound
 from common.repository.prepared import Prepared, SnapshotMeta
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.rekeying.rotation import rotate
 from common.repository.run import Run
 from common.storage.local import LocalDirectory

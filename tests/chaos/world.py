@@ -19,7 +19,7 @@ from common.repository.format.names import CONFIG
 from common.repository.format.pack import HEADER_SIZE
 from common.repository.history import tombstoned
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.reader import Reader
 from common.repository.rekeying.recovery import add_recovery
 from common.repository.rekeying.rotation import change_encryption_key, rotate

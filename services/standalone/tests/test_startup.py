@@ -13,17 +13,17 @@ KEY = "correct horse battery staple"
 HEAVY = ("pydantic", "email", "asyncio", "structlog", "fastapi", "rich", "_hashlib")
 STORING = ("pyfastcdc", "concurrent.futures", "ctypes")
 READING = (
-    "multiprocessing", "common.repository.check", "common.repository.prune",
-    "common.repository.abandon", "common.repository.fetch", "common.repository.findings",
-    "common.repository.format.blockreader",
+    "multiprocessing", "common.repository.checking.check", "common.repository.pruning.prune",
+    "common.repository.pruning.abandon", "common.repository.reading.fetch",
+    "common.repository.checking.findings", "common.repository.format.blockreader",
 )  # fmt: skip
 SPREADING = ("common.repository.ingesting.readers", "socket", "logging", "secrets", "common.kernel")
 DESCRIBING = (
-    "common.repository.entry", "common.repository.session", "common.repository.catalog",
+    "common.repository.entry", "common.repository.session", "common.repository.index.catalog",
     "common.repository.format.config", "common.repository.format.snapshot", "common.crypto.hpke",
     "dataclasses", "inspect", "datetime", "json", "uuid", "platform", "zstandard",
 )  # fmt: skip
-WRITING = ("common.repository.run", "common.repository.knownpacks", "standalone.capturing")
+WRITING = ("common.repository.run", "common.repository.index.knownpacks", "standalone.capturing")
 WITH_GENERATED_METHODS = {"Entry", "FilesOptions"}
 SHOW = """
 import atexit, os, sys
@@ -106,7 +106,7 @@ def test_a_process_that_reads_files_loads_nothing_that_describes_backups() -> No
     )
     modules = set(found.stdout.decode().split())
     assert modules & {*HEAVY, *READING, *WRITING, *DESCRIBING} == set()
-    assert "common.repository.storing" in modules
+    assert "common.repository.writing.storing" in modules
 
 
 def loaded(

@@ -8,7 +8,8 @@ import pytest
 
 from common.crypto.keys import KeyProvider, PassphraseProvider
 from common.repository.format.config import RepositoryConfig
-from past import FILES
+from common.repository.writing import packing, storing
+from past import FILES, FIRST, SECOND, Two
 from vault import KEY, Keys, Vault, make_keys
 
 
@@ -40,3 +41,16 @@ def provider(keys: Keys) -> KeyProvider:
 def ids(vault: Vault) -> list[str]:
     """A backup of each of ``past.FILES``."""
     return [vault.backup(files).id for files in FILES]
+
+
+@pytest.fixture
+def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs of 64 KiB with bundles of 20 kB, so that little content fills several."""
+    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
+    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+
+
+@pytest.fixture
+def two(vault: Vault, small_packs: None) -> Two:
+    """Two backups in one chain that share a file, in several packs."""
+    return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")

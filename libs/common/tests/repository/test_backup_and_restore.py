@@ -11,12 +11,12 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, Invalid
-from common.repository import chunklists
 from common.repository.entry import Entry, EntryType, data_size
 from common.repository.format.codec import Compression
 from common.repository.found import Found, OpenFolder, pack_state
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder
+from common.repository.writing import chunklists
 from vault import Vault, noise, seen
 
 

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Invalid, NotFound
-from common.repository import packing, storing
 from common.repository.browsing import comparing
 from common.repository.browsing.comparing import Change, ChangeKind, compare
 from common.repository.browsing.listing import Finder, list_folder, lookup, matching
 from common.repository.browsing.measuring import Measure, RepositorySize
 from common.repository.damage import Damaged
 from common.repository.entry import Entry, EntryType
-from common.repository.fetch import Fetcher
 from common.repository.format.blockreader import StoredEntry
 from common.repository.history import SnapshotInfo
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
+from common.repository.reading.fetch import Fetcher
 from common.repository.run import ComponentRecorder
 from vault import Vault, noise
 
@@ -214,10 +213,9 @@ def test_what_a_killed_run_left_takes_room(vault: Vault) -> None:
     assert (before.unlisted, after.needed) == (0, before.needed)
 
 
-def test_waste_is_what_prune_gives_back(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small_packs")
+def test_waste_is_what_prune_gives_back(vault: Vault) -> None:
     """Lost: knowing beforehand whether pruning is worth it."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     gone = vault.backup({b"a": noise(300_000, 1), b"same": noise(100_000, 2)})
     vault.backup({b"b": noise(200_000, 3), b"same": noise(100_000, 2)})
     vault.reader().forget(gone.id, "")

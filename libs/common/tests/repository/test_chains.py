@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import NotFound
-from common.repository.chain import verify_chains
+from common.repository.checking.chain import verify_chains
 from common.repository.format.snapshot import Link, Snapshot
 from common.repository.history import Head
 from format_samples import KEYS, NOW

@@ -8,10 +8,10 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.repository import chunker as chunker_module
-from common.repository import windows as windows_module
-from common.repository.chunker import Chunker, Fill
 from common.repository.format.cutting import ChunkerParameters
+from common.repository.writing import chunker as chunker_module
+from common.repository.writing import windows as windows_module
+from common.repository.writing.chunker import Chunker, Fill
 from vault import SMALL, noise
 
 
@@ -85,7 +85,7 @@ def test_short_content_is_one_chunk() -> None:
 FALLBACK = """
 import sys
 sys.modules["pyfastcdc.cy"] = None
-from common.repository.chunker import Chunker, SlowChunker
+from common.repository.writing.chunker import Chunker, SlowChunker
 from common.repository.format.cutting import ChunkerParameters
 try:
     list(Chunker(ChunkerParameters(), 1).cut(lambda view: len(view)))

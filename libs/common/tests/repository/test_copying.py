@@ -9,28 +9,16 @@ import pytest
 
 from common.crypto.keys import PassphraseProvider
 from common.errors import Conflict
-from common.repository import packing, storing
 from common.repository.copying.backups import copy_backups
 from common.repository.copying.objects import copy_objects, is_same_repository, select
 from common.repository.entry import Entry, EntryType
 from common.repository.format.config import RepositoryConfig
-from common.repository.history import SnapshotInfo
 from common.repository.rekeying.rotation import rotate
 from common.repository.run import ComponentRecorder
 from common.storage.local import LocalDirectory
 from mortal import Killed, Mortal
+from past import FIRST, SECOND, Two
 from vault import KEY, SMALL, Keys, Vault, noise
-
-FIRST = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
-SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
-Two = tuple[SnapshotInfo, SnapshotInfo]
-
-
-@pytest.fixture
-def two(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Two:
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
-    return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")
 
 
 @pytest.fixture

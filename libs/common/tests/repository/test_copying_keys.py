@@ -16,7 +16,7 @@ from common.crypto.keys import KeyProvider, PassphraseProvider
 from common.errors import Conflict, WrongKey
 from common.repository.copying.objects import copy_objects, select
 from common.repository.lock import linking
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.reader import Reader
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import Unlocked

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.repository import packing, storing
 from common.repository.copying.objects import copy_objects
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.storage.local import LocalDirectory
 from vault import Keys, Vault, noise
 
@@ -35,12 +34,11 @@ def test_what_is_forgotten_meanwhile_is_on_record_in_the_copy(
     assert found.ok, found.findings
 
 
+@pytest.mark.usefixtures("small_packs")
 def test_what_a_prune_writes_anew_meanwhile_comes_too(
-    vault: Vault, target: LocalDirectory, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    vault: Vault, target: LocalDirectory, keys: Keys
 ) -> None:
     """Lost: the copy of a day on which it took longer than the grace of a prune."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     same = {b"same": noise(100_000, 2)}
     gone = vault.backup({b"a": noise(300_000, 1), **same})
     vault.backup({b"b": noise(300_000, 3), **same})

@@ -8,30 +8,25 @@ import pytest
 
 from common.crypto.hpke import PrivateKey
 from common.errors import Corrupt, WrongKey
-from common.repository import packcheck, packing, storing
+from common.repository.checking import packcheck
+from common.repository.checking.findings import CheckReport
 from common.repository.entry import Entry
-from common.repository.findings import CheckReport
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import Head, SnapshotInfo
 from common.repository.objects import verify_object
 from common.repository.opening import open_reader
-from common.repository.source import ComponentSource
+from common.repository.reading.source import ComponentSource
 from common.repository.tree import ContentDamaged
-from vault import Vault, noise
+from past import FIRST, SECOND, Two
+from vault import Vault
 
-Two = tuple[SnapshotInfo, SnapshotInfo]
 Hurt = Callable[[Vault, str], None]
-FIRST = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
-SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
 
 
-@pytest.fixture
-def two(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Two:
-    """Two backups in one chain that share a file, in packs of 64 KiB that are read in parts."""
+@pytest.fixture(autouse=True)
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs of 64 KiB are read in parts, as larger ones are."""
     monkeypatch.setattr(packcheck, "STRETCH", 30_000)
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
-    return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")
 
 
 def check(

@@ -22,7 +22,7 @@ from common.repository.ingesting import assembling, crew, readers
 from common.repository.ingesting.reading import FileReader, Outcome
 from common.repository.ingesting.tasks import Task
 from common.repository.prepared import SnapshotMeta
-from common.repository.trees import blocks as blocks_of
+from common.repository.reading.trees import blocks as blocks_of
 from nasty_tree import make_nasty_tree
 from trees import compare
 from vault import Keys, Vault, noise

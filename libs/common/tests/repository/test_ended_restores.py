@@ -14,8 +14,8 @@ from common.components.component import Target
 from common.components.files import FilesComponent, arriving, linux, placing, restoring, writing
 from common.components.files.leftovers import PREFIX, part_mark
 from common.errors import NoSpace, RestoreFailed, Unavailable
-from common.repository import batching
-from common.repository.batching import StoredBatch
+from common.repository.reading import batching
+from common.repository.reading.batching import StoredBatch
 from vault import Vault, noise
 
 SIZE = 12 * 2**20

@@ -18,7 +18,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.ingesting import assembling
 from common.repository.ingesting.filecache import FileCache
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from vault import Vault, noise, seen
 
 Back = Callable[..., SnapshotInfo]

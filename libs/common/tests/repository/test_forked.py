@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from common.errors import NoSpace, Unavailable
+from common.repository.checking.forked import Link, Team, spread
 from common.repository.damage import Damaged
-from common.repository.forked import Link, Team, spread
 
 ITEMS = list(range(3000))
 

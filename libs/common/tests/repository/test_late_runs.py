@@ -12,15 +12,19 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, NoSpace
-from common.repository import alive, packing, prune, session, storing
+from common.repository import session
 from common.repository.entry import Entry, EntryType
 from common.repository.history import History
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import Pruner, PruneSettings
+from common.repository.pruning import prune
+from common.repository.pruning.prune import Pruner, PruneSettings
 from common.repository.run import Run
 from common.repository.session import Session
+from common.repository.writing import alive
 from common.storage.local import LocalDirectory
 from vault import Vault, add_files, noise
+
+pytestmark = pytest.mark.usefixtures("small_packs")
 
 META = SnapshotMeta("b", "b", "late")
 NOW = PruneSettings(grace=timedelta(0))
@@ -31,12 +35,6 @@ B = {b"b": noise(30_000, 2)}
 
 class Killed(BaseException):
     """Stands for SIGKILL."""
-
-
-@pytest.fixture(autouse=True)
-def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
 
 
 def begin(vault: Vault, files: Mapping[bytes, bytes] = A) -> Run:

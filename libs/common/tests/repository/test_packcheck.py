@@ -2,8 +2,8 @@
 
 import random
 
+from common.repository.checking.packcheck import PackVerdict, verify_pack
 from common.repository.format.pack import HEADER_SIZE
-from common.repository.packcheck import PackVerdict, verify_pack
 from vault import Vault, noise
 
 TEXT = b"one, two, three; " * 4000

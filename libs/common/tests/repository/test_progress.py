@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from common.repository import packing, storing
 from common.repository.browsing.measuring import Measure
 from common.repository.progress import OnProgress, counted
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.rekeying.rewrapping import rewrap
 from common.repository.repairing.index import repair_index
 from vault import Vault, noise
@@ -47,15 +46,13 @@ def wrap(vault: Vault, tell: OnProgress) -> None:
         (wrap, ["run keys"]),
     ],
 )
+@pytest.mark.usefixtures("small_packs")
 def test_a_job_that_counts_tells_its_share(
     vault: Vault,
-    monkeypatch: pytest.MonkeyPatch,
     job: Callable[[Vault, OnProgress], None],
     phases: list[str],
 ) -> None:
     """Lost: whether to wait, for a job of hours; or trust in a bar that takes 17 keys for bytes."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     gone = vault.backup({b"a": noise(150_000, 1), b"same": noise(30_000, 2)}, "gone")
     vault.backup({b"b": noise(150_000, 3), b"same": noise(30_000, 2)}, "stays")
     vault.reader().forget(gone.id, "")

@@ -9,28 +9,29 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Conflict, Corrupt
-from common.repository import catalog, packing, storing
 from common.repository.entry import Entry, EntryType
-from common.repository.fetch import Fetcher
 from common.repository.history import SnapshotInfo
+from common.repository.index import catalog
 from common.repository.lock import exclusive
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import Pruner, PruneReport, PruneSettings
+from common.repository.pruning.prune import Pruner, PruneReport, PruneSettings
+from common.repository.reading.fetch import Fetcher
 from common.storage.local import LocalDirectory
 from common.storage.store import ObjectInfo
 from vault import Vault, add_files, noise
 
 NOW = PruneSettings(grace=timedelta(0))
+pytestmark = pytest.mark.usefixtures("small_packs")
+
 META = SnapshotMeta("b", "b", "running")
 A = {b"a": noise(300_000, 1), b"same": noise(100_000, 2)}
 B = {b"b": noise(300_000, 3), b"same": noise(100_000, 2)}
 
 
 @pytest.fixture(autouse=True)
-def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(catalog, "FEW", 0)  # the index as large repositories have it
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+def large_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index as large repositories have it."""
+    monkeypatch.setattr(catalog, "FEW", 0)
 
 
 @pytest.fixture

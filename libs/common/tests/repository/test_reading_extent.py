@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 
 from common.errors import Invalid
-from common.repository import batching, packing, storing
 from common.repository.format.pack import CONTENT
 from common.repository.prepared import SnapshotMeta
+from common.repository.reading import batching
 from common.repository.tree import ContentDamaged
+from common.repository.writing import storing
 from common.storage.failures import explained
 from common.storage.local import LocalDirectory
 from vault import Vault, add_files, noise
@@ -39,12 +40,9 @@ def test_a_second_good_copy_of_a_chunk_is_used_and_known(vault: Vault) -> None:
     assert affected == {"no file by what other packs hold"}
 
 
-def test_parts_of_a_check_read_everything_once(
-    vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_packs")
+def test_parts_of_a_check_read_everything_once(vault: Vault) -> None:
     """Else damage hides for ever in what no part reads."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     vault.backup(FILES)
     largest = max(vault.directory.list("packs/"), key=lambda each: each.size).name
     with vault.hurt(largest) as data:
@@ -117,12 +115,11 @@ def test_a_chosen_file_is_read_and_no_more(vault: Vault, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("window", "most"), [(10_000, 1.0), (60, 1.5)])
+@pytest.mark.usefixtures("small_packs")
 def test_what_is_in_a_pack_is_read_once_for_all_files_that_need_it(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, window: int, most: float
 ) -> None:
     """Else a restore reads a pack as often as there are files in it, or backups that shared it."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
     monkeypatch.setattr(batching, "_FIRST", window)
     monkeypatch.setattr(batching, "_REFERENCES", window)
     files = {b"%03d" % number: noise(2_000, number % 300) for number in range(400)}

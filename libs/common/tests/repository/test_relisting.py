@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from common.repository.format.index import PackEntry
-from common.repository.packing import SegmentWriter
-from common.repository.prune import PruneSettings
-from common.repository.relisting import relist, write_segments
+from common.repository.pruning.prune import PruneSettings
+from common.repository.pruning.relisting import relist, write_segments
+from common.repository.writing.packing import SegmentWriter
 from common.storage.local import LocalDirectory
 from vault import Vault, noise
 
@@ -39,7 +39,7 @@ def test_packs_taken_back_go_into_as_many_segments_as_it_takes(
     vault.backup({b"a": b"1"})
     session = vault.session()
     (segment,) = session.segments()
-    monkeypatch.setattr("common.repository.packing.SEGMENT_SIZE", 500)
+    monkeypatch.setattr("common.repository.writing.packing.SEGMENT_SIZE", 500)
     writer = SegmentWriter(
         session.directory, session.keys.index, owner="test", is_alive=lambda: True
     )
@@ -49,12 +49,11 @@ def test_packs_taken_back_go_into_as_many_segments_as_it_takes(
     assert max(info.size for info in session.directory.list("index/")) < 1500
 
 
+@pytest.mark.usefixtures("small_packs")
 def test_a_rewritten_pack_is_durable_before_the_former_one_goes(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: the only copy of a chunk, with a folder that a process made which died then."""
-    monkeypatch.setattr("common.repository.packing.PACK_SIZE", 65_536)
-    monkeypatch.setattr("common.repository.storing.BUNDLE_SIZE", 20_000)
     same = {b"same": noise(100_000, 2)}
     gone = vault.backup({b"a": noise(300_000, 1), **same})
     vault.backup({b"b": noise(300_000, 3), **same})

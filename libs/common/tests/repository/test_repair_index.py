@@ -5,24 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from common.repository import packing, storing
-from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
 from common.repository.repairing.index import IndexRepair, repair_index
 from common.storage.local import LocalDirectory
 from mortal import Killed, Mortal
-from vault import Vault, add_files, noise
-
-FIRST = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
-SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
-Two = tuple[SnapshotInfo, SnapshotInfo]
-
-
-@pytest.fixture
-def two(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Two:
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
-    return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")
+from past import FIRST, SECOND, Two
+from vault import Vault, add_files
 
 
 def repair(vault: Vault, directory: LocalDirectory | None = None) -> IndexRepair:

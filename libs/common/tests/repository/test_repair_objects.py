@@ -6,31 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from common.repository import packing, storing
+from common.repository.checking.treecheck import PackWatch
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher
 from common.repository.history import SnapshotInfo
+from common.repository.reading.fetch import Fetcher
+from common.repository.reading.trees import blocks as blocks_of
 from common.repository.repairing.fetching import ObjectRepair, repair_objects
 from common.repository.repairing.losses import Loss, Sieve
 from common.repository.repairing.snapshots import SnapshotRepair, find_losses, repair_snapshots
 from common.repository.tree import ContentDamaged
-from common.repository.treecheck import PackWatch
-from common.repository.trees import blocks as blocks_of
 from common.storage.local import LocalDirectory
 from mortal import Killed, Mortal
+from past import FIRST, SECOND, Two
 from vault import Vault, noise
 
-FIRST = {b"a": noise(150_000, 1), b"same": noise(60_000, 2)}
-SECOND = {b"b": noise(150_000, 3), b"same": noise(60_000, 2)}
-Two = tuple[SnapshotInfo, SnapshotInfo]
 Lost = list[tuple[SnapshotInfo, Loss]]
-
-
-@pytest.fixture
-def two(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Two:
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
-    return vault.backup(FIRST, "first"), vault.backup(SECOND, "second")
 
 
 @pytest.fixture

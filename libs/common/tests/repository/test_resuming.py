@@ -12,7 +12,7 @@ import pytest
 from common.components.component import Target
 from common.components.files import FilesComponent, leftovers
 from common.components.files.leftovers import PREFIX
-from common.repository.batching import Piece, StoredBatch
+from common.repository.reading.batching import Piece, StoredBatch
 from vault import Vault, noise
 
 SIZE = 12 * 2**20

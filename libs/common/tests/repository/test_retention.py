@@ -9,7 +9,7 @@ from common.errors import Invalid
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.snapshot import Link, Snapshot, StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.retention import Rules, decide
+from common.repository.pruning.retention import Rules, decide
 
 RULES = Rules(last=2, daily=3, weekly=4, monthly=3, yearly=3)
 GOLDEN = """

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.errors import Cancelled, Conflict, NoSpace
-from common.repository import packing, storing
 from common.repository.entry import Entry, EntryType
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
 from common.repository.run import ComponentRecorder
+from common.repository.writing import packing, storing
 from common.storage.draft import Draft
 from common.storage.store import ObjectInfo
 from vault import Vault, noise
@@ -23,10 +23,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packs of 64 KiB, each listed at once, so that a small run has many of both."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
+def listed_at_once(small_packs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pack is listed at once, so that a small run has many of both."""
     monkeypatch.setattr(packing, "SEGMENT_SIZE", 1)
     monkeypatch.setattr(packing, "_COMMITS_AT_ONCE", 0)
 
@@ -59,7 +57,7 @@ def killed_run(
 
 @pytest.mark.parametrize("after", range(0, 24, 3))
 def test_a_run_killed_anywhere_leaves_a_sound_repository(
-    vault: Vault, small_packs: None, monkeypatch: pytest.MonkeyPatch, after: int
+    vault: Vault, listed_at_once: None, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     """Else an interrupted backup is listed, or spoils the ones before it."""
     before = vault.backup({b"a": noise(50_000, 1)}, chain="other")
@@ -81,7 +79,7 @@ def test_a_run_killed_anywhere_leaves_a_sound_repository(
 
 
 def test_a_takeover_goes_on_from_what_was_listed(
-    vault: Vault, small_packs: None, monkeypatch: pytest.MonkeyPatch
+    vault: Vault, listed_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a large backup that dies once a day never ends."""
     run_id, content = uuid4(), noise(2_000_000)
@@ -92,7 +90,7 @@ def test_a_takeover_goes_on_from_what_was_listed(
     assert vault.restore(again.id) == {b"x": content}
 
 
-def test_abandon_leaves_other_runs_alone(vault: Vault, small_packs: None) -> None:
+def test_abandon_leaves_other_runs_alone(vault: Vault, listed_at_once: None) -> None:
     """Else clearing up after one worker destroys the work of another."""
     writer = vault.writer()
     with writer.begin(uuid4()) as run, run.component("files", "files") as sink:

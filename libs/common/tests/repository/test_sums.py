@@ -15,7 +15,7 @@ from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from common.repository.run import ComponentRecorder
 from common.repository.tree import ContentDamaged
 from vault import Vault, add_files, noise

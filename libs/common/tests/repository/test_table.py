@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from common.repository import vectors
-from common.repository.catalog import Segment
-from common.repository.filling import Filling
 from common.repository.format.index import PackEntry
 from common.repository.format.pack import CONTENT, Directory, pack_chunks
-from common.repository.known import KnownChunks
-from common.repository.knownpacks import KnownPacks
-from common.repository.table import ChunkTable
+from common.repository.index import vectors
+from common.repository.index.catalog import Segment
+from common.repository.index.filling import Filling
+from common.repository.index.known import KnownChunks
+from common.repository.index.knownpacks import KnownPacks
+from common.repository.index.table import ChunkTable
 
 HAMMER = """
 import random, sys
-from common.repository.table import ChunkTable
+from common.repository.index.table import ChunkTable
 table = ChunkTable.attach(int(sys.argv[1]))
 chosen = random.Random(int(sys.argv[2]))
 mine = [chosen.randbytes(16) for _ in range(30_000)]

@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 
 from common.repository.format.codec import Compressor
-from common.repository.storing import ChunkStore
+from common.repository.writing.storing import ChunkStore
 from vault import noise
 
 IDLE = """
 import sys
 import common.repository.run
-from common.repository.threads import Threads
+from common.repository.writing.threads import Threads
 threads = Threads(1, "idle")
 print("concurrent.futures" in sys.modules)
 print(threads.submit(pow, 3, 4).result(), "concurrent.futures" in sys.modules)

@@ -4,17 +4,15 @@ import io
 
 import pytest
 
-from common.repository import packing, storing
 from common.repository.browsing.listing import lookup
 from common.repository.entry import Entry, EntryType
 from common.repository.run import ComponentRecorder
 from vault import Vault, noise
 
 
-def test_other_names_of_a_lost_file_are_lost(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small_packs")
+def test_other_names_of_a_lost_file_are_lost(vault: Vault) -> None:
     """Lost: the word of a check, that what it does not name can be restored."""
-    monkeypatch.setattr(packing, "PACK_SIZE", 65_536)
-    monkeypatch.setattr(storing, "BUNDLE_SIZE", 20_000)
 
     def fill(sink: ComponentRecorder) -> None:
         sink.add(Entry(b"", EntryType.DIRECTORY))

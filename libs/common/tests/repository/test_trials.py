@@ -4,12 +4,12 @@ from typing import Any, cast
 
 import zstandard
 
+from common.byteslike import BytesLike
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.expansion import expand
 from common.repository.format.trials import Trials
-from common.repository.packing import Buffer
-from common.repository.storing import ChunkStore
-from common.repository.threads import Threads
+from common.repository.writing.storing import ChunkStore
+from common.repository.writing.threads import Threads
 from vault import noise
 
 SIZE = 400_000
@@ -78,7 +78,7 @@ class _Packs:
     def __init__(self) -> None:
         self.bundles = self.large = 0
 
-    def add(self, _: Codec, data: Buffer, __: int, chunks: list[object]) -> None:
+    def add(self, _: Codec, data: BytesLike, __: int, chunks: list[object]) -> None:
         if len(chunks) > 1:
             self.bundles += len(data)
         else:

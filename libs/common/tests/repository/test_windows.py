@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.repository import windows as windows_module
-from common.repository.windows import Windows
+from common.repository.writing import windows as windows_module
+from common.repository.writing.windows import Windows
 
 
 @pytest.fixture

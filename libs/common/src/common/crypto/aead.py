@@ -7,13 +7,12 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from common.byteslike import BytesLike
 from common.errors import Corrupt
 
 KEY_SIZE = 32
 TAG_SIZE = 16
 NONCE_SIZE = 12
-
-Buffer = bytes | bytearray | memoryview
 
 
 class NumberedSeal:
@@ -25,11 +24,11 @@ class NumberedSeal:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def seal(self, number: int, message: Buffer, context: bytes) -> bytes:
+    def seal(self, number: int, message: BytesLike, context: bytes) -> bytes:
         """The ciphertext and tag of message ``number``, bound to ``context``."""
         return self._cipher.encrypt(number.to_bytes(NONCE_SIZE, "big"), message, context)
 
-    def open(self, number: int, sealed: Buffer, context: bytes) -> bytes:
+    def open(self, number: int, sealed: BytesLike, context: bytes) -> bytes:
         """Message ``number``.
 
         Raises:
@@ -41,13 +40,13 @@ class NumberedSeal:
             raise Corrupt("A sealed message does not open.") from error
 
 
-def seal(key: bytes, message: Buffer, context: bytes) -> bytes:
+def seal(key: bytes, message: BytesLike, context: bytes) -> bytes:
     """Seal under a key that may seal again: a random nonce stands before the ciphertext."""
     nonce = os.urandom(NONCE_SIZE)
     return nonce + AESGCM(key).encrypt(nonce, message, context)
 
 
-def unseal(key: bytes, sealed: Buffer, context: bytes) -> bytes:
+def unseal(key: bytes, sealed: BytesLike, context: bytes) -> bytes:
     """What ``seal`` was given.
 
     Raises:

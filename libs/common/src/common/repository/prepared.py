@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from common.errors import Conflict, Error
-from common.repository.alive import require_alive
 from common.repository.format.names import object_id, snapshot_name
 from common.repository.format.runkey import RunKey
 from common.repository.format.snapshot import Link, Snapshot, seal_snapshot
 from common.repository.history import Head, SnapshotInfo
 from common.repository.lock import linking
 from common.repository.session import Session
+from common.repository.writing.alive import require_alive
 
 
 class SnapshotMeta(NamedTuple):

@@ -9,17 +9,17 @@ from common.errors import Invalid, NotFound
 from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import Head, SnapshotInfo
-from common.repository.keyring import KeyRing, Renew
 from common.repository.lock import exclusive
 from common.repository.progress import OnProgress
+from common.repository.reading.keyring import KeyRing, Renew
 from common.repository.repository import Repository
 from common.repository.session import Session
 
 if TYPE_CHECKING:
-    from common.repository.fetch import Fetcher
-    from common.repository.findings import CheckReport
-    from common.repository.prune import PruneReport, PruneSettings
-    from common.repository.source import ComponentSource
+    from common.repository.checking.findings import CheckReport
+    from common.repository.pruning.prune import PruneReport, PruneSettings
+    from common.repository.reading.fetch import Fetcher
+    from common.repository.reading.source import ComponentSource
 
 
 class BackupReader:
@@ -35,7 +35,7 @@ class BackupReader:
         Raises:
             NotFound: the backup has no such component.
         """
-        from common.repository.source import ComponentSource  # noqa: PLC0415 - as check
+        from common.repository.reading.source import ComponentSource  # noqa: PLC0415 - as check
 
         return ComponentSource(self._fetcher, self._component(component))
 
@@ -90,7 +90,7 @@ class Reader(Repository):
         Raises:
             Invalid: there is no such part.
         """
-        from common.repository.check import Checker  # noqa: PLC0415 - a backup needs none of it
+        from common.repository.checking.check import Checker  # noqa: PLC0415 - a backup needs none of it
 
         checker = Checker(
             self._session,
@@ -115,7 +115,7 @@ class Reader(Repository):
             Conflict: another prune or deletion is going on.
             Corrupt: something is damaged: nothing that could be needed is removed.
         """
-        from common.repository.prune import Pruner, PruneSettings  # noqa: PLC0415 - as check
+        from common.repository.pruning.prune import Pruner, PruneSettings  # noqa: PLC0415 - as check
 
         with exclusive(self._session.directory.path):
             pruner = Pruner(self._session, self.keyring(), settings or PruneSettings(), on_progress)
@@ -134,8 +134,8 @@ class Reader(Repository):
     @cached_property
     def fetcher(self) -> "Fetcher":
         """What reads chunks, for the other parts of the repository."""
-        from common.repository.fetch import Fetcher  # noqa: PLC0415 - as check
-        from common.repository.unlisted import UnlistedPacks  # noqa: PLC0415 - as check
+        from common.repository.reading.fetch import Fetcher  # noqa: PLC0415 - as check
+        from common.repository.reading.unlisted import UnlistedPacks  # noqa: PLC0415 - as check
 
         session, keys = self._session, self.keyring()
         # A damaged index is for check to tell: what it listed is found in the packs themselves.

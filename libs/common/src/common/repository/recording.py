@@ -9,8 +9,8 @@ from common.repository.entry import Entry, EntryType, check_entry
 from common.repository.found import Found
 from common.repository.ingesting.assembling import Assembler
 from common.repository.ingesting.contents import ContentWriter
-from common.repository.listing import TreeWriter
 from common.repository.progress import Progress
+from common.repository.writing.listing import TreeWriter
 
 if TYPE_CHECKING:
     from common.repository.format.blockreader import StoredEntry

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from common.repository.forget import forget
 from common.repository.format.codec import Compression
 from common.repository.format.config import RepositoryConfig
 from common.repository.history import Head, SnapshotInfo
 from common.repository.progress import OnProgress
+from common.repository.pruning.forget import forget
 from common.repository.session import Session
 from common.storage.local import LocalDirectory
 
@@ -84,7 +84,7 @@ class Repository:
 
     def abandon(self, run_id: UUID) -> None:
         """Clear up after a run whose process is dead for certain."""
-        from common.repository.abandon import abandon  # noqa: PLC0415 - few runs die
+        from common.repository.pruning.abandon import abandon  # noqa: PLC0415 - few runs die
 
         abandon(self._session, run_id)
 

@@ -11,11 +11,10 @@ from uuid import UUID
 
 from common.errors import Conflict, Corrupt, Error, Invalid
 from common.processors import processors
-from common.repository.alive import Heartbeat, require_alive
-from common.repository.catalog import load_segments
 from common.repository.format.codec import Compression, Compressor
 from common.repository.format.names import key_name
 from common.repository.format.snapshot import Snapshot, Statistics, StoredComponent
+from common.repository.index.catalog import load_segments
 from common.repository.ingesting.assembling import Assembler
 from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.crew import Crew, Results
@@ -23,11 +22,12 @@ from common.repository.ingesting.filecache import FileCache
 from common.repository.ingesting.inline import InlineReaders
 from common.repository.ingesting.reading import FileReader
 from common.repository.ingesting.stores import Stores
-from common.repository.listing import TreeWriter
 from common.repository.prepared import Prepared, SnapshotMeta
 from common.repository.progress import OnProgress, Progress
 from common.repository.recording import Recorder
 from common.repository.session import Session
+from common.repository.writing.alive import Heartbeat, require_alive
+from common.repository.writing.listing import TreeWriter
 
 
 class _Results:

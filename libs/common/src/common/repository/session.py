@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from common.errors import Corrupt, Error, Invalid, NotFound
-from common.repository.catalog import Catalog, OnDamaged, Segment, load_segments
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import CONFIG, Kind, key_name, kind_of
@@ -18,11 +17,12 @@ from common.repository.format.wrappedkey import (
 )
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.history import History
+from common.repository.index.catalog import Catalog, OnDamaged, Segment, load_segments
 from common.repository.objects import ObjectSource
 from common.storage.local import LocalDirectory
 
 if TYPE_CHECKING:
-    from common.repository.knownpacks import KnownPacks
+    from common.repository.index.knownpacks import KnownPacks
 
 
 def read_config(source: ObjectSource) -> RepositoryConfig:
@@ -110,7 +110,7 @@ class Session:
 
     def known_chunks(self, damaged: OnDamaged) -> "KnownPacks":
         """The index as a writer uses it; what is in a damaged segment is stored anew."""
-        from common.repository.knownpacks import KnownPacks  # noqa: PLC0415 - who reads needs none
+        from common.repository.index.knownpacks import KnownPacks  # noqa: PLC0415 - who reads needs none
 
         # A pack that is written between the two is only stored once more.
         present, key_ids = self.present(), self.key_ids()

@@ -5,14 +5,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from common.byteslike import BytesLike
 from common.errors import Error, Invalid, Unavailable
 from common.storage.failures import explained
 from common.storage.folders import make_folder, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_size
 
 FILE_MODE = 0o600
-
-Buffer = bytes | bytearray | memoryview
 
 
 class Discarded(Unavailable):
@@ -35,7 +34,7 @@ class Draft:
         with explained(root):
             self._descriptor = self._create()
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: BytesLike) -> None:
         """Append all of ``data``."""
         done = 0
         with explained(self._root), memoryview(data).cast("B") as rest:

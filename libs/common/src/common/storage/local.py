@@ -9,8 +9,9 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.byteslike import BytesLike
 from common.errors import Corrupt, Invalid, NotFound
-from common.storage.draft import FILE_MODE, Buffer, Draft
+from common.storage.draft import FILE_MODE, Draft
 from common.storage.failures import explain, explained
 from common.storage.folders import close_to_others, make_folders, sync_folder
 from common.storage.store import TEMPORARY, ObjectInfo, check_name, check_range
@@ -41,11 +42,13 @@ class LocalDirectory:
         """A new unfinished object of ``owner``: a run's id, made of letters, digits and ``-``."""
         return Draft(self.path, owner)
 
-    def write(self, name: str, source: Buffer | Iterable[Buffer], *, owner: str) -> ObjectInfo:
+    def write(
+        self, name: str, source: BytesLike | Iterable[BytesLike], *, owner: str
+    ) -> ObjectInfo:
         """Store ``source``, one buffer or several, as the object ``name``: atomic and durable."""
         check_name(name)
         with self.begin(owner) as draft:
-            for piece in [source] if isinstance(source, Buffer) else source:
+            for piece in [source] if isinstance(source, BytesLike) else source:
                 draft.write(piece)
             return draft.commit(name)
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.components.files import walk
 from common.components.files.scouting import Scout
-from common.repository.forked import Link
+from common.repository.checking.forked import Link
 from shared_walk import FOLDERS
 
 

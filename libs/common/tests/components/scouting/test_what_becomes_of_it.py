@@ -14,7 +14,7 @@ from common.components.files import metadata, scouting
 from common.components.files.patterns import Patterns
 from common.components.files.walk import Walk
 from common.errors import CaptureFailed
-from common.repository.forked import Link
+from common.repository.checking.forked import Link
 from shared_walk import FOLDERS, Record, taken
 
 

@@ -12,7 +12,7 @@ from common.components.files import scouting, seen
 from common.components.files.patterns import Patterns
 from common.components.files.seen import Listing, Seen
 from common.components.files.walk import Walk
-from common.repository.forked import Link
+from common.repository.checking.forked import Link
 from common.repository.found import OpenFolder
 from shared_walk import FOLDERS, Record, taken
 

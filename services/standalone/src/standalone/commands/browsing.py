@@ -19,7 +19,7 @@ from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
 from common.repository.reader import Reader
-from common.repository.source import ComponentSource
+from common.repository.reading.source import ComponentSource
 from standalone import console, text
 from standalone.commands import new_app
 from standalone.damage import Met

@@ -42,7 +42,7 @@ def check(
     if as_json:
         console.emit({"ok": found.ok, **asdict(found)})
     else:
-        from common.repository.findings import told  # noqa: PLC0415 - loaded by now, by a check
+        from common.repository.checking.findings import told  # noqa: PLC0415 - loaded by now, by a check
 
         for line in told(found.findings):
             console.line(line)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from common.errors import Invalid, NotFound
+from common.repository.pruning.retention import Decision, Rules, decide, roots
 from common.repository.reader import Reader
-from common.repository.retention import Decision, Rules, decide, roots
 from standalone import console, text
 from standalone.commands import new_app
 from standalone.keysource import KeyFile
 from standalone.repositories import SHORTEST, Place, find, reading
 
 if TYPE_CHECKING:
-    from common.repository.prune import PruneReport
+    from common.repository.pruning.prune import PruneReport
 
 app = new_app()
 Snapshots = Annotated[

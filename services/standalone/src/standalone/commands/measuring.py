@@ -3,7 +3,7 @@
 from typing import Any
 
 from common.repository.browsing.measuring import BackupSize, Measure, RepositorySize
-from common.repository.prune import PruneSettings
+from common.repository.pruning.prune import PruneSettings
 from standalone import console, text
 from standalone.commands import new_app
 from standalone.damage import Met

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import Corrupt
-from common.repository.findings import Finding, told
+from common.repository.checking.findings import Finding, told
 from common.repository.history import SnapshotInfo
 from common.repository.repairing.configuration import repair_config
 from common.repository.repairing.fetching import repair_objects

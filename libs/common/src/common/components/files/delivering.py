@@ -12,8 +12,8 @@ from common.components.files.metadata import Applier
 from common.components.files.writing import Failed, Named, Writing, Written
 from common.components.notes import Notes
 from common.processors import processors
+from common.repository.checking.forked import Claims, Link, Team
 from common.repository.entry import Entry
-from common.repository.forked import Claims, Link, Team
 from common.repository.tree import Batch, ContentDamaged
 
 

@@ -6,11 +6,11 @@ from enum import StrEnum
 from itertools import chain
 
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, below
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.format.snapshot import StoredComponent
-from common.repository.trees import OnDamage, read_block
+from common.repository.reading.fetch import Fetcher, below
+from common.repository.reading.trees import OnDamage, read_block
 
 _MOST_OPEN = 50_000
 """Entries without a counterpart so far; past that those that can have none are told."""

@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList, Item
+from common.repository.reading.fetch import Fetcher, items
 
 _CACHED = 64 * 1024**2
 _FILES = 16

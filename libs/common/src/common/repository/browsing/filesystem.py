@@ -12,12 +12,12 @@ from common.errors import NotFound
 from common.repository.browsing.content import ContentReader
 from common.repository.browsing.indexed import IndexedTree
 from common.repository.entry import Entry, EntryType, show_path
-from common.repository.fetch import Fetcher
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import OnDamage
+from common.repository.reading.fetch import Fetcher
+from common.repository.reading.trees import OnDamage
 
 LATEST = b"latest"
 _TREES = 4

@@ -12,12 +12,12 @@ from blake3 import blake3
 from common.errors import NotFound
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType, show_path
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.format.pack import CHUNK_ID_SIZE
-from common.repository.table import ChunkTable
-from common.repository.trees import OnDamage, read_block
+from common.repository.index.table import ChunkTable
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import OnDamage, read_block
 
 _BLOCKS = 48
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from common.errors import Invalid, NotFound
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType, plain_path, show_path
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import OnDamage, entries, read_block
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import OnDamage, entries, read_block
 
 _MOST_KEPT = 100_000
 """Hits remembered for blocks that several backups share; past that blocks are read again."""

@@ -4,14 +4,14 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from common.repository.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.pack import TREE
 from common.repository.history import SnapshotInfo
+from common.repository.index.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.progress import OnProgress, counted
-from common.repository.trees import OnDamage, read_block
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import OnDamage, read_block
 
 _NOBODY, _MANY = 0, 2**32 - 1
 

@@ -14,11 +14,11 @@ from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
 from common.repository.progress import OnProgress
 from common.repository.reader import Reader
+from common.repository.reading.source import ComponentSource
+from common.repository.reading.streaming import as_stream
+from common.repository.reading.trees import entries
 from common.repository.repository import Repository
 from common.repository.run import ComponentRecorder, Run
-from common.repository.source import ComponentSource
-from common.repository.streaming import as_stream
-from common.repository.trees import entries
 
 _RUNS = UUID("0d3c6f0e-52a5-4c52-9a35-0a6cf2f4f1ce")
 

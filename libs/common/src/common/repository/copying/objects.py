@@ -15,11 +15,11 @@ from common.repository.format.names import (
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import SnapshotInfo
 from common.repository.lock import exclusive
-from common.repository.marking import Marks
 from common.repository.progress import OnProgress
+from common.repository.pruning.marking import Marks
 from common.repository.reader import Reader
+from common.repository.reading.streaming import pieces, write_verified
 from common.repository.session import Session, read_config
-from common.repository.streaming import pieces, write_verified
 from common.storage.local import LocalDirectory
 from common.storage.store import ObjectInfo
 

@@ -6,14 +6,14 @@ from threading import local
 
 import zstandard
 
+from common.byteslike import BytesLike
 from common.errors import Corrupt
 from common.repository.format.codec import MAX_RECORD, Codec
-from common.repository.format.zstd import Buffer
 
 _threads = local()
 
 
-def _expand_zstd(data: Buffer, size: int) -> bytes:
+def _expand_zstd(data: BytesLike, size: int) -> bytes:
     # The frame's own size decides what is allocated: look at it first.
     if zstandard.get_frame_parameters(data).content_size != size:
         raise Corrupt("A zstd frame has another size than its record.")
@@ -23,7 +23,7 @@ def _expand_zstd(data: Buffer, size: int) -> bytes:
     return bytes(decompressor.decompress(data, allow_extra_data=False))
 
 
-def _expand_zlib(data: Buffer, size: int) -> bytes:
+def _expand_zlib(data: BytesLike, size: int) -> bytes:
     stream = zlib.decompressobj()
     raw = stream.decompress(data, size + 1)
     if not stream.eof or stream.unused_data:
@@ -31,7 +31,7 @@ def _expand_zlib(data: Buffer, size: int) -> bytes:
     return raw
 
 
-def _expand_lz4(data: Buffer, size: int) -> bytes:
+def _expand_lz4(data: BytesLike, size: int) -> bytes:
     import lz4.block  # noqa: PLC0415 - zstd is the default
 
     try:
@@ -40,7 +40,7 @@ def _expand_lz4(data: Buffer, size: int) -> bytes:
         raise ValueError from error
 
 
-_EXPAND: dict[int, Callable[[Buffer, int], Buffer]] = {
+_EXPAND: dict[int, Callable[[BytesLike, int], BytesLike]] = {
     Codec.NONE: lambda data, _: data,
     Codec.ZSTD: _expand_zstd,
     Codec.ZLIB: _expand_zlib,
@@ -48,7 +48,7 @@ _EXPAND: dict[int, Callable[[Buffer, int], Buffer]] = {
 }
 
 
-def expand(codec: int, data: Buffer, size: int) -> Buffer:
+def expand(codec: int, data: BytesLike, size: int) -> BytesLike:
     """The record whose raw length is ``size``.
 
     Raises:

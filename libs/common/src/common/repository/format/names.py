@@ -5,6 +5,7 @@ from enum import Enum
 
 from blake3 import blake3
 
+from common.byteslike import BytesLike
 from common.errors import Corrupt, Invalid
 
 ID_SIZE = 32
@@ -14,8 +15,6 @@ _MAGIC = b"SROOM"
 _VERSION = b"\x01\x00"
 
 CONFIG = "config"
-
-Buffer = bytes | bytearray | memoryview
 
 
 class Kind(Enum):
@@ -55,7 +54,7 @@ def content_hash(name: str) -> bytes | None:
     return None
 
 
-def object_id(data: Buffer) -> bytes:
+def object_id(data: BytesLike) -> bytes:
     """The hash that names a content-addressed object."""
     return blake3(data).digest()
 
@@ -88,7 +87,7 @@ def snapshot_name(snapshot_id: str) -> str:
     return name
 
 
-def check_magic(kind: Kind, data: Buffer, name: str) -> None:
+def check_magic(kind: Kind, data: BytesLike, name: str) -> None:
     """Refuse an object that is of another kind or of a version that is not understood.
 
     Raises:

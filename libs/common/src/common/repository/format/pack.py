@@ -7,6 +7,7 @@ from itertools import accumulate, chain, islice
 from operator import sub
 from typing import NamedTuple
 
+from common.byteslike import BytesLike
 from common.crypto.aead import TAG_SIZE, NumberedSeal
 from common.crypto.kdf import derive
 from common.errors import Corrupt
@@ -31,8 +32,6 @@ _STORED_LENGTH = struct.Struct("<xI8x")
 _CHUNK_LENGTH = struct.Struct("<16xI")
 _LENGTH = struct.Struct("<I")
 
-Buffer = bytes | bytearray | memoryview
-
 
 class Record(NamedTuple):
     """A record in a pack's directory."""
@@ -55,7 +54,7 @@ class PackHeader(NamedTuple):
         return cls(key_id, os.urandom(SALT_SIZE))
 
     @classmethod
-    def parse(cls, data: Buffer, name: str) -> "PackHeader":
+    def parse(cls, data: BytesLike, name: str) -> "PackHeader":
         """Read the first ``HEADER_SIZE`` bytes of the pack ``name``."""
         check_magic(Kind.PACK, data, name)
         if len(data) < HEADER_SIZE:
@@ -80,11 +79,11 @@ class PackSeal:
         self._record = header.pack() + b"\x00"
         self._final = header.pack() + b"\x01"
 
-    def seal_record(self, number: int, data: Buffer) -> bytes:
+    def seal_record(self, number: int, data: BytesLike) -> bytes:
         """Record ``number``; each number once."""
         return self._seal.seal(number, data, self._record)
 
-    def open_record(self, number: int, sealed: Buffer) -> bytes:
+    def open_record(self, number: int, sealed: BytesLike) -> bytes:
         """Record ``number``, still compressed. Raises ``Corrupt``."""
         return self._seal.open(number, sealed, self._record)
 
@@ -93,11 +92,11 @@ class PackSeal:
         sealed = self._seal.seal(_LAST, directory.pack(), self._final)
         return sealed + _LENGTH.pack(len(sealed))
 
-    def open_directory(self, sealed: Buffer, name: str) -> "Directory":
+    def open_directory(self, sealed: BytesLike, name: str) -> "Directory":
         """The directory of the pack ``name``. Raises ``Corrupt``."""
         return Directory.parse(self.open_packed_directory(sealed), name)
 
-    def open_packed_directory(self, sealed: Buffer) -> bytes:
+    def open_packed_directory(self, sealed: BytesLike) -> bytes:
         """The bytes of the directory, to be compared. Raises ``Corrupt``."""
         return self._seal.open(_LAST, sealed, self._final)
 
@@ -204,7 +203,7 @@ def pack_chunks(chunks: Iterable[tuple[bytes, int]]) -> bytes:
     return b"".join(_CHUNK.pack(*chunk) for chunk in chunks)
 
 
-def directory_place(trailer: Buffer, size: int, name: str) -> tuple[int, int]:
+def directory_place(trailer: BytesLike, size: int, name: str) -> tuple[int, int]:
     """Offset and length of the sealed directory, from the last bytes of a pack of this size."""
     if size < HEADER_SIZE + TAG_SIZE + TRAILER_SIZE or len(trailer) != TRAILER_SIZE:
         raise Corrupt(f"{name} is cut short.")

@@ -3,12 +3,12 @@
 from threading import local
 from typing import TYPE_CHECKING
 
+from common.byteslike import BytesLike
 from common.repository.format.trials import Trials
 
 if TYPE_CHECKING:
     from zstandard import ZstdCompressor
 
-Buffer = bytes | bytearray | memoryview
 
 DEFAULT_LEVEL = 3
 
@@ -33,7 +33,7 @@ class Zstd:
         self._level = level
         self._local = local()
 
-    def __call__(self, raw: Buffer, trials: Trials | None) -> bytes:
+    def __call__(self, raw: BytesLike, trials: Trials | None) -> bytes:
         """A frame of ``raw``. By the default level, a large record of a stream is compressed in the
         way that its ``trials`` found best.
         """
@@ -46,7 +46,7 @@ class Zstd:
         trials.tell(len(dense), len(quick))
         return min(dense, quick, key=len)
 
-    def _compress(self, way: str, raw: Buffer) -> bytes:
+    def _compress(self, way: str, raw: BytesLike) -> bytes:
         compressor = getattr(self._local, way, None)
         if compressor is None:
             compressor = self._compressor(way)

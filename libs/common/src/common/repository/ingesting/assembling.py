@@ -13,7 +13,7 @@ from common.repository.ingesting.filecache import Facts, FileCache, KnownFile, R
 from common.repository.ingesting.stretch import MOST_FOLDERS, Stretch
 from common.repository.ingesting.tasks import Readers, tasks
 from common.repository.ingesting.writing import StretchWriter
-from common.repository.listing import TreeWriter
+from common.repository.writing.listing import TreeWriter
 
 _AHEAD = 96
 """How many stretches may wait to be stored for the one before them."""

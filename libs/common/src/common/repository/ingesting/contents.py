@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from common.repository.chunker import Chunker, Fill
-from common.repository.chunklists import ListWriter
+from common.byteslike import BytesLike
 from common.repository.format.chunklist import ITEM, ChunkList, Item
-from common.repository.packing import Buffer
-from common.repository.storing import ChunkStore
+from common.repository.writing.chunker import Chunker, Fill
+from common.repository.writing.chunklists import ListWriter
+from common.repository.writing.storing import ChunkStore
 
 _PROBABLY = 64 * 1024
 """How long a stream is, until it turns out longer."""
@@ -35,7 +35,7 @@ class ContentWriter:
         """Read a stream to its end."""
         return self.cut(_filler(stream), _PROBABLY)
 
-    def one(self, data: Buffer) -> bytes:
+    def one(self, data: BytesLike) -> bytes:
         """Store a content that is one chunk; its id."""
         self._advance(len(data))
         return self._contents.put(data)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from common.repository.index.knownpacks import KnownPacks
 from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.inline import InlineReaders
 from common.repository.ingesting.tasks import Task
-from common.repository.knownpacks import KnownPacks
 
 if TYPE_CHECKING:
     from common.repository.ingesting.readers import Processes

@@ -22,9 +22,9 @@ from common.crypto.kdf import derive
 from common.repository.attributes import group_name, user_name
 from common.repository.format.chunklist import ITEM, Item, pack_items
 from common.repository.format.writerkeys import WriterKeys
+from common.repository.index.table import ChunkTable
 from common.repository.ingesting.regions import Extents
 from common.repository.ingesting.stretch import Stretch
-from common.repository.table import ChunkTable
 from common.storage.folders import make_folders
 
 _PRINT = 16

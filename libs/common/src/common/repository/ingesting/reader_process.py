@@ -18,11 +18,11 @@ from common.repository.format.codec import Compressor
 from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.runkey import RunKey
 from common.repository.format.writerkeys import WriterKeys
+from common.repository.index.known import KnownChunks
 from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.channel import Channel, Gone
 from common.repository.ingesting.reading import FileReader, Outcome
 from common.repository.ingesting.stores import Stores
-from common.repository.known import KnownChunks
 from common.storage.local import LocalDirectory
 
 _TELL_SECONDS = 0.2

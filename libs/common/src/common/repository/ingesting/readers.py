@@ -14,11 +14,11 @@ from typing import Any
 
 from common.errors import Error, of_code
 from common.processors import processors
+from common.repository.index.knownpacks import KnownPacks
 from common.repository.ingesting.assignment import Assignment
 from common.repository.ingesting.channel import Channel, Crowded, Gone
 from common.repository.ingesting.reading import FileRead, Outcome
 from common.repository.ingesting.tasks import MOST_BYTES, Task
-from common.repository.knownpacks import KnownPacks
 
 _WORTH_THREADS = 32 * 1024**2
 """A process that begins with more than this is likely to be alone with it."""

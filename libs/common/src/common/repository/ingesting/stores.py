@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from common.repository.chunker import Chunker
 from common.repository.format.codec import Compressor
 from common.repository.format.cutting import ChunkerParameters
 from common.repository.format.names import pack_name
@@ -10,9 +9,10 @@ from common.repository.format.pack import CONTENT, TREE
 from common.repository.format.runkey import RunKey
 from common.repository.format.writerkeys import WriterKeys
 from common.repository.ingesting.contents import ContentWriter
-from common.repository.packing import PackWriter, SegmentWriter
-from common.repository.storing import ChunkStore, Known
-from common.repository.threads import Threads
+from common.repository.writing.chunker import Chunker
+from common.repository.writing.packing import PackWriter, SegmentWriter
+from common.repository.writing.storing import ChunkStore, Known
+from common.repository.writing.threads import Threads
 from common.storage.local import LocalDirectory
 
 
@@ -88,7 +88,7 @@ class Stores:
 
     def _is_alive(self) -> bool:
         # A process that reads files is waited for when it starts, and lists packs much later.
-        from common.repository.alive import is_alive  # noqa: PLC0415 - see above
+        from common.repository.writing.alive import is_alive  # noqa: PLC0415 - see above
 
         return is_alive(self._directory, self._key, self._keys)
 

@@ -15,7 +15,7 @@ from common.repository.ingesting.contents import ContentWriter
 from common.repository.ingesting.filecache import KnownFile
 from common.repository.ingesting.reading import FileRead, Outcome, why
 from common.repository.ingesting.stretch import Stretch
-from common.repository.listing import TreeWriter
+from common.repository.writing.listing import TreeWriter
 
 _ALL_OF_IT = ROOT_ITEMS * ITEM.size
 _NOTHING = ChunkList()

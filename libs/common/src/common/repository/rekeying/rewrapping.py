@@ -1,12 +1,12 @@
 """Wrapping every run key anew, to those whom ``config`` names now."""
 
 from common.errors import Corrupt, NotFound
-from common.repository.catalog import load_segments
 from common.repository.format.abandonment import mark_abandoned
 from common.repository.format.names import key_name
 from common.repository.format.wrappedkey import WrappedKey, wrap_run_key
-from common.repository.keyring import KeyRing
+from common.repository.index.catalog import load_segments
 from common.repository.progress import OnProgress, counted
+from common.repository.reading.keyring import KeyRing
 from common.repository.session import Session
 
 _OWNER = "rewrap"

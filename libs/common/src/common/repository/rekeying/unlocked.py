@@ -9,8 +9,8 @@ from common.errors import Invalid, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.format.names import CONFIG
 from common.repository.format.writerkeys import WriterKeys
-from common.repository.keyring import KeyRing
 from common.repository.lock import linking
+from common.repository.reading.keyring import KeyRing
 from common.repository.session import Session, read_config
 from common.storage.local import LocalDirectory
 

@@ -10,9 +10,9 @@ from common.repository.format.names import CONFIG
 from common.repository.lock import exclusive, replacing_config
 from common.repository.objects import ObjectSource
 from common.repository.opening import open_reader
+from common.repository.reading.streaming import write_verified
 from common.repository.repairing.fetching import REPLACED
 from common.repository.session import read_config
-from common.repository.streaming import write_verified
 from common.storage.local import LocalDirectory
 
 

@@ -5,20 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from common.errors import Conflict, Corrupt, NotFound
-from common.repository.catalog import load_segments
-from common.repository.findings import Finding
+from common.repository.checking.findings import Finding
 from common.repository.format.frame import MAX_SIZE
 from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, content_hash, kind_of
 from common.repository.format.wrappedkey import parse_run_key
-from common.repository.keyring import KeyRing
+from common.repository.index.catalog import load_segments
 from common.repository.objects import ObjectSource, verify_object
 from common.repository.progress import OnProgress
+from common.repository.pruning.relisting import write_segments
 from common.repository.reader import Reader
-from common.repository.relisting import write_segments
+from common.repository.reading.keyring import KeyRing
+from common.repository.reading.streaming import pieces, write_verified
 from common.repository.repairing.index import IndexRepair, repair_index
 from common.repository.session import Session, read_config
-from common.repository.streaming import pieces, write_verified
 
 REPLACED = "replaced"
 """Owner of the files of damaged objects that good copies have replaced."""

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from common.errors import Corrupt, NotFound
-from common.repository.catalog import Segment, load_segments
 from common.repository.format.index import PackEntry
 from common.repository.format.names import Kind, kind_of
-from common.repository.keyring import KeyRing
+from common.repository.index.catalog import Segment, load_segments
 from common.repository.lock import exclusive
 from common.repository.progress import OnProgress, counted
-from common.repository.relisting import write_segments
+from common.repository.pruning.relisting import write_segments
+from common.repository.reading.keyring import KeyRing
+from common.repository.reading.unlisted import read_entry
 from common.repository.session import Session
-from common.repository.unlisted import read_entry
 from common.storage.store import ObjectInfo
 
 _OWNER = "repair-index"

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from common.repository.checking.treecheck import PackWatch, TreeChecker
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType, show_path
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.treecheck import PackWatch, TreeChecker
-from common.repository.trees import read_block
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import read_block
 
 
 @dataclass(frozen=True, slots=True)

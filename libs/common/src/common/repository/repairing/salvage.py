@@ -2,13 +2,13 @@
 
 from uuid import uuid4
 
-from common.repository.fetch import Fetcher
+from common.repository.checking.treecheck import PackWatch
 from common.repository.format.names import pack_name
 from common.repository.lock import exclusive
-from common.repository.relisting import relist
-from common.repository.rewriting import rewrite
+from common.repository.pruning.relisting import relist
+from common.repository.pruning.rewriting import rewrite
+from common.repository.reading.fetch import Fetcher
 from common.repository.session import Session
-from common.repository.treecheck import PackWatch
 
 ASIDE = "damaged"
 """Owner of the files of damaged objects that were set aside; prune removes them after a week."""

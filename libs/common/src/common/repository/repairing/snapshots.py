@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from common.repository.check import Checker
+from common.repository.checking.check import Checker
+from common.repository.checking.treecheck import PackWatch
 from common.repository.damage import Damaged
 from common.repository.entry import show_path
-from common.repository.fetch import Fetcher
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
 from common.repository.prepared import SnapshotMeta
 from common.repository.progress import OnProgress
 from common.repository.reader import Reader
+from common.repository.reading.fetch import Fetcher
+from common.repository.reading.trees import warnings
 from common.repository.repairing.index import repair_index
 from common.repository.repairing.losses import Loss, Sieve
 from common.repository.repairing.salvage import salvage
 from common.repository.run import ComponentRecorder
-from common.repository.treecheck import PackWatch
-from common.repository.trees import warnings
 
 CHAIN = "repairs"
 _RUNS = UUID("6f1b6a52-9c7e-4d0e-8f61-4a5d9d0d2b11")

@@ -9,7 +9,7 @@ from common.repository.format.chunklist import (
     ends_leaf,
     pack_items,
 )
-from common.repository.storing import ChunkStore
+from common.repository.writing.storing import ChunkStore
 
 
 class ListWriter:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, count, repeat
 from struct import Struct
 
-from common.repository.table import ChunkTable
+from common.repository.index.table import ChunkTable
 
 _CHUNK = Struct("<16s4x")
 _MANY = 2**17
@@ -41,7 +41,7 @@ class Filling:
                 self._table.update(_numbered(packed, number, step))
             self._table.update(known)
         elif self.loaded and parts:
-            from common.repository.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
+            from common.repository.index.vectors import enter  # noqa: PLC0415 - takes 0.1 s and 16 MB
 
             enter(self._table, parts)
         else:

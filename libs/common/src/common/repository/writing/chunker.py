@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import Error
 from common.repository.format.cutting import ChunkerParameters
-from common.repository.windows import WINDOW, Windows
+from common.repository.writing.windows import WINDOW, Windows
 
 Fill = Callable[[memoryview], int]
 """Fills a buffer from its start and says how much of it; 0 is the end."""

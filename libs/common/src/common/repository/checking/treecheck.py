@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from common.repository.catalog import pack_of
+from common.repository.checking.forked import Link, spread
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType
-from common.repository.fetch import Fetcher, items
-from common.repository.forked import Link, spread
 from common.repository.format.blockreader import Lone, StoredEntry
 from common.repository.format.chunklist import Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.history import SnapshotInfo
-from common.repository.trees import block_items, read_block, read_references
+from common.repository.index.catalog import pack_of
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import block_items, read_block, read_references
 
 OnTrouble = Callable[[Damaged, str, bytes | None], None]
 """Told what is damaged, which component of which backup it affects, and the path, if just one."""

@@ -7,12 +7,12 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
-from common.repository.catalog import CHUNK_MASK, first_of, pack_of
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
-from common.repository.extents import Position, lay_out
-from common.repository.fetch import Fetcher
 from common.repository.format.blockreader import StoredEntry
+from common.repository.index.catalog import CHUNK_MASK, first_of, pack_of
+from common.repository.reading.extents import Position, lay_out
+from common.repository.reading.fetch import Fetcher
 from common.repository.tree import ContentDamaged
 
 _FIRST = 4096

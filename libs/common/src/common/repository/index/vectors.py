@@ -8,8 +8,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # processes that fork have n
 import numpy as np
 from numpy.typing import NDArray
 
-from common.repository.levels import Level
-from common.repository.table import ChunkTable
+from common.repository.index.levels import Level
+from common.repository.index.table import ChunkTable
 
 _ROW = np.dtype([("low", "<u8"), ("high", "<u8"), ("length", "<u4")])
 _CROWDED = 0.75

@@ -4,9 +4,9 @@ import errno
 import os
 
 from common.repository.damage import Damaged
-from common.repository.extents import Position, advance, lay_out
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
+from common.repository.reading.extents import Position, advance, lay_out
+from common.repository.reading.fetch import Fetcher, items
 
 
 def holds(fetcher: Fetcher, entry: StoredEntry, file: int) -> bool:

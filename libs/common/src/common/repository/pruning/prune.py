@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from common.errors import NotFound
-from common.repository.abandon import mark_dead, pack_key
-from common.repository.catalog import Catalog
-from common.repository.fetch import Fetcher
 from common.repository.format.index import PackEntry
 from common.repository.format.names import pack_name, snapshot_name
 from common.repository.format.snapshot import Snapshot
 from common.repository.format.wrappedkey import WrappedKey
 from common.repository.history import tombstoned
-from common.repository.keyring import KeyRing
-from common.repository.marking import Marks
+from common.repository.index.catalog import Catalog
 from common.repository.progress import OnProgress, counted
-from common.repository.relisting import relist
-from common.repository.rewriting import rewrite
+from common.repository.pruning.abandon import mark_dead, pack_key
+from common.repository.pruning.marking import Marks
+from common.repository.pruning.relisting import relist
+from common.repository.pruning.rewriting import rewrite
+from common.repository.reading.fetch import Fetcher
+from common.repository.reading.keyring import KeyRing
 from common.repository.session import Session
 
 _CLOCK_MARGIN = timedelta(hours=1)

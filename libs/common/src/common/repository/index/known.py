@@ -2,7 +2,7 @@
 key is there.
 """
 
-from common.repository.table import ChunkTable
+from common.repository.index.table import ChunkTable
 
 _OWN = 0
 """The number of chunks of this very run; those of the packs it finds begin at 1."""

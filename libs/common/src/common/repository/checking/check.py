@@ -4,22 +4,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from common.errors import Corrupt, NotFound
 from common.heap import keep_large_blocks
-from common.repository.catalog import Catalog, load_segments
-from common.repository.chain import verify_chains
+from common.repository.checking.chain import verify_chains
+from common.repository.checking.findings import CheckReport, FindingKind, Findings
+from common.repository.checking.forked import Link, spread
+from common.repository.checking.packcheck import verify_pack
+from common.repository.checking.treecheck import PackWatch, TreeChecker
 from common.repository.damage import Damaged
 from common.repository.entry import show_path
-from common.repository.fetch import Fetcher
-from common.repository.findings import CheckReport, FindingKind, Findings
-from common.repository.forked import Link, spread
 from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import Snapshot
 from common.repository.history import Head, SnapshotInfo
-from common.repository.keyring import KeyRing
-from common.repository.packcheck import verify_pack
+from common.repository.index.catalog import Catalog, load_segments
 from common.repository.progress import OnProgress
+from common.repository.reading.fetch import Fetcher
+from common.repository.reading.keyring import KeyRing
+from common.repository.reading.unlisted import UnlistedPacks
 from common.repository.session import Session
-from common.repository.treecheck import PackWatch, TreeChecker
-from common.repository.unlisted import UnlistedPacks
 
 _COPIED = "no file by what other packs hold"
 _SPARED = "no file, as long as the index is whole"

@@ -13,7 +13,7 @@ from common.repository.format.pack import (
     PackHeader,
     directory_place,
 )
-from common.repository.keyring import KeyRing
+from common.repository.reading.keyring import KeyRing
 from common.repository.session import Session
 from common.storage.store import ObjectInfo
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from common.repository.catalog import Segment, agreed
 from common.repository.format.index import PackEntry, seal_segment
 from common.repository.format.names import index_name, object_id
-from common.repository.packing import SEGMENT_SIZE
+from common.repository.index.catalog import Segment, agreed
 from common.repository.session import Session
+from common.repository.writing.packing import SEGMENT_SIZE
 
 Change = Callable[[PackEntry], PackEntry | None]
 """A pack's entry as it is to be; None strikes it out."""

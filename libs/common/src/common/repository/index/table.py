@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from common.repository.levels import LEVEL_AT, Level, Levels, reserve
+from common.repository.index.levels import LEVEL_AT, Level, Levels, reserve
 
 _ID = 16
 _BATCH = 64

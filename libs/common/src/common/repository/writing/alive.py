@@ -9,7 +9,7 @@ from common.repository.format.frame import MAX_SIZE
 from common.repository.format.names import key_name
 from common.repository.format.runkey import RunKey
 from common.repository.format.writerkeys import WriterKeys
-from common.repository.packing import taken_for_dead
+from common.repository.writing.packing import taken_for_dead
 from common.storage.local import LocalDirectory
 
 EVERY_SECONDS = 3600.0

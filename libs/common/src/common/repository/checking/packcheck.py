@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from common.errors import Corrupt, NotFound, Unavailable
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher
 from common.repository.format.expansion import expand
 from common.repository.format.index import PackEntry
 from common.repository.format.pack import (
@@ -19,6 +18,7 @@ from common.repository.format.pack import (
     directory_place,
 )
 from common.repository.objects import ObjectSource
+from common.repository.reading.fetch import Fetcher
 
 STRETCH = 2**20
 """Read at once: no more than stays near the processor until it is hashed, opened, expanded."""

@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Iterable
 
-from common.repository.catalog import CHUNK_MASK, PerChunk, pack_of
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import parse_block
 from common.repository.format.chunklist import ChunkList
 from common.repository.format.snapshot import Snapshot
+from common.repository.index.catalog import CHUNK_MASK, PerChunk, pack_of
+from common.repository.reading.fetch import Fetcher, items
 
 
 class Marks:

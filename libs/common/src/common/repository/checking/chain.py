@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from common.repository.findings import Finding
+from common.repository.checking.findings import Finding
 from common.repository.format.snapshot import Link, Snapshot
 from common.repository.history import Head, tombstoned
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from common.byteslike import BytesLike
 from common.crypto.aead import TAG_SIZE
 from common.errors import Conflict, Error
 from common.repository.format.index import PackEntry, seal_segment
@@ -19,7 +20,7 @@ from common.repository.format.pack import (
     pack_chunks,
 )
 from common.repository.format.runkey import RunKey
-from common.repository.threads import Threads
+from common.repository.writing.threads import Threads
 from common.storage.draft import Discarded
 from common.storage.local import LocalDirectory
 
@@ -31,7 +32,6 @@ SEGMENT_SIZE = 8 * 1024**2
 SEGMENT_SECONDS = 60.0
 _COMMITS_AT_ONCE = 2
 
-Buffer = bytes | bytearray | memoryview
 Chunk = tuple[bytes, int]
 
 
@@ -125,7 +125,7 @@ class _OpenPack:
         self._hash = blake3()
         self.write(header.pack())
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: BytesLike) -> None:
         self._hash.update(data)
         self.draft.write(data)
 
@@ -157,7 +157,7 @@ class PackWriter:
         self.stored = 0
         self.written: set[bytes] = set()
 
-    def add(self, codec: int, data: Buffer, raw: int, chunks: Sequence[Chunk]) -> None:
+    def add(self, codec: int, data: BytesLike, raw: int, chunks: Sequence[Chunk]) -> None:
         """Append a record with these chunks, compressed by ``codec`` from ``raw`` bytes."""
         pack = self._open
         if pack is not None and pack.count + len(chunks) > MAX_CHUNKS:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from common.repository.chunklists import ListWriter
 from common.repository.entry import Entry, check_entry, check_paths
 from common.repository.format.block import BlockBuilder, Owner, pack_warnings
 from common.repository.format.chunklist import ChunkList, Item
-from common.repository.storing import ChunkStore
+from common.repository.writing.chunklists import ListWriter
+from common.repository.writing.storing import ChunkStore
 
 _MOST_WARNINGS = 1000
 _LONGEST_END = 500

@@ -7,8 +7,8 @@ from threading import local
 
 from blake3 import blake3
 
+from common.byteslike import BytesLike
 from common.errors import Corrupt, NotFound, Unavailable
-from common.repository.catalog import Catalog, Place
 from common.repository.damage import Damaged
 from common.repository.format.chunklist import ChunkList, Item, parse_items
 from common.repository.format.expansion import expand
@@ -20,13 +20,12 @@ from common.repository.format.pack import (
     PackHeader,
     PackSeal,
 )
-from common.repository.keyring import KeyRing
+from common.repository.index.catalog import Catalog, Place
 from common.repository.objects import ObjectSource
+from common.repository.reading.keyring import KeyRing
 
 _SEALS = 256
 _RECORDS = 8
-
-Buffer = bytes | bytearray | memoryview
 
 
 class _Naming(local):
@@ -85,7 +84,7 @@ class Fetcher:
         if recover is not None:
             self.catalog.extend(recover())
 
-    def record(self, pack: int, number: int) -> Buffer:
+    def record(self, pack: int, number: int) -> BytesLike:
         """A record, decompressed; its chunks are not verified yet. Raises ``Damaged``."""
         name = self.catalog.packs[pack].name
         layout = self.catalog.layout(pack)
@@ -134,12 +133,12 @@ class Fetcher:
         self.verify(chunk_id, data, place.pack)
         return data
 
-    def verify(self, chunk_id: bytes, data: Buffer, pack: int) -> None:
+    def verify(self, chunk_id: bytes, data: BytesLike, pack: int) -> None:
         """Raise ``Damaged`` unless the data is what its id says."""
         if not self.names(chunk_id, data):
             raise self._false(pack)
 
-    def verify_record(self, raw: Buffer, chunks: Iterable[Item], pack: int) -> None:
+    def verify_record(self, raw: BytesLike, chunks: Iterable[Item], pack: int) -> None:
         """Raise ``Damaged`` unless a record is these chunks, one after another."""
         names, view, end = self.names, memoryview(raw), 0
         for chunk_id, length in chunks:
@@ -151,7 +150,7 @@ class Fetcher:
         name = self.catalog.packs[pack].name
         return Damaged(f"{name} holds other data than its directory says.", name=name)
 
-    def names(self, chunk_id: bytes, data: Buffer) -> bool:
+    def names(self, chunk_id: bytes, data: BytesLike) -> bool:
         """Whether that is the id of this data."""
         hasher = self._naming.hasher
         hasher.reset()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from common.byteslike import BytesLike
 from common.heap import keep_large_blocks
 from common.repository.format.codec import Codec, Compressor
 from common.repository.format.pack import CHUNK_ID_SIZE
 from common.repository.format.trials import Trials
-from common.repository.packing import Buffer, Chunk, PackWriter
-from common.repository.threads import Threads
+from common.repository.writing.packing import Chunk, PackWriter
+from common.repository.writing.threads import Threads
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -49,10 +50,10 @@ class ChunkStore:
         self._bundle: list[bytes] = []
         self._bundled: list[Chunk] = []
         self._bundle_size = 0
-        self._waiting: deque[tuple[Future[tuple[Codec, Buffer]], int, list[Chunk]]] = deque()
+        self._waiting: deque[tuple[Future[tuple[Codec, BytesLike]], int, list[Chunk]]] = deque()
         self.added = 0
 
-    def put(self, data: Buffer) -> bytes:
+    def put(self, data: BytesLike) -> bytes:
         """Store a chunk unless it is stored; its id. ``data`` must not change afterwards."""
         hasher = self._hasher
         hasher.reset()
@@ -99,7 +100,7 @@ class ChunkStore:
         self._bundle, self._bundled, self._bundle_size = [], [], 0
         return raw, chunks
 
-    def _submit(self, raw: Buffer, chunks: list[Chunk], trials: Trials) -> None:
+    def _submit(self, raw: BytesLike, chunks: list[Chunk], trials: Trials) -> None:
         keep_large_blocks()  # windows of files, bundles and what they become, one after another
         compressed = self._pool.submit(self._compressor, raw, trials)
         self._waiting.append((compressed, len(raw), chunks))

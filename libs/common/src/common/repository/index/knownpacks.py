@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from common.errors import Conflict
-from common.repository.catalog import Segment
-from common.repository.filling import Filling
 from common.repository.format.chunklist import ITEM
 from common.repository.format.index import PackEntry
-from common.repository.known import KnownChunks
-from common.repository.table import ChunkTable
+from common.repository.index.catalog import Segment
+from common.repository.index.filling import Filling
+from common.repository.index.known import KnownChunks
+from common.repository.index.table import ChunkTable
 
 _MANY = 64
 """So many chunks are looked up faster by numpy, where it is loaded already."""
@@ -51,7 +51,7 @@ class KnownPacks(KnownChunks):
         """As of any process; where there are very many chunks, by numpy, which is loaded then."""
         if not self._vectors or stride != ITEM.size or len(packed) < _MANY * stride:
             return super().rely_all(packed, stride)
-        from common.repository.vectors import contains_all  # noqa: PLC0415 - is there
+        from common.repository.index.vectors import contains_all  # noqa: PLC0415 - is there
 
         return contains_all(self.table, packed, self.marks)
 

@@ -5,16 +5,16 @@ from contextlib import closing
 from typing import Protocol
 from uuid import UUID
 
-from common.repository.alive import is_alive
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher
 from common.repository.format.codec import Compressor
 from common.repository.format.names import key_name
 from common.repository.format.pack import CONTENT, TREE
-from common.repository.packing import PackWriter, SegmentWriter
+from common.repository.reading.fetch import Fetcher
 from common.repository.session import Session
-from common.repository.storing import ChunkStore
-from common.repository.threads import Threads
+from common.repository.writing.alive import is_alive
+from common.repository.writing.packing import PackWriter, SegmentWriter
+from common.repository.writing.storing import ChunkStore
+from common.repository.writing.threads import Threads
 
 
 class Wanted(Protocol):

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from common.errors import Invalid
-from common.repository.batching import Damage, StoredBatch, Wanted, batches
-from common.repository.comparison import held, holds
 from common.repository.damage import Damaged
 from common.repository.entry import Entry
-from common.repository.extents import Position, advance, lay_out
-from common.repository.fetch import Fetcher, items
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.snapshot import StoredComponent
+from common.repository.reading.batching import Damage, StoredBatch, Wanted, batches
+from common.repository.reading.comparison import held, holds
+from common.repository.reading.extents import Position, advance, lay_out
+from common.repository.reading.fetch import Fetcher, items
+from common.repository.reading.trees import entries, warnings
 from common.repository.tree import ContentDamaged
-from common.repository.trees import entries, warnings
 
 _BEGIN = Position()
 _tuple = tuple.__new__  # what a NamedTuple calls in the end, in half the time

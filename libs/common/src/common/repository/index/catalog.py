@@ -9,11 +9,11 @@ from itertools import accumulate, groupby
 from typing import NamedTuple, TypeVar
 
 from common.errors import Corrupt, NotFound
-from common.repository.filling import Filling
 from common.repository.format.index import MAX_SEGMENT, PackEntry, open_segment
 from common.repository.format.pack import Directory
+from common.repository.index.filling import Filling
+from common.repository.index.table import ChunkTable
 from common.repository.objects import ObjectSource, read_whole
-from common.repository.table import ChunkTable
 
 T = TypeVar("T")
 _PACK_SHIFT = 20

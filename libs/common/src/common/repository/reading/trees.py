@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from common.errors import Corrupt
 from common.repository.damage import Damaged
-from common.repository.fetch import Fetcher, Visit, items
 from common.repository.format.blockreader import (
     Block,
     Lone,
@@ -14,6 +13,7 @@ from common.repository.format.blockreader import (
     parse_references,
 )
 from common.repository.format.chunklist import ChunkList, Item
+from common.repository.reading.fetch import Fetcher, Visit, items
 
 T = TypeVar("T")
 OnDamage = Callable[[Damaged], None]

@@ -1,0 +1,3 @@
+"""Bytes in whichever form they come."""
+
+BytesLike = bytes | bytearray | memoryview
