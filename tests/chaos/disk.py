@@ -124,9 +124,12 @@ def _settle(names: dict[str, list[_Value]]) -> None:
 def read_tree(root: Path) -> Contents:
     """Everything in a folder that is there."""
     found: dict[str, bytes | None] = {}
-    for path in sorted(root.rglob("*")):
-        found[str(path.relative_to(root))] = None if path.is_dir() else path.read_bytes()
-    return found
+    for folder, folders, files in os.walk(root):
+        inside = os.path.relpath(folder, root)
+        found |= {os.path.normpath(f"{inside}/{name}"): None for name in folders}
+        for name in files:
+            found[os.path.normpath(f"{inside}/{name}")] = Path(folder, name).read_bytes()
+    return dict(sorted(found.items()))
 
 
 def write_tree(root: Path, contents: Contents) -> None:

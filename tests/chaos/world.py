@@ -245,11 +245,11 @@ class Promise:
 
 def tidy(path: Path) -> None:
     """Clear up for good; fail when anything is left that nothing needs."""
-    directory = LocalDirectory(path)
-    session = open_at(path).session
+    reader = open_at(path)
+    session = reader.session
     for _ in range(2):
-        open_at(path).prune(LAST)
-    assert not directory.leftovers()
+        reader.prune(LAST)
+    assert not session.directory.leftovers()
     listed = {entry.pack_id: entry for part in session.segments() for entry in part.entries}
     assert session.present() == listed.keys()
     assert session.key_ids() == {entry.key_id for entry in listed.values()}
