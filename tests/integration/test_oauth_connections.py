@@ -15,8 +15,8 @@ from common.messages import GetSealing, SealingStanding
 from common.service import Runtime
 from common.service.resealing import Progress, Resealing
 from integration.replicas import replica
-from standalone.datadir import DataDirectory
-from standalone.retiring import retire
+from standalone.product.datadir import DataDirectory
+from standalone.product.retiring import retire
 from token_service.connection_store import OAuthConnection
 from token_service.connections import OAuthConnections, open_keychain
 from token_service.main import SERVICE

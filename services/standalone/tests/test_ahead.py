@@ -9,7 +9,7 @@ from common.crypto import stretching
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create
 from standalone import __main__
-from standalone.ahead import stretch_for
+from standalone.keys.ahead import stretch_for
 
 KEY = "correct horse battery staple"
 

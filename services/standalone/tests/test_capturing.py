@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from common.repository.ingesting.reading import FileReader
-from standalone.capturing import back_up
-from standalone.repositories import writing
+from standalone.repositories.capturing import back_up
+from standalone.repositories.opening import writing
 
 Run = Callable[..., Any]
 SIZE = 5_000

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from common.errors import Conflict, Forbidden, Invalid, NoSpace
-from standalone.datadir import DataDirectory
-from standalone.ports import require_free
+from standalone.product.datadir import DataDirectory
+from standalone.product.ports import require_free
 
 
 def test_everything_is_private_whatever_the_umask(tmp_path: Path) -> None:

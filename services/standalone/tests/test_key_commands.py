@@ -15,7 +15,7 @@ from shamir_mnemonic import combine_mnemonics
 from common.crypto.keys import RECOVERY_PREFIX, write_key
 from common.errors import Invalid, WrongKey
 from common.storage.local import LocalDirectory
-from standalone import shares
+from standalone.keys import shares
 
 Run = Callable[..., Any]
 KEY = "correct horse battery staple"

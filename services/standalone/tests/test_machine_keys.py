@@ -14,10 +14,10 @@ from common.errors import Conflict, NotFound, WrongKey
 from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create, open_reader
 from http_double import Double
-from standalone import machinekeys
-from standalone.datadir import DataDirectory
-from standalone.machinekeys import FORMER, KEY, NEXT
-from standalone.wiring import keys_of
+from standalone.product import machinekeys
+from standalone.product.datadir import DataDirectory
+from standalone.product.machinekeys import FORMER, KEY, NEXT
+from standalone.product.wiring import keys_of
 
 Run = Callable[..., Any]
 
@@ -35,7 +35,7 @@ class Quick(PassphraseProvider):
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDirectory:
     for name in ("BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    for module in ("common.repository.format.config", "standalone.machinekeys"):
+    for module in ("common.repository.format.config", "standalone.product.machinekeys"):
         monkeypatch.setattr(f"{module}.PassphraseProvider", Quick)
     made = DataDirectory(tmp_path / "data")
     with made.opened():

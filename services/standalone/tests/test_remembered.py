@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from standalone.remembered import folder_of
+from standalone.repositories.remembered import folder_of
 
 DAY = 86_400
 

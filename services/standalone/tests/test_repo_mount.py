@@ -12,8 +12,8 @@ import pytest
 
 from common.errors import Conflict
 from common.repository.browsing.filesystem import FileSystem
-from standalone.mounted import Answers, show
-from standalone.repositories import reading
+from standalone.repositories.mounted import Answers, show
+from standalone.repositories.opening import reading
 
 KEY = "correct horse battery staple"
 

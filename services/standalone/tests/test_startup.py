@@ -23,7 +23,11 @@ DESCRIBING = (
     "common.repository.format.config", "common.repository.format.snapshot", "common.crypto.hpke",
     "dataclasses", "inspect", "datetime", "json", "uuid", "platform", "zstandard",
 )  # fmt: skip
-WRITING = ("common.repository.run", "common.repository.index.knownpacks", "standalone.capturing")
+WRITING = (
+    "common.repository.run",
+    "common.repository.index.knownpacks",
+    "standalone.repositories.capturing",
+)
 WITH_GENERATED_METHODS = {"Entry", "FilesOptions"}
 SHOW = """
 import atexit, os, sys

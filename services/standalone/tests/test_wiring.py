@@ -9,12 +9,13 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from common.errors import Invalid, WrongKey
-from standalone import components_file, text
-from standalone.address import Address
+from standalone import text
 from standalone.commands.serve import module_of
-from standalone.datadir import DataDirectory
 from standalone.postgres import Cluster
-from standalone.wiring import ENCRYPTION_KEY, Keys, Wiring, keys_of
+from standalone.product import components_file
+from standalone.product.address import Address
+from standalone.product.datadir import DataDirectory
+from standalone.product.wiring import ENCRYPTION_KEY, Keys, Wiring, keys_of
 
 
 class Double:

@@ -18,8 +18,8 @@ from common.service.resealing import Resealing
 from gateway.mfa.sealing import Sealing
 from gateway.security.secrets import SecretKeys
 from integration.gateway.site import SECRET, Site, running
-from standalone.datadir import DataDirectory
-from standalone.retiring import former_keys, retire
+from standalone.product.datadir import DataDirectory
+from standalone.product.retiring import former_keys, retire
 
 FORMER = "aG7dK2mW9xQ4tZ6vB1nS8jL3pY5rC0fH"
 Url = Callable[[str], str]

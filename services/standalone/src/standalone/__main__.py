@@ -17,7 +17,7 @@ def main() -> None:
     try:
         if _OF_REPOSITORIES & set(sys.argv[1:2]):  # the others do without what this loads
             gc.set_threshold(50_000)  # they load much, and make next to no garbage
-            import_module("standalone.ahead").stretch_for(sys.argv[2:])
+            import_module("standalone.keys.ahead").stretch_for(sys.argv[2:])
         import_module("standalone.cli").main()
     except KeyboardInterrupt:  # while it loads; a command that has begun ends so by itself
         sys.exit(_INTERRUPTED)

@@ -44,8 +44,9 @@ def new_app(description: str | None = None, group: type[TyperGroup] | None = Non
     )
 
 
-def called(modules: Mapping[str, str]) -> type[TyperGroup]:
-    """A group with further commands, each imported when it is called: from which module.
+def called(modules: Mapping[str, str], package: str = __name__) -> type[TyperGroup]:
+    """A group with further commands, each imported when it is called: from which module of a
+    package.
 
     Each needs other, heavy packages, and a short command shall not wait for those of others.
     """
@@ -57,7 +58,7 @@ def called(modules: Mapping[str, str]) -> type[TyperGroup]:
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             if cmd_name not in modules:
                 return super().get_command(ctx, cmd_name)
-            module = import_module(f"standalone.commands.{modules[cmd_name]}")
+            module = import_module(f"{package}.{modules[cmd_name]}")
             command: Any = get_command(module.app)
             if isinstance(command, TyperGroup):
                 command = command.commands.get(cmd_name, command)

@@ -13,8 +13,8 @@ from common.config import BusSettings
 from common.service.transport import open_transport
 from standalone import console
 from standalone.commands import new_app
-from standalone.datadir import DataDirectory
 from standalone.postgres import Cluster
+from standalone.product.datadir import DataDirectory
 
 T = TypeVar("T")
 app = new_app(

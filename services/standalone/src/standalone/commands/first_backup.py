@@ -29,7 +29,7 @@ def first_backup(
     console.note("Strongroom starts")
     folder = _resolved(source)
     # Imports six services, which takes a second: the user has seen a line by now.
-    from standalone.launch import Launch, Session, greet  # noqa: PLC0415
+    from standalone.product.launch import Launch, Session, greet  # noqa: PLC0415
     from standalone.proof.demonstration import Demonstration  # noqa: PLC0415
     from standalone.proof.report import show  # noqa: PLC0415
 

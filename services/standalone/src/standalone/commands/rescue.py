@@ -8,11 +8,11 @@ import typer
 from common.errors import NotFound
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import AnyKeyFile
-from standalone.listed import show_snapshots
-from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import Restored, document, saying_what_stays, tell_what_lacks
-from standalone.restoring import restore as restore_backup
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.listed import show_snapshots
+from standalone.repositories.opening import Place, Snapshot, find, reading
+from standalone.repositories.restoring import Restored, document, saying_what_stays, tell_what_lacks
+from standalone.repositories.restoring import restore as restore_backup
 
 app = new_app(
     "Restore from a repository when every service and database is lost.\n\n"

@@ -25,7 +25,7 @@ def up(data: Data, port: Port = 8000, host: Host = "127.0.0.1") -> None:
     """
     console.note("Strongroom starts")
     # Imports six services, which takes a second: the user has seen a line by now.
-    from standalone.launch import Launch, Session, greet  # noqa: PLC0415
+    from standalone.product.launch import Launch, Session, greet  # noqa: PLC0415
 
     async def stay(session: Session) -> None:
         greet(session)

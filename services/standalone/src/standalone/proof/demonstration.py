@@ -15,9 +15,9 @@ from gateway.identity.local import begin_local_session
 from restore_worker.targets import remove_tree
 from standalone.client import trust
 from standalone.client.api import Api
-from standalone.components_file import FILES, PLATFORM
-from standalone.launch import Session
 from standalone.postgres import BACKUP_ROLE, DATABASE, Cluster
+from standalone.product.components_file import FILES, PLATFORM
+from standalone.product.launch import Session
 from standalone.proof import databases, trees
 from standalone.proof.findings import Comparison
 from standalone.proof.over_http import Journey, travel

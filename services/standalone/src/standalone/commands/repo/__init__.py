@@ -7,11 +7,12 @@ app = new_app(
     "The key comes from BACKUP_ENCRYPTION_KEY or --key-file.",
     called(
         {
-            "init": "making", "backup": "capturing", "snapshots": "listing", "check": "checking",
-            "restore": "restoring", "forget": "forgetting", "prune": "forgetting",
-            "ls": "browsing", "find": "browsing", "diff": "browsing", "dump": "browsing",
-            "mount": "mounting", "stats": "measuring", "copy": "copying", "repair": "repairing",
-        }
+            "init": "init", "backup": "backup", "snapshots": "snapshots", "check": "check",
+            "restore": "restore", "forget": "forget", "prune": "forget",
+            "ls": "browse", "find": "browse", "diff": "browse", "dump": "browse",
+            "mount": "mount", "stats": "stats", "copy": "copy", "repair": "repair",
+        },
+        __name__,
     ),
 )  # fmt: skip
 

@@ -18,10 +18,12 @@ from common.repository.rekeying.recovery import (
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import opens, provider_of
 from common.storage.local import LocalDirectory
-from standalone import console, secretfile, shares, text
-from standalone.commands import machine, new_app
-from standalone.keysource import KeyFile, given_key, key_in
-from standalone.repositories import Place, refuse_other_kinds, writing
+from standalone import console, secretfile, text
+from standalone.commands import new_app
+from standalone.commands.keys import machine
+from standalone.keys import shares
+from standalone.keys.source import KeyFile, given_key, key_in
+from standalone.repositories.opening import Place, refuse_other_kinds, writing
 
 app = new_app()
 recovery = new_app(

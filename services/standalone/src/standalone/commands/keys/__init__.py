@@ -13,8 +13,9 @@ from common.crypto.keys import (
 )
 from common.repository.opening import stored_writer_key
 from standalone import secretfile
-from standalone.commands import machine, new_app, recovery
-from standalone.keysource import KeyFile, encryption_key
+from standalone.commands import new_app
+from standalone.commands.keys import machine, recovery
+from standalone.keys.source import KeyFile, encryption_key
 
 app = new_app(
     "Make, change and split keys. New ones go to standard output, or into a file that only you can"

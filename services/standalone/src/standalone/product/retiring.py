@@ -19,11 +19,12 @@ from common.service.resealing import SealedTable, waiting
 from gateway.mfa.sealing import Sealing
 from gateway.policy import SecretSettings
 from gateway.security.secrets import SecretKeys
-from standalone import machinekeys, text
-from standalone.datadir import DataDirectory
-from standalone.machinekeys import FORMER, KEY
+from standalone import text
 from standalone.postgres import Cluster
-from standalone.settings import StandaloneSettings
+from standalone.product import machinekeys
+from standalone.product.datadir import DataDirectory
+from standalone.product.machinekeys import FORMER, KEY
+from standalone.product.settings import StandaloneSettings
 from token_service.connections import open_keychain
 from token_service.resealing import Tokens
 

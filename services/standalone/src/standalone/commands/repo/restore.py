@@ -7,10 +7,10 @@ import typer
 
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import AnyKeyFile
-from standalone.repositories import Place, Snapshot, find, reading
-from standalone.restoring import document, saying_what_stays, tell_what_lacks
-from standalone.restoring import restore as restore_backup
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.opening import Place, Snapshot, find, reading
+from standalone.repositories.restoring import document, saying_what_stays, tell_what_lacks
+from standalone.repositories.restoring import restore as restore_backup
 
 app = new_app()
 

@@ -15,8 +15,8 @@ from common.service import Runtime, Service, hosted
 from gateway.identity.bootstrap import Announce
 from gateway.main import service as gateway
 from restore_worker.main import SERVICE as RESTORE_WORKER
-from standalone.address import Address
-from standalone.wiring import Wiring
+from standalone.product.address import Address
+from standalone.product.wiring import Wiring
 from storage_uploader.main import SERVICE as STORAGE_UPLOADER
 from token_service.main import SERVICE as TOKEN_SERVICE
 

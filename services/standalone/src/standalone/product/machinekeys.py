@@ -16,7 +16,7 @@ from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import opens, provider_of
 from common.repository.session import read_config
 from common.storage.local import LocalDirectory
-from standalone.datadir import DataDirectory
+from standalone.product.datadir import DataDirectory
 
 KEY = "backup_encryption_key"
 LISTS = ("encryption_key", "security_encryption_key")

@@ -16,11 +16,13 @@ from common.crypto.strength import listed, weakness
 from common.crypto.stretching import stretch
 from common.errors import Invalid
 from common.repository.opening import open_reader
-from standalone import console, machinekeys, text
+from standalone import console, text
 from standalone.client.server import DEFAULT, Server
-from standalone.commands import new_app, sealing
-from standalone.datadir import MARKER, DataDirectory
-from standalone.keysource import given_key
+from standalone.commands import new_app
+from standalone.commands.keys import sealing
+from standalone.keys.source import given_key
+from standalone.product import machinekeys
+from standalone.product.datadir import MARKER, DataDirectory
 
 app = new_app()
 _NAME = "BACKUP_ENCRYPTION_KEY"
@@ -84,7 +86,7 @@ def retire(
 ) -> None:
     """Take the former keys of a setting away. Refused while anything stored here needs them."""
     # Imports two services, which the other commands shall not wait for.
-    from standalone import retiring  # noqa: PLC0415
+    from standalone.product import retiring  # noqa: PLC0415
 
     directory, count = _directory(data), 0
     with directory.opened():

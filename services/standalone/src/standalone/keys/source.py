@@ -8,7 +8,7 @@ import typer
 from common.crypto.keys import Hidden, HiddenText
 from common.crypto.references import Reference
 from common.errors import Invalid
-from standalone.keytext import key_text, text_in
+from standalone.keys.text import key_text, text_in
 
 _SETTING = "BACKUP_ENCRYPTION_KEY"
 

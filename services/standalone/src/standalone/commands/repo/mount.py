@@ -8,10 +8,10 @@ import typer
 from common.repository.browsing.filesystem import FileSystem
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.damage import Met
-from standalone.keysource import AnyKeyFile
-from standalone.mounted import library, show
-from standalone.repositories import Place, reading
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.damage import Met
+from standalone.repositories.mounted import library, show
+from standalone.repositories.opening import Place, reading
 
 app = new_app()
 

@@ -18,10 +18,11 @@ from common.repository.repairing.snapshots import (
     find_losses,
     repair_snapshots,
 )
-from standalone import console, destination, text
+from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import KeyFile, given_key
-from standalone.repositories import Place, reading
+from standalone.keys.source import KeyFile, given_key
+from standalone.repositories import destination
+from standalone.repositories.opening import Place, reading
 
 app = new_app(
     "Mend a damaged repository: the index, then what another copy still has, then the rest.\n\n"

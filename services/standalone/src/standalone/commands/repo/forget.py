@@ -11,8 +11,8 @@ from common.repository.pruning.retention import Decision, Rules, decide, roots
 from common.repository.reader import Reader
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import KeyFile
-from standalone.repositories import SHORTEST, Place, find, reading
+from standalone.keys.source import KeyFile
+from standalone.repositories.opening import SHORTEST, Place, find, reading
 
 if TYPE_CHECKING:
     from common.repository.pruning.prune import PruneReport

@@ -5,8 +5,8 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.opening import create
 from standalone import console
 from standalone.commands import new_app
-from standalone.keysource import KeyFile, given_key
-from standalone.repositories import Place, refuse_without_key
+from standalone.keys.source import KeyFile, given_key
+from standalone.repositories.opening import Place, refuse_without_key
 
 app = new_app()
 

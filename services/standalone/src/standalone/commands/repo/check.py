@@ -8,8 +8,8 @@ import typer
 from common.errors import Corrupt, Invalid
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import AnyKeyFile
-from standalone.repositories import Place, reading
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.opening import Place, reading
 
 app = new_app()
 

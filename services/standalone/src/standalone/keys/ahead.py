@@ -12,7 +12,7 @@ from common.crypto.stretching import described, stretch_ahead
 from common.errors import Error
 from common.repository.format.frame import MAX_SIZE, parse_frame
 from common.repository.format.names import CONFIG, Kind
-from standalone.keytext import key_text
+from standalone.keys.text import key_text
 
 _KEY_FILES = {"--key-file", "--recovery-key-file"}
 

@@ -8,11 +8,11 @@ import typer
 from common.errors import Invalid
 from common.repository.history import SnapshotInfo
 from standalone import console, text
-from standalone.capturing import back_up
 from standalone.commands import new_app
-from standalone.keysource import KeyFile
-from standalone.listed import document
-from standalone.repositories import Place, writing
+from standalone.keys.source import KeyFile
+from standalone.repositories.capturing import back_up
+from standalone.repositories.listed import document
+from standalone.repositories.opening import Place, writing
 
 app = new_app()
 

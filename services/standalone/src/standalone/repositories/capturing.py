@@ -17,7 +17,7 @@ from common.repository.prepared import SnapshotMeta
 from common.repository.progress import OnProgress
 from common.repository.repository import Repository
 from standalone.console import Report
-from standalone.remembered import folder_of
+from standalone.repositories.remembered import folder_of
 
 COMPONENT = "files"
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from standalone import secretfile
-from standalone.datadir import DataDirectory
 from standalone.postgres import BACKUP_ROLE, DATABASE, Cluster
+from standalone.product.datadir import DataDirectory
 
 MANAGED = "# Strongroom writes this file again at each start. Remove this line to make it yours."
 FILES = "files"

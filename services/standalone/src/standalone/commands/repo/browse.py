@@ -22,9 +22,9 @@ from common.repository.reader import Reader
 from common.repository.reading.source import ComponentSource
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.damage import Met
-from standalone.keysource import AnyKeyFile
-from standalone.repositories import Place, Snapshot, find, reading
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.damage import Met
+from standalone.repositories.opening import Place, Snapshot, find, reading
 
 app = new_app()
 OneComponent = Annotated[

@@ -17,10 +17,10 @@ from common.service.environment import load, weaknesses
 from gateway.policy import SecretSettings
 from gateway.settings import GatewaySettings
 from restore_worker.settings import WorkerSettings as RestoreWorkerSettings
-from standalone.address import Address
-from standalone.datadir import DataDirectory
-from standalone.machinekeys import settle
 from standalone.postgres import Cluster
+from standalone.product.address import Address
+from standalone.product.datadir import DataDirectory
+from standalone.product.machinekeys import settle
 from storage_uploader.settings import UploaderSettings
 from token_service.settings import TokenKeySettings, TokenServiceSettings
 

@@ -13,8 +13,8 @@ from common.repository.reader import Reader
 from common.storage.local import LocalDirectory
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.keysource import KeyFile
-from standalone.repositories import Place, find, reading
+from standalone.keys.source import KeyFile
+from standalone.repositories.opening import Place, find, reading
 
 app = new_app()
 

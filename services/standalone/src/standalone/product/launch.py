@@ -19,14 +19,15 @@ from common.observability import configure_logging, configure_tracing, shutdown_
 from common.service import Runtime
 from common.service.environment import load
 from gateway.identity.bootstrap import FirstAdministrator
-from standalone import components_file, console
-from standalone.address import Address
-from standalone.datadir import DataDirectory
-from standalone.ports import require_free
+from standalone import console
 from standalone.postgres import Cluster
-from standalone.product import GATEWAY, running
-from standalone.settings import StandaloneSettings
-from standalone.wiring import ENCRYPTION_KEY, Wiring, keys_of
+from standalone.product import components_file
+from standalone.product.address import Address
+from standalone.product.datadir import DataDirectory
+from standalone.product.ports import require_free
+from standalone.product.services import GATEWAY, running
+from standalone.product.settings import StandaloneSettings
+from standalone.product.wiring import ENCRYPTION_KEY, Wiring, keys_of
 
 FIRST_PASSWORD = "first-administrator-password"  # noqa: S105 - the name of a file
 

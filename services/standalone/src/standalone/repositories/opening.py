@@ -12,7 +12,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import open_reader, open_writer
 from common.repository.reader import Reader
 from common.repository.repository import Repository
-from standalone.keysource import given_key
+from standalone.keys.source import given_key
 
 Place = Annotated[
     Path,  # one that may not be read is told as everything else that is wrong with it

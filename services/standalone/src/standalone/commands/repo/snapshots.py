@@ -2,9 +2,9 @@
 
 from standalone import console
 from standalone.commands import new_app
-from standalone.keysource import AnyKeyFile
-from standalone.listed import show_snapshots
-from standalone.repositories import Place, writing
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.listed import show_snapshots
+from standalone.repositories.opening import Place, writing
 
 app = new_app()
 

@@ -6,9 +6,9 @@ from common.repository.browsing.measuring import BackupSize, Measure, Repository
 from common.repository.pruning.prune import PruneSettings
 from standalone import console, text
 from standalone.commands import new_app
-from standalone.damage import Met
-from standalone.keysource import AnyKeyFile
-from standalone.repositories import Place, reading
+from standalone.keys.source import AnyKeyFile
+from standalone.repositories.damage import Met
+from standalone.repositories.opening import Place, reading
 
 app = new_app()
 _OTHERS = ("config", "keys/", "index/", "snapshots/")
