@@ -5,8 +5,8 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
-from common.components.files.patterns import Patterns
-from common.components.files.walk import Walk
+from common.components.files.walking.patterns import Patterns
+from common.components.files.walking.walk import Walk
 from common.repository.entry import Entry
 
 FOLDERS = 60

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from common.components.files.seen import Seen
+from common.components.files.walking.seen import Seen
 from common.crypto.hpke import PrivateKey
 from common.crypto.keys import PassphraseProvider
 from common.repository.entry import Entry, EntryType

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from common.components.files import leftovers
+from common.components.files.restoring import leftovers
 from common.errors import Conflict
 from restore_worker.targets import Targets
 

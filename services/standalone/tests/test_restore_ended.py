@@ -16,7 +16,7 @@ SIZE = 24 * 2**20
 HELD = """
 import signal, sys, time
 from pathlib import Path
-from common.components.files import writing
+from common.components.files.restoring import writing
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 notes, most = Path(sys.argv.pop(1)), int(sys.argv.pop(1))

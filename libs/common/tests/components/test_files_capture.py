@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.components.files import FilesComponent, FilesOptions, walk
+from common.components.files import FilesComponent, FilesOptions
+from common.components.files.walking import walk
 from common.errors import CaptureFailed, Invalid
 from common.repository.entry import MAX_PATH, Entry, EntryType
 from fake_tree import FakeTree

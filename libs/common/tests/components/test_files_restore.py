@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from common.components.component import RestoreOutcome, Target
-from common.components.files import FilesComponent, placing
+from common.components.files import FilesComponent
+from common.components.files.restoring import placing
 from common.components.names import ChosenPaths
 from common.errors import Conflict, NoSpace, RestoreFailed
 from common.repository.entry import Entry, EntryType

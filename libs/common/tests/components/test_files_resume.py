@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from common.components.component import Target
-from common.components.files import FilesComponent, leftovers
-from common.components.files.leftovers import PREFIX
+from common.components.files import FilesComponent
+from common.components.files.restoring import leftovers
+from common.components.files.restoring.leftovers import PREFIX
 from common.errors import Conflict
 from common.repository.entry import Entry
 from fake_tree import FakeTree

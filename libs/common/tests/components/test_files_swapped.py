@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from common.components.component import PlacedInPart, Target
-from common.components.files import FilesComponent, delivering, identity
-from common.components.files.arriving import Arriving
-from common.components.files.folders import Folders
-from common.components.files.leaving import leave
-from common.components.files.leftovers import PREFIX
-from common.components.files.writing import Writing
+from common.components.files import FilesComponent
+from common.components.files.restoring import delivering, identity
+from common.components.files.restoring.arriving import Arriving
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.leaving import leave
+from common.components.files.restoring.leftovers import PREFIX
+from common.components.files.restoring.writing import Writing
 from common.repository.entry import Entry, EntryType
 from fake_tree import FakeTree
 

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 import pytest
 
 from common.components.component import Target
-from common.components.files import FilesComponent, arriving, linux, placing, restoring, writing
-from common.components.files.leftovers import PREFIX, part_mark
+from common.components.files import FilesComponent, linux
+from common.components.files.restoring import arriving, placing, writing
+from common.components.files.restoring.leftovers import PREFIX, part_mark
 from common.errors import NoSpace, RestoreFailed, Unavailable
 from common.repository.reading import batching
 from common.repository.reading.batching import StoredBatch
@@ -118,7 +119,7 @@ def test_where_others_write_too_nothing_is_left(
     vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: the room of files that no restore would ever look for."""
-    monkeypatch.setattr(restoring, "claim", lambda *_: False)
+    monkeypatch.setattr("common.components.files.restoring.restore.claim", lambda *_: False)
     _, told = ended(backup(vault, b"film"), tmp_path / "target", monkeypatch)
     assert told == ""
     assert list((tmp_path / "target").iterdir()) == []

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from common.components.files.arriving import temporary_name
-from common.components.files.leftovers import PREFIX, claim, sweep
+from common.components.files.restoring.arriving import temporary_name
+from common.components.files.restoring.leftovers import PREFIX, claim, sweep
 from common.errors import Conflict, Invalid
 
 _PREFIX = ".restoring."

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from common.components.files import walk
-from common.components.files.scouting import Scout
+from common.components.files.walking import walk
+from common.components.files.walking.scouting import Scout
 from common.repository.checking.forked import Link
 from shared_walk import FOLDERS
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from common.components.files import metadata, scouting
-from common.components.files.patterns import Patterns
-from common.components.files.walk import Walk
+from common.components.files import metadata
+from common.components.files.walking import scouting
+from common.components.files.walking.patterns import Patterns
+from common.components.files.walking.walk import Walk
 from common.errors import CaptureFailed
 from common.repository.checking.forked import Link
 from shared_walk import FOLDERS, Record, taken

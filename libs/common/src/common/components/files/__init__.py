@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from common.components.component import Amount, RestoreOutcome, Select, Target
-from common.components.files.counting import Counter
-from common.components.files.patterns import Patterns
-from common.components.files.roots import ancestors, tell_enclosed
-from common.components.files.seen import Taker
-from common.components.files.walk import Walk
+from common.components.files.walking.counting import Counter
+from common.components.files.walking.patterns import Patterns
+from common.components.files.walking.roots import ancestors, tell_enclosed
+from common.components.files.walking.seen import Taker
+from common.components.files.walking.walk import Walk
 from common.components.names import beneath, show
 from common.errors import CaptureFailed, Invalid
 from common.openfiles import allow_open_files
@@ -120,7 +120,7 @@ class FilesComponent:
         it did, may be repeated at the same target: what is there is not written again. What it has
         left there for that stands in a note of the exception that it ended with.
         """
-        from common.components.files.restoring import restore  # noqa: PLC0415 - no backup needs it
+        from common.components.files.restoring.restore import restore  # noqa: PLC0415 - no backup needs it
 
         numeric_owners = self._options.numeric_owners
         return restore(source, target, self.roots, select, numeric_owners=numeric_owners)

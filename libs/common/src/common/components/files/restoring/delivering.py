@@ -6,10 +6,10 @@ given its names while the next batch is written.
 
 from collections.abc import Callable, Iterable
 
-from common.components.files.arriving import Arriving
-from common.components.files.folders import Folders
 from common.components.files.metadata import Applier
-from common.components.files.writing import Failed, Named, Writing, Written
+from common.components.files.restoring.arriving import Arriving
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.writing import Failed, Named, Writing, Written
 from common.components.notes import Notes
 from common.processors import processors
 from common.repository.checking.forked import Claims, Link, Team

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from common.components.files.arriving import CREATE, Item, remove
-from common.components.files.arriving import replace as give_name
-from common.components.files.folders import Folders
 from common.components.files.metadata import Applier, Born, set_time
+from common.components.files.restoring.arriving import CREATE, Item, remove
+from common.components.files.restoring.arriving import replace as give_name
+from common.components.files.restoring.folders import Folders
 from common.components.notes import Notes
 from common.openfiles import share_of_open_files
 from common.repository.entry import Entry

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from common.components.files.seen import Listing, Look, is_plain, list_folder
+from common.components.files.walking.seen import Listing, Look, is_plain, list_folder
 from common.errors import Error
 from common.repository.checking.forked import Link, Team
 from common.repository.found import EARLIEST, LATEST, pack_state

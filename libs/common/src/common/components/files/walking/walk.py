@@ -8,10 +8,10 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from common.components.files.collecting import Collector, Passer
-from common.components.files.patterns import Patterns
-from common.components.files.roots import tell_symlink
-from common.components.files.seen import (
+from common.components.files.walking.collecting import Collector, Passer
+from common.components.files.walking.patterns import Patterns
+from common.components.files.walking.roots import tell_symlink
+from common.components.files.walking.seen import (
     OPEN_FILE,
     Listing,
     Look,
@@ -27,7 +27,7 @@ from common.repository.entry import MAX_PATH
 from common.repository.found import OpenFolder
 
 if TYPE_CHECKING:
-    from common.components.files.scouting import Scout
+    from common.components.files.walking.scouting import Scout
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_PARENT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -131,7 +131,7 @@ class Walk:
 
     def _share(self, seen: Seen) -> None:
         """Let another process go ahead, from this folder on."""
-        from common.components.files.scouting import Scout  # noqa: PLC0415 - few walks are long
+        from common.components.files.walking.scouting import Scout  # noqa: PLC0415 - few walks are long
 
         self._shared = False
         with suppress(Unavailable):  # it goes without

@@ -5,7 +5,7 @@ import os
 import shlex
 import stat
 
-from common.components.files.leftovers import PREFIX, is_ours
+from common.components.files.restoring.leftovers import PREFIX, is_ours
 
 _SEEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 

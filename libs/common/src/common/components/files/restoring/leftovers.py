@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from blake3 import blake3
 
-from common.components.files.folders import READ
+from common.components.files.restoring.folders import READ
 from common.errors import Conflict
 
 PREFIX = b".strongroom-restore-"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.components.files.folders import Folders
-from common.components.files.identity import Identity, identity, reopen
-from common.components.files.leaving import leave
-from common.components.files.leftovers import PART, PREFIX, part_mark
 from common.components.files.linux import fallocate, syncfs
 from common.components.files.metadata import Applier, Born
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.identity import Identity, identity, reopen
+from common.components.files.restoring.leaving import leave
+from common.components.files.restoring.leftovers import PART, PREFIX, part_mark
 from common.components.notes import raise_if_full
 from common.errors import RestoreFailed
 from common.repository.entry import Entry, data_size

@@ -3,8 +3,8 @@
 import os
 from contextlib import suppress
 
-from common.components.files.arriving import replace, temporary_name
-from common.components.files.folders import Folders
+from common.components.files.restoring.arriving import replace, temporary_name
+from common.components.files.restoring.folders import Folders
 
 
 def bears_time(folders: Folders, path: bytes, mtime_ns: int) -> bool:

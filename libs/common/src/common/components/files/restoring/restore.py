@@ -10,12 +10,12 @@ from common.components.component import (
     Select,
     Target,
 )
-from common.components.files.folders import Folders
-from common.components.files.leaving import told
-from common.components.files.leftovers import claim
 from common.components.files.metadata import Applier
-from common.components.files.placing import Placing
-from common.components.files.selecting import Selection
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.leaving import told
+from common.components.files.restoring.leftovers import claim
+from common.components.files.restoring.placing import Placing
+from common.components.files.restoring.selecting import Selection
 from common.components.names import parse
 from common.components.notes import Notes, raise_if_full
 from common.errors import NotFound, RestoreFailed

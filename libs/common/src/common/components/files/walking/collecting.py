@@ -5,9 +5,9 @@ import stat
 from collections import Counter
 from dataclasses import replace
 
-from common.components.files.links import Links
 from common.components.files.metadata import TYPES
-from common.components.files.seen import OPEN_FILE, Seen, Taker
+from common.components.files.walking.links import Links
+from common.components.files.walking.seen import OPEN_FILE, Seen, Taker
 from common.components.names import show
 from common.repository.entry import EntryType
 

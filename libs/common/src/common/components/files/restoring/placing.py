@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 from common.components.component import PlacedInPart, RestoredInPart, RestoreOutcome
-from common.components.files.arriving import LARGE, Arriving, replace, temporary_name
-from common.components.files.delivering import Delivery
-from common.components.files.folders import Folders
-from common.components.files.identity import check_special
-from common.components.files.leftovers import PART
-from common.components.files.linking import bears_time, hard_link
 from common.components.files.metadata import Applier
-from common.components.files.parts import Parts
-from common.components.files.present import Present
-from common.components.files.selecting import Selection, Wanted
+from common.components.files.restoring.arriving import LARGE, Arriving, replace, temporary_name
+from common.components.files.restoring.delivering import Delivery
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.identity import check_special
+from common.components.files.restoring.leftovers import PART
+from common.components.files.restoring.linking import bears_time, hard_link
+from common.components.files.restoring.parts import Parts
+from common.components.files.restoring.present import Present
+from common.components.files.restoring.selecting import Selection, Wanted
 from common.components.names import beneath, show
 from common.components.notes import Notes, raise_if_full
 from common.heap import keep_large_blocks, rare_collections

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from common.components.component import Amount
-from common.components.files.seen import OPEN_FILE, Seen
+from common.components.files.walking.seen import OPEN_FILE, Seen
 from common.repository.entry import Entry
 from common.repository.found import is_file, size_of
 from common.repository.ingesting.regions import data_regions, may_have_holes

@@ -2,10 +2,10 @@
 
 import os
 
-from common.components.files.arriving import Item, remove
-from common.components.files.folders import Folders
-from common.components.files.identity import identity
-from common.components.files.leftovers import PART, is_ours, part_mark, sweep
+from common.components.files.restoring.arriving import Item, remove
+from common.components.files.restoring.folders import Folders
+from common.components.files.restoring.identity import identity
+from common.components.files.restoring.leftovers import PART, is_ours, part_mark, sweep
 from common.repository.tree import Source
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

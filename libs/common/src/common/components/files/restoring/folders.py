@@ -9,7 +9,7 @@ import stat
 from collections import OrderedDict
 from contextlib import suppress
 
-from common.components.files.trusted import open_trusted
+from common.components.files.restoring.trusted import open_trusted
 from common.components.names import beneath
 from common.openfiles import share_of_open_files
 
