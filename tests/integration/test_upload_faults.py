@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from common.bus.postgres import PostgresTransport
-from common.messages import UploadCompleted, seal
+from common.messages import UploadCompleted, UploadFailed, seal
 from common.storage.faulty import Fault, FaultPlan, FaultyStore
 from common.storage.local import LocalDirectory
 from common.storage.memory import MemoryStore
@@ -142,6 +142,29 @@ async def test_what_a_prune_writes_anew_meanwhile_comes_too(
         await station.hear(UploadCompleted, backup_id=backup.backup_id)
     assert gone
     assert station.names() == repository.names()
+
+
+async def test_keys_that_are_changed_meanwhile_come_too(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: trust in alarms. A rotation during an upload would be told as a damaged repository."""
+    repository = station.repository
+    changed: set[str] = set()
+
+    def rotate(directory: LocalDirectory, item: Item) -> None:
+        if item.name.startswith("keys/") and not changed:
+            changed.add(item.name)
+            repository.rewrap(item.name)
+        check_source(directory, item)
+
+    async with station.uploader() as uploader:
+        await compared(uploader)
+        monkeypatch.setattr("storage_uploader.copying.check_source", rotate)
+        backup = await station.back_up()
+        await station.hear(UploadCompleted, backup_id=backup.backup_id)
+    assert not [each for each in station.heard if isinstance(each, UploadFailed)]
+    (name,) = changed
+    assert (station.place() / name).read_bytes() == repository.directory.read(name)
 
 
 async def told(transport: PostgresTransport) -> Any:

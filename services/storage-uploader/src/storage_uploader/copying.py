@@ -66,7 +66,7 @@ class Copier:
 
         Raises:
             Corrupt: an object of ours is damaged; all others of its stage are there.
-            Unavailable: prunes go on and on meanwhile.
+            Unavailable: prunes or changes of keys go on and on meanwhile.
             Unproven: the destination gives back other bytes than it was sent.
         """
         for _ in range(_SURVEYS):
@@ -77,12 +77,13 @@ class Copier:
                 return self._wanted
         raise Unavailable(
             "The repository is changed faster than it can be sent.",
-            remedy="Wait until its prunes have ended; the next try goes on with what is missing.",
+            remedy="Wait until its prunes and changes of keys have ended; the next try goes on with"
+            " what is missing.",
         )
 
     async def _bring_all(self, missing: list[Item]) -> bool:
-        """Send these; false when one is gone: what a prune has put in its place has to come before
-        anything that needs it.
+        """Send these; false when one is gone: what a prune or a change of keys has put in its
+        place has to come before anything that needs it.
         """
         for stage in stages(missing):
             await self._bring(stage)
@@ -132,7 +133,7 @@ class Copier:
             damage.append(error)
             return True
         except NotFound:
-            log.info("object is gone", name=item.name)  # removed since the survey, by a prune
+            log.info("object is gone", name=item.name)  # since the survey
             self._gone = True
             return True
         bookmark = ObjectBookmark(self._job, self._upload, item.name, claim.bookmark)

@@ -57,18 +57,22 @@ def check_source(directory: LocalDirectory, item: Item) -> None:
     """Make sure that our own copy is what it should be, before it is sent. Blocking.
 
     Raises:
-        NotFound: it is gone.
-        Corrupt: it is damaged, or was changed since the survey.
+        NotFound: what the survey saw is gone: it was removed, or its keys were changed.
+        Corrupt: it is damaged.
     """
     hasher = blake3()
     with directory.open(item.name) as file:
         while piece := file.read(_PIECE):
             hasher.update(piece)
-    if hasher.digest() != item.digest:
-        raise Corrupt(
-            f"The object {item.name} is damaged in this repository and was not sent.",
-            remedy="Run `strongroom repo check` to see which backups need it.",
-        )
+    if hasher.digest() == item.digest:
+        return
+    kind = kind_of(item.name)
+    if kind in (Kind.KEY, Kind.CONFIG) and _digest_of_frame(directory, kind, item.name) != UNKNOWN:
+        raise NotFound(f"The object {item.name} was changed since it was listed.")
+    raise Corrupt(
+        f"The object {item.name} is damaged in this repository and was not sent.",
+        remedy="Run `strongroom repo check` to see which backups need it.",
+    )
 
 
 async def is_proven(store: ObjectStore, item: Item) -> bool:
