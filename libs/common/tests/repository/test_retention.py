@@ -58,8 +58,8 @@ def info(name: str, hours: int = 0, **fields: Any) -> SnapshotInfo:
 
 
 def kept(*backups: SnapshotInfo, **rules: int) -> set[str]:
-    zone = timezone(timedelta(hours=1))
-    return {each.backup.id for each in decide(backups, Rules(**rules), zone) if each.reasons}
+    zone, now = timezone(timedelta(hours=1)), START + timedelta(days=1)
+    return {each.backup.id for each in decide(backups, Rules(**rules), zone, now) if each.reasons}
 
 
 def test_each_series_is_for_itself() -> None:
@@ -82,3 +82,12 @@ def test_a_repaired_backup_stays_and_the_damaged_one_goes() -> None:
     """Lost: all that could be saved, as both have the same time."""
     damaged, repaired = info("a", finished=START), info("b", finished=START + timedelta(days=9))
     assert kept(repaired, damaged, daily=1) == {"b"}
+
+
+def test_what_is_dated_ahead_takes_no_place() -> None:
+    """Lost: the backup just made, when the clock was set back; or all of years, after it was ahead
+    for one night.
+    """
+    ahead = info("ahead", 100), info("further", 90_000)
+    assert kept(*ahead, info("just made"), last=1) == {"ahead", "further", "just made"}
+    assert kept(*ahead, info("old"), info("new", 1), last=1, daily=1) == {"ahead", "further", "new"}

@@ -2,12 +2,14 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
+from itertools import chain, repeat
 
 from common.errors import Invalid
 from common.repository.history import SnapshotInfo
 
 _PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m", "yearly": "%Y"}
+_AHEAD = ("dated ahead",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +55,28 @@ class Decision:
 
 
 def decide(
-    backups: Iterable[SnapshotInfo], rules: Rules, zone: tzinfo | None = None
+    backups: Iterable[SnapshotInfo],
+    rules: Rules,
+    zone: tzinfo | None = None,
+    now: datetime | None = None,
 ) -> list[Decision]:
     """Apply the rules to each series by itself; series by series, oldest first.
 
-    Each keeps its newest backup at least. Days begin as in ``zone``, else as on this machine.
+    Each keeps its newest backup at least. Days begin as in ``zone``, else as on this machine. A
+    backup of a time that is still to come stays and counts for no rule: a clock was wrong when it
+    was made, or is now, and nobody can tell whether it is newer than the others.
     """
+    now = now or datetime.now(UTC)
     series: dict[Hashable, list[SnapshotInfo]] = {}
     # A repaired backup has the time of the damaged one, and is the better one.
     for info in sorted(backups, key=lambda info: (info.created, info.finished)):
         series.setdefault(_series(info), []).append(info)
-    return [
-        Decision(info, reasons)
-        for each in series.values()
-        for info, reasons in zip(
-            each, rules.reasons([info.created.astimezone(zone) for info in each]), strict=True
-        )
-    ]
+    decisions = []
+    for each in series.values():
+        moments = [info.created.astimezone(zone) for info in each if info.created <= now]
+        reasons = chain(rules.reasons(moments), repeat(_AHEAD))
+        decisions += [Decision(info, why) for info, why in zip(each, reasons, strict=False)]
+    return decisions
 
 
 def _period(rule: str, place: int, moment: datetime) -> Hashable:
