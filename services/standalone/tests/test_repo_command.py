@@ -7,7 +7,9 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -79,6 +81,21 @@ def test_one_path_of_a_named_backup_comes_alone(
     restored = tmp_path / "out" / source.relative_to("/")
     assert (restored / "deep" / "letter.txt").exists()
     assert not (restored / "link").is_symlink()
+
+
+def test_a_latest_backup_that_is_dated_ahead_is_told(
+    strongroom: Run, backed_up: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: all that was backed up after a night on which the clock was years ahead."""
+    assert strongroom("repo", "ls", backed_up, "latest").err == ""
+    with monkeypatch.context() as patch:
+        ahead = SimpleNamespace(now=lambda zone: datetime(2101, 1, 1, tzinfo=zone))
+        patch.setattr("common.repository.run.datetime", ahead)
+        assert strongroom("repo", "backup", backed_up, source, "--name", "ahead").code == 0
+    assert strongroom("repo", "backup", backed_up, source, "--name", "newer").code == 0
+    told = strongroom("repo", "ls", backed_up, "latest")
+    assert (told.code, "ahead" in told.err, "still to come" in told.err) == (0, True, True)
+    assert strongroom("repo", "ls", backed_up, "newer").err == ""
 
 
 def test_a_path_that_is_not_there_is_told(

@@ -1,6 +1,7 @@
 """Repositories as the command line opens them: a folder, a key, a backup by some name."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from common.repository.history import SnapshotInfo
 from common.repository.opening import open_reader, open_writer
 from common.repository.reader import Reader
 from common.repository.repository import Repository
+from standalone import console, text
 from standalone.keys.source import given_key
 
 Place = Annotated[
@@ -63,7 +65,7 @@ def find(repository: Repository, wanted: str) -> SnapshotInfo:
     """
     backups = repository.snapshots()
     if wanted == "latest":
-        found = backups[-1:]
+        found = _latest(backups)
     else:
         found = [each for each in backups if wanted in (each.id, each.backup_name)][-1:]
         if not found and len(wanted) >= SHORTEST:
@@ -78,6 +80,19 @@ def find(repository: Repository, wanted: str) -> SnapshotInfo:
     if len(found) > 1:
         raise Invalid(f"'{wanted}' is the start of {len(found)} ids.", remedy="Give more of it.")
     return found[0]
+
+
+def _latest(backups: list[SnapshotInfo]) -> list[SnapshotInfo]:
+    """The newest by its time, which may be that of a wrong clock."""
+    found = backups[-1:]
+    for info in found:
+        if info.created > datetime.now(UTC):
+            console.warn(
+                f"'latest' is {info.backup_name}, of a time that is still to come"
+                f" ({text.moment(info.created.isoformat())}): a clock was wrong when it was made,"
+                " or is now. If another is newer, name that one."
+            )
+    return found
 
 
 def refuse_other_kinds(key: Hidden | None) -> None:
