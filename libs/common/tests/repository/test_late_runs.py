@@ -226,3 +226,17 @@ def test_packs_of_a_run_stay_whose_clock_is_ahead(
         info = run.finish(META).commit(1, None)
     assert vault.restore(info.id) == A
     assert sound(vault)
+
+
+def test_what_a_prune_retired_whose_clock_was_ahead_goes_all_the_same(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: that space, for as many years as the clock was ahead for one night."""
+    vault.reader().forget(vault.backup(A).id, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(prune, "time", SimpleNamespace(time=lambda: time.time() + 10**8))
+        assert vault.reader().prune().retired_packs
+    assert vault.reader().prune().retired_packs
+    assert not vault.reader().prune().retired_packs
+    assert vault.reader().prune(NOW).removed_packs
+    assert vault.names("packs/") == []

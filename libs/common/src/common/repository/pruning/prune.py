@@ -144,6 +144,8 @@ class Pruner:
         segments = self._session.segments()
         present = self._session.present()
         now = int(time.time())
+        # A time beyond that is of a clock that was ahead: it would keep the pack until then.
+        latest = now + _CLOCK_MARGIN.total_seconds()
         retired: dict[bytes, int] = {}
 
         def change(entry: PackEntry) -> PackEntry | None:
@@ -154,7 +156,7 @@ class Pruner:
                 return entry  # written since the marking began
             if number not in rewritten and any(marks.needed(number)):
                 return entry._replace(retired=0) if entry.retired else entry
-            if entry.retired:
+            if 0 < entry.retired <= latest:
                 return entry
             retired[entry.pack_id] = entry.size
             return entry._replace(retired=now)
