@@ -104,6 +104,23 @@ def test_a_killed_restore_goes_on_where_it_was(
     assert {name for name in before if before[name] != after[name]} == {changed}
 
 
+def test_what_leads_to_a_killed_restore_is_finished_by_the_next_one(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: who may enter /home, closed to all but root for good; or a folder laid open."""
+    monkeypatch.setattr(leftovers, "PATIENCE", 60)
+    tmp_path.chmod(0o751)
+    tree, target = captured(source), tmp_path / "target"
+    here = target / source.relative_to("/")
+    before = target / here.relative_to(target).parts[0]
+    before.mkdir(parents=True)
+    before.chmod(0o2700)
+    killed_in_the_middle(tree, target, here)
+    restore(tree, target)
+    assert here.parent.stat().st_mode == tmp_path.stat().st_mode
+    assert before.stat().st_mode & 0o7777 == 0o2700
+
+
 def test_a_file_with_another_name_is_not_taken_for_ours(source: Path, tmp_path: Path) -> None:
     """Lost: the mode of somebody's file, of which the target has a link."""
     tree, target = captured(source), tmp_path / "target"

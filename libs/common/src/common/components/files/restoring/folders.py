@@ -17,6 +17,8 @@ OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 KEPT_OPEN, OPEN_PART = 128, 6
 WORKING_MODE = 0o700
+UNFINISHED = WORKING_MODE | stat.S_ISVTX
+"""What a folder is made with. Whoever makes one for himself alone has no use for the last bit."""
 
 
 class Folders:
@@ -65,6 +67,14 @@ class Folders:
         self._open.move_to_end(path)
         return file
 
+    def is_unfinished(self, path: bytes) -> bool:
+        """Whether a restore made the folder ``path``, this or an earlier one, and has not given it
+        its own metadata.
+        """
+        status = os.fstat(self.file(path))
+        mode = stat.S_IMODE(status.st_mode) & ~stat.S_ISGID  # which it may have from its folder
+        return mode == UNFINISHED and status.st_uid == os.geteuid()
+
     def parent(self, path: bytes) -> tuple[int, bytes]:
         """The folder that holds ``path``, and the last part of the path."""
         folder, _, name = path.rpartition(b"/")
@@ -109,7 +119,7 @@ class Folders:
                 return self._existing(parent, name), False
             except NotADirectoryError:
                 os.unlink(name, dir_fd=parent)
-        os.mkdir(name, WORKING_MODE, dir_fd=parent)
+        os.mkdir(name, UNFINISHED, dir_fd=parent)
         file = os.open(name, OPEN, dir_fd=parent)
         # One of somebody else was put in. That gains no more than to have it there before, and it
         # is taken as that. Where a disk gives all to one account it is only looked at more closely.

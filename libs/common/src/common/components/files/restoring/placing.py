@@ -168,7 +168,7 @@ class Placing:
         made = self._folders.make(wanted.path) or wanted.path in self._made
         if self._alone and not made:
             self._parts.sweep(wanted.path)
-        if wanted.lead and not made:
+        if wanted.lead and not (made or self._folders.is_unfinished(wanted.path)):
             self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
         else:
             self._placed += 1
