@@ -1,12 +1,15 @@
 """What is said beforehand of a restore of chosen paths."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.components.component import Target
 from common.components.files import FilesComponent
+from common.components.files.restoring import restore
 from common.components.names import ChosenPaths
 from fake_tree import FakeTree
 from trees import compare
@@ -62,6 +65,27 @@ def test_a_hard_link_alone_comes_with_the_folders_that_lead_to_it(
         assert twin.stat().st_mode == folder.stat().st_mode
         assert twin.stat().st_mtime_ns == folder.stat().st_mtime_ns
     assert not (here.parent / "carrier").exists()
+
+
+def test_a_folder_on_the_way_keeps_its_mode(
+    open_folder: Path, as_nobody: Callable[[Callable[[], Any]], Any]
+) -> None:
+    """Lost: the protection of one's own folders, to a restore of one file below them."""
+    file, tree = open_folder / "source/closed/file", FakeTree()
+    file.parent.mkdir(parents=True)
+    file.touch()
+    tree.details = FilesComponent.of("files", [open_folder / "source"]).capture(tree)
+    here = open_folder / "target" / file.parent.relative_to("/")
+
+    def restored() -> bool:
+        here.mkdir(parents=True)
+        here.chmod(0o500)
+        target, select = Target(directory=open_folder / "target"), ChosenPaths([f"{file}"])
+        restore(tree, target, [], select, numeric_owners=False)
+        return (here / "file").exists()
+
+    assert as_nobody(restored)
+    assert here.stat().st_mode & 0o7777 == 0o500
 
 
 def test_so_does_another_name_of_a_fifo(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Folders:
         self._bases = {b"": base}
         self._open: OrderedDict[bytes, int] = OrderedDict()
         self._new: set[bytes] = set()
+        self._opened_up: dict[bytes, int] = {}
         self._most = share_of_open_files(KEPT_OPEN, OPEN_PART)
         self.disks: dict[int, int] = {}
         """The file systems that folders were opened on, each with an open folder of it."""
@@ -75,6 +76,10 @@ class Folders:
         mode = stat.S_IMODE(status.st_mode) & ~stat.S_ISGID  # which it may have from its folder
         return mode == UNFINISHED and status.st_uid == os.geteuid()
 
+    def opened_up(self, path: bytes) -> int | None:
+        """The mode that the folder ``path`` had before this account let itself in; told once."""
+        return self._opened_up.pop(path, None)
+
     def parent(self, path: bytes) -> tuple[int, bytes]:
         """The folder that holds ``path``, and the last part of the path."""
         folder, _, name = path.rpartition(b"/")
@@ -91,7 +96,7 @@ class Folders:
             path = path.rpartition(b"/")[0]
         file = self._known(path)
         for step in reversed(missing):
-            file, made = self._enter(file, step.rpartition(b"/")[2])
+            file, made = self._enter(file, step)
             self._open[step] = file
             if made:
                 self._new.add(step)
@@ -113,10 +118,11 @@ class Folders:
         self._open.move_to_end(path)
         return self._open[path]
 
-    def _enter(self, parent: int, name: bytes) -> tuple[int, bool]:
+    def _enter(self, parent: int, path: bytes) -> tuple[int, bool]:
+        name = path.rpartition(b"/")[2]
         with suppress(FileNotFoundError):
             try:
-                return self._existing(parent, name), False
+                return self._existing(parent, name, path), False
             except NotADirectoryError:
                 os.unlink(name, dir_fd=parent)
         os.mkdir(name, UNFINISHED, dir_fd=parent)
@@ -131,12 +137,13 @@ class Folders:
             os.close(self._open.pop(name))
             self._new.discard(name)
 
-    def _existing(self, parent: int, name: bytes) -> int:
+    def _existing(self, parent: int, name: bytes, path: bytes) -> int:
         file = os.open(name, OPEN, dir_fd=parent)
         mode = self._see(file)
         if mode & WORKING_MODE != WORKING_MODE and os.geteuid() != 0:
             with suppress(PermissionError):  # another's: what it allows will do, or fail
                 os.chmod(f"/proc/self/fd/{file}", mode | WORKING_MODE)
+                self._opened_up[path] = mode
         return file
 
     def _see(self, folder: int) -> int:

@@ -61,7 +61,7 @@ class Placing:
         self._alone = alone
         self._present_bytes = 0
         self._directories: list[Wanted] = []
-        self._kept: set[bytes] = set()
+        self._kept: dict[bytes, int | None] = {}
         self._placed = 0
         self._arriving = Arriving(folders, applier, self._fail, will_look=alone)
         self._parts = Parts(source, folders, self._arriving.own)
@@ -168,8 +168,9 @@ class Placing:
         made = self._folders.make(wanted.path) or wanted.path in self._made
         if self._alone and not made:
             self._parts.sweep(wanted.path)
+        mode = self._folders.opened_up(wanted.path)
         if wanted.lead and not (made or self._folders.is_unfinished(wanted.path)):
-            self._kept.add(wanted.path)  # it was there before, and only leads to what is wanted
+            self._kept[wanted.path] = mode  # it was there, and only leads to what is wanted
         else:
             self._placed += 1
 
@@ -258,9 +259,12 @@ class Placing:
             self._attempt(self._finish_folder, inside.pop())
 
     def _finish_folder(self, wanted: Wanted) -> None:
+        mode = self._kept.get(wanted.path)
         if wanted.path not in self._kept and wanted.path not in self._failed:
             file = self._folders.file(wanted.path)
             self._applier.apply(wanted.entry, f"/proc/self/fd/{file}")
+        elif mode is not None:
+            os.chmod(f"/proc/self/fd/{self._folders.file(wanted.path)}", mode)
 
     def _attempt(self, act: Callable[[Wanted], Any], wanted: Wanted) -> Any:
         try:
