@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from common.components.names import show
 
 Run = Callable[..., Any]
 KEY = "correct horse battery staple"
+FAR = 10**12
+"""Seconds since 1970: the year 33658."""
 
 
 @pytest.fixture
@@ -50,6 +53,18 @@ def test_a_folder_is_listed(strongroom: Run, repo: Path, source: Path) -> None:
     nowhere = strongroom("repo", "ls", repo, "first", "/nowhere", "--json")
     assert (nowhere.code, nowhere.out) == (5, "[]\n")
     assert strongroom("repo", "ls", repo, "first", source / "deep" / "letter.txt").code == 0
+
+
+def test_a_time_that_no_calendar_has_is_told(strongroom: Run, repo: Path) -> None:
+    """Lost: the truth about a file of the far future, said to be of 1970."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        file = Path(folder, "far")
+        file.touch()
+        os.utime(file, ns=(0, FAR * 10**9 + 1))
+        if file.stat().st_mtime != FAR:
+            pytest.skip("the file system has no such times")
+        assert strongroom("repo", "backup", repo, folder).code == 0
+    assert f" @{FAR} " in strongroom("repo", "ls", repo, "latest", folder).out
 
 
 def test_a_name_is_found_in_every_backup(strongroom: Run, repo: Path) -> None:

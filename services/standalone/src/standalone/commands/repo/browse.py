@@ -197,7 +197,7 @@ def _line(entry: Entry) -> str:
     mode = stat.filemode(_TYPES.get(entry.type, stat.S_IFREG) | entry.mode)
     target = f" -> {show(entry.target)}" if entry.target else ""
     return (
-        f"{mode} {owner:<16} {text.size(entry.size):>9} {_moment(entry):%Y-%m-%d %H:%M} "
+        f"{mode} {owner:<16} {text.size(entry.size):>9} {_moment(entry):<16} "
         f"{_shown(entry.path)}{target}"
     )
 
@@ -232,8 +232,10 @@ def _shown(path: bytes) -> str:
     return show(path) or "."
 
 
-def _moment(entry: Entry) -> datetime:
+def _moment(entry: Entry) -> str:
+    """Its time here; where no calendar goes, in seconds since 1970, as ``date -d`` takes it."""
+    seconds = entry.mtime_ns // 10**9
     try:
-        return datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC).astimezone()
+        return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
     except (OverflowError, ValueError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+        return f"@{seconds}"
