@@ -1,6 +1,7 @@
 """The keys of one machine: shown without being told, changed without losing a backup."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,12 @@ def test_the_former_key_stays_as_long_as_the_copy_needs_it(directory: DataDirect
     """Lost: the second copy, if the first disk dies just after the change."""
     copied = (directory.repository / "config").read_bytes()
     create(directory.second_copy, copied)
-    former = directory.secret(KEY)
+    former, made_at = directory.secret(KEY), directory.secret_made_at(KEY) - 86_400
+    os.utime(directory.path / "secrets" / KEY, (made_at, made_at))
     assert machinekeys.change(directory).waiting
     open_reader(directory.second_copy, directory.secret(FORMER))
     assert directory.secret(FORMER) == former
+    assert directory.secret_made_at(FORMER) == pytest.approx(made_at, abs=1)
     with pytest.raises(Conflict, match="second copy"):
         machinekeys.change(directory)
     (directory.second_copy / "config").write_bytes((directory.repository / "config").read_bytes())

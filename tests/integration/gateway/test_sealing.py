@@ -1,6 +1,7 @@
 """Secrets of authenticators after a change of SECURITY_ENCRYPTION_KEY."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -129,13 +130,15 @@ async def test_former_keys_are_retired_when_nothing_needs_them(
     with directory.opened():
         directory.write_secret(name, newer)
         directory.write_secret("security_key_salt", SECRET)
+        file = directory.path / "secrets" / name
+        os.utime(file, (1_000_000_000, 1_000_000_000))
         with pytest.raises(Conflict, match="1 stored secret"):
             await retire(directory, database_url, name)
         assert directory.secret(name).get_secret_value() == newer
         await tried(site, SecretKeys(SecretStr(newer), SecretStr(SECRET))).once()
         assert await retire(directory, database_url, name) == 1
         assert former_keys(directory, name) == 0
-    file = directory.path / "secrets" / name
+        assert directory.secret_made_at(name) == 1_000_000_000
     assert (file.read_text(), file.stat().st_mode & 0o777) == (FORMER, 0o600)
     (told,) = (each for each in await site.audited() if each.event_type == "former_keys_retired")
     assert (told.entity_id, told.data) == (name.upper(), {"former_keys": 1})

@@ -94,16 +94,21 @@ class DataDirectory:
         """The secret ``name``, made at random at the first time."""
         return SecretStr(secretfile.read_or_make(self._secrets / name))
 
-    def write_secret(self, name: str, value: str) -> None:
-        """Store the secret ``name`` in place of any before it."""
+    def write_secret(self, name: str, value: str, *, made_at: float | None = None) -> None:
+        """Store the secret ``name`` in place of any before it.
+
+        ``made_at``: when it was made, in seconds since 1970, where that is not now.
+        """
         secretfile.write(self._secrets / name, value)
+        if made_at is not None:
+            os.utime(self._secrets / name, (made_at, made_at))
 
     def has_secret(self, name: str) -> bool:
         """Whether the secret ``name`` was made."""
         return (self._secrets / name).exists()
 
     def secret_made_at(self, name: str) -> float:
-        """When the secret ``name`` was written, in seconds since 1970."""
+        """When the secret ``name`` was made, in seconds since 1970."""
         return (self._secrets / name).stat().st_mtime
 
     def forget_secret(self, name: str) -> None:

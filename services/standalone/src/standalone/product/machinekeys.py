@@ -51,7 +51,8 @@ def change(directory: DataDirectory, on_progress: OnProgress | None = None) -> C
         directory.write_secret(NEXT, generate_encryption_key())
     new = directory.secret(NEXT)
     if current != new and opens(repository, current):
-        directory.write_secret(FORMER, current.get_secret_value())
+        made_at = directory.secret_made_at(KEY)
+        directory.write_secret(FORMER, current.get_secret_value(), made_at=made_at)
         provider = PassphraseProvider(new)
         change_encryption_key(repository, provider_of(repository, current), provider)
     settle(directory)

@@ -87,7 +87,8 @@ async def retire(directory: DataDirectory, url_of: UrlOf, name: str) -> int:
         if name == KEY:
             directory.forget_secret(FORMER)
         else:
-            directory.write_secret(name, listed(directory.secret(name))[0])
+            newest, made_at = listed(directory.secret(name))[0], directory.secret_made_at(name)
+            directory.write_secret(name, newest, made_at=made_at)
     return count
 
 
