@@ -101,6 +101,8 @@ def test_the_commands_of_the_client(fresh: Machine, source: Path) -> None:
         _manage_access(fresh)
         assert fresh.run("logout").returncode == 0
         assert fresh.run("status").returncode == 4
+    late = fresh.run("dead-letters", "list", "--data", fresh.data)
+    assert (late.returncode, f"strongroom up --data {fresh.data}" in late.stderr) == (10, True)
 
 
 def _manage_access(fresh: Machine) -> None:

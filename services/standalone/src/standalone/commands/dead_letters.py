@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from common.bus.transport import DeadLetter, Transport
 from common.config import BusSettings
+from common.errors import Unavailable
 from common.service.transport import open_transport
 from standalone import console
 from standalone.commands import new_app
@@ -75,7 +76,15 @@ def _on_the_bus(data: Path | None, work: Callable[[Transport], Awaitable[T]]) ->
         async with open_transport(_settings(data), "strongroom") as bus:
             return await work(bus)
 
-    return asyncio.run(connected())
+    try:
+        return asyncio.run(connected())
+    except Unavailable as error:
+        if data is None:
+            raise
+        raise Unavailable(
+            f"The Strongroom of {data} does not run, or its database does not answer.",
+            remedy=f"Start it: strongroom up --data {data}",
+        ) from error
 
 
 def _settings(data: Path | None) -> BusSettings:
