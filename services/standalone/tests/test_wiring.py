@@ -77,6 +77,18 @@ def test_each_service_gets_its_own_secrets_alone(directory: DataDirectory) -> No
         assert _secrets(make()) == {Double().url(role), bus, *secrets}, role
 
 
+def test_copies_are_made_of_this_repository_wherever_they_go(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: every copy, as soon as it goes to a place of one's own."""
+    wiring = Wiring(directory, CLUSTER, Keys(SecretStr(KEY), SecretStr("the writer key")))
+    for name in "second-copy", "safe":
+        settings = wiring.storage_uploader()
+        assert [each.name for each in settings.strongroom_destinations] == [name]
+        assert settings.backup_local_dir == directory.repository
+        monkeypatch.setenv("STRONGROOM_DESTINATIONS", '[{"name": "safe", "url": "file:///safe"}]')
+
+
 def test_a_key_from_the_environment_is_not_stored_and_not_replaced(
     directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

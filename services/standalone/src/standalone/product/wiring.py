@@ -152,16 +152,15 @@ class Wiring:
 
     def storage_uploader(self) -> UploaderSettings:
         """The copies; without STRONGROOM_DESTINATIONS a second folder, which only demonstrates."""
-        configured = self._load(UploaderSettings, **self._common("storage_uploader"))
+        given = {
+            **self._common("storage_uploader"),
+            "backup_local_dir": self._directory.repository,
+        }
+        configured = self._load(UploaderSettings, **given)
         if configured.strongroom_destinations:
             return configured
         second = {"name": "second-copy", "url": self._directory.second_copy.as_uri()}
-        return self._load(
-            UploaderSettings,
-            **self._common("storage_uploader"),
-            backup_local_dir=self._directory.repository,
-            strongroom_destinations=json.dumps([second]),
-        )
+        return self._load(UploaderSettings, **given, strongroom_destinations=json.dumps([second]))
 
     def audit_sink(self) -> AuditSettings:
         """The audit log."""
