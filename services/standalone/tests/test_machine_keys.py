@@ -127,6 +127,7 @@ def test_a_former_key_is_retired_once_the_copy_has_followed(
 
     early = retire("backup_encryption_key")
     assert (early.code, "second copy" in early.err) == (6, True)
+    assert f"remove {directory.second_copy}" in early.err
     assert directory.has_secret(FORMER)
     (directory.second_copy / "config").write_bytes((directory.repository / "config").read_bytes())
     unasked = retire("BACKUP_ENCRYPTION_KEY")

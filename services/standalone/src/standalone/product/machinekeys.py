@@ -98,7 +98,9 @@ def require_followed(directory: DataDirectory) -> None:
     if _copy_needs_former(directory):
         raise Conflict(
             "The second copy still needs the key before this one.",
-            remedy="Start Strongroom and make a backup, so that it follows; then try again.",
+            remedy="Start Strongroom and make a backup, so that it follows; then try again. Where"
+            " STRONGROOM_DESTINATIONS has the copies go elsewhere by now,"
+            f" remove {directory.second_copy}.",
         )
 
 
