@@ -136,6 +136,7 @@ class Deployment:
             "HEALTH_HOST": "127.0.0.1",
             "HEALTH_PORT": str(health_port),
             "BACKUP_LOCAL_DIR": str(self.repository),
+            "BACKUP_CACHE_DIR": str(self.repository.with_name("cache")),
             "BACKUP_RESTORE_DIR": str(self.restores),
             "BACKUP_COMPONENTS_FILE": str(self.components),
             **own[module],

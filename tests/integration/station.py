@@ -128,6 +128,7 @@ class Station:
             "BACKUP_LOCAL_DIR": str(self.repository),
             "BACKUP_RESTORE_DIR": str(self.restores),
             "BACKUP_COMPONENTS_FILE": str(folder / "components.toml"),
+            "BACKUP_CACHE_DIR": str(folder / "cache"),
             "BACKUP_MIN_FREE_MB": "0",
         }
         self.heard: list[Message] = []
