@@ -74,7 +74,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     lines = [seen, *(f"{finding.seq}: {finding.problem}" for finding in findings)]
-    lines.append(f"{len(findings)} findings: it is NOT whole." if findings else "It is whole.")
+    lines.append(f"Findings: {len(findings)}. It is NOT whole." if findings else "It is whole.")
     sys.stdout.write("\n".join(lines) + "\n")
     return Corrupt.exit_code if findings else 0
 

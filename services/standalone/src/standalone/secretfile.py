@@ -31,8 +31,13 @@ def read_or_make(path: Path) -> str:
     return path.read_text()
 
 
-def give(secret: str, out: Path | None, what: str = "The key is") -> None:
-    """Hand a new secret to the user: on standard output, or in a new file.
+def give(
+    secret: str,
+    out: Path | None,
+    what: str = "The key is",
+    advice: str = "Keep a copy of it offline.",
+) -> None:
+    """Hand a new secret to the user: on standard output, or in a new file, with some advice.
 
     Raises:
         Conflict: the file is there already.
@@ -45,7 +50,7 @@ def give(secret: str, out: Path | None, what: str = "The key is") -> None:
         write(out, f"{secret}\n")
     except OSError as error:
         raise Invalid(f"{out} cannot be written: {error.strerror}.") from error
-    console.note(f"{what} in {out}. Keep a copy of it offline.")
+    console.note(f"{what} in {out}. {advice}")
 
 
 def require_new(out: Path | None) -> None:

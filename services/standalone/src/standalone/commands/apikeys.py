@@ -63,7 +63,7 @@ def create(
     with connect(server) as api:
         made = api.post("/api/api-keys", wish)
     if out is not None or not as_json:
-        secretfile.give(made["key"], out)
+        secretfile.give(made["key"], out, advice="It is not shown again.")
     if as_json:
         console.emit(made if out is None else {"api_key": made["api_key"]})
 

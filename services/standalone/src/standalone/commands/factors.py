@@ -115,7 +115,8 @@ def _confirmed(api: Api) -> list[str]:
 def _give(codes: list[str], out: Path | None) -> None:
     if out is None:
         console.note("Recovery codes, each for one time, for when the authenticator is gone:")
-    secretfile.give("\n".join(codes), out, "The recovery codes are")
+    advice = "Keep a copy of them offline."
+    secretfile.give("\n".join(codes), out, "The recovery codes are", advice)
 
 
 def _require_some(api: Api) -> None:

@@ -51,6 +51,7 @@ def writer(
         if repo is None
         else stored_writer_key(repo, key),
         out,
+        advice="It can be derived again.",
     )
 
 
