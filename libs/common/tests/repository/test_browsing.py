@@ -127,6 +127,30 @@ def test_metadata_alone_is_told_apart(vault: Vault) -> None:
     assert changes(vault, fill(0o600), fill(0o644)) == {b"a": ChangeKind.METADATA}
 
 
+def test_a_file_whose_names_were_regrouped_has_its_content(vault: Vault) -> None:
+    """Lost: the few changed files, among all that a removed or an earlier name says are others."""
+
+    def fill(files: dict[bytes, bytes], links: dict[bytes, bytes]) -> SnapshotInfo:
+        def write(sink: ComponentRecorder) -> None:
+            for path in sorted(files.keys() | links.keys()):
+                if path in files:
+                    sink.add_stream(Entry(path, EntryType.FILE), io.BytesIO(files[path]))
+                else:
+                    sink.add(Entry(path, EntryType.HARDLINK, target=links[path]))
+
+        return vault.write(write)
+
+    before = fill({b"b": b"1", b"e": b"2", b"f": b"1"}, {b"c": b"b", b"d": b"b"})
+    after = fill({b"a": b"1", b"d": b"3", b"e": b"2"}, {b"b": b"a", b"c": b"a", b"f": b"e"})
+    assert changes(vault, before, after) == {
+        b"a": ChangeKind.ADDED,
+        b"b": ChangeKind.METADATA,
+        b"c": ChangeKind.METADATA,
+        b"d": ChangeKind.CONTENT,
+        b"f": ChangeKind.CONTENT,
+    }
+
+
 def test_what_two_trees_share_is_not_read(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lost: the comparison of two large backups in seconds."""
     many = {b"%06d" % number: b"" for number in range(20_000)}

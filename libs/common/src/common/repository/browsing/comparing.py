@@ -1,19 +1,24 @@
-"""What changed from one backup to another. Parts of the trees that are the same are not read."""
+"""What changed from one backup to another. Parts of the trees that are the same are not read, but
+for the files that hard links name, where these were linked anew.
+"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
 from common.repository.damage import Damaged
+from common.repository.entry import EntryType
 from common.repository.format.blockreader import StoredEntry
 from common.repository.format.chunklist import ChunkList, Item
 from common.repository.format.snapshot import StoredComponent
 from common.repository.reading.fetch import Fetcher, below
-from common.repository.reading.trees import OnDamage, read_block
+from common.repository.reading.trees import OnDamage, entries, read_block
 
 _MOST_OPEN = 50_000
-"""Entries without a counterpart so far; past that those that can have none are told."""
+"""Entries without a counterpart so far; past that those that can have none are told. So many were
+linked anew at most before it is looked up what they name.
+"""
 
 
 class ChangeKind(StrEnum):
@@ -35,6 +40,9 @@ class Change:
     after: StoredEntry | None
 
 
+_Pair = tuple[StoredEntry, StoredEntry]
+
+
 def compare(
     fetcher: Fetcher,
     before: StoredComponent | None,
@@ -44,9 +52,50 @@ def compare(
     """The differences of two components, in no certain order; None is one without entries."""
     trees = [ChunkList() if each is None else each.tree for each in (before, after)]
     left, right = _differing(fetcher, trees[0], trees[1], on_damage)
-    yield from _Matching().run(
+    linked: list[_Pair] = []
+    for change in _Matching().run(
         _entries(fetcher, left, on_damage), _entries(fetcher, right, on_damage)
-    )
+    ):
+        match change:
+            case Change(ChangeKind.CONTENT, _, StoredEntry() as old, StoredEntry() as new) if (
+                EntryType.HARDLINK in (old.type, new.type)
+            ):
+                linked.append((old, new))
+            case _:
+                yield change
+        if len(linked) == _MOST_OPEN:
+            yield from _linked_anew(fetcher, trees, linked, on_damage)
+            linked.clear()
+    yield from _linked_anew(fetcher, trees, linked, on_damage)
+
+
+def _linked_anew(
+    fetcher: Fetcher, trees: Sequence[ChunkList], linked: list[_Pair], on_damage: OnDamage
+) -> Iterator[Change]:
+    """What changed of names that are, or were, of a file that is stored under another one."""
+    before = _named(fetcher, trees[0], [old for old, _ in linked], on_damage)
+    after = _named(fetcher, trees[1], [new for _, new in linked], on_damage)
+    for (old, new), one, other in zip(linked, before, after, strict=True):
+        kind = ChangeKind.CONTENT if _has_other_content(one, other) else ChangeKind.METADATA
+        yield Change(kind, old.path, old, new)
+
+
+def _named(
+    fetcher: Fetcher, tree: ChunkList, found: list[StoredEntry], on_damage: OnDamage
+) -> list[StoredEntry]:
+    """For each hard link the entry that it names, if that can be read; the others as they are."""
+    wanted = {entry.target for entry in found if entry.type is EntryType.HARDLINK}
+    named: dict[bytes, StoredEntry] = {}
+    if wanted:
+        for entry in entries(fetcher, tree, on_damage):
+            if entry.path in wanted:
+                named[entry.path] = entry
+                if len(named) == len(wanted):
+                    break
+    return [
+        named.get(entry.target, entry) if entry.type is EntryType.HARDLINK else entry
+        for entry in found
+    ]
 
 
 def _differing(
@@ -140,7 +189,9 @@ class _Matching:
 def _difference(before: StoredEntry, after: StoredEntry) -> ChangeKind | None:
     if before == after:
         return None
+    return ChangeKind.CONTENT if _has_other_content(before, after) else ChangeKind.METADATA
+
+
+def _has_other_content(before: StoredEntry, after: StoredEntry) -> bool:
     content = ("type", "size", "target", "device", "content")
-    if any(getattr(before, name) != getattr(after, name) for name in content):
-        return ChangeKind.CONTENT
-    return ChangeKind.METADATA
+    return any(getattr(before, name) != getattr(after, name) for name in content)
