@@ -72,7 +72,7 @@ async def test_a_job_that_waits_for_its_next_attempt_is_cancelled_at_once(works:
     async with works.worker(handler):
         id_ = await works.send()
         await until(partial(is_state, works, id_, "waiting"))
-        await works.fetch("UPDATE jobs SET retry_at = 'infinity' WHERE id = $1", id_)
+        await works.fetch("UPDATE jobs SET retry_at = now() + interval '1 h' WHERE id = $1", id_)
         await works.cancel(id_)
         await until(lambda: works.told("backup.cancelled", id_))
     assert await works.state(id_) == "cancelled"
@@ -94,6 +94,27 @@ async def test_a_cancel_reaches_a_job_whose_worker_has_died(works: Works) -> Non
         async with works.worker(heir):
             await until(lambda: works.told("backup.cancelled", id_))
     assert heir.log == [("cancelled", id_)]
+
+
+async def test_what_was_dated_by_a_clock_that_was_ahead_waits_for_no_year(works: Works) -> None:
+    """Lost: a backup that is said to be running until then, and every upload of what it holds."""
+    dead, heir = Recorder(), Recorder(waits=False)
+    async with works.worker(dead, slots=2):
+        running, waiting = await works.send(), await works.send()
+        await dead.next()
+        await dead.next()
+        works.jobs[0]._slots = 0
+        await works.fetch(
+            "UPDATE jobs SET worker = 'gone', fence = 5, lease_expires_at = now() + interval '1 y'"
+        )
+        await works.fetch(
+            "UPDATE jobs SET state = 'waiting', lease_expires_at = NULL,"
+            " retry_at = now() + interval '1 y' WHERE id = $1",
+            waiting,
+        )
+        async with works.worker(heir):
+            await until(lambda: works.effects(running))
+            await until(lambda: works.effects(waiting))
 
 
 async def test_a_cancel_during_the_commit_comes_too_late(works: Works) -> None:

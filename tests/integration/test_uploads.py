@@ -49,6 +49,12 @@ _OPEN_COMPARISONS = """
     SELECT count(*) FROM uploads JOIN destinations USING (destination_id)
     WHERE station = $1 AND purpose = 'reconcile' AND status IN ('waiting', 'failed')
 """
+_DATED_AHEAD = """
+    WITH clock AS (SELECT now() + interval '1 year' AS ahead),
+    failed AS (UPDATE uploads SET retry_at = ahead, updated_at = ahead FROM clock)
+    UPDATE destinations SET reconcile_at = ahead, reconciled_at = ahead FROM clock
+"""
+_COMPARED_AHEAD = "SELECT count(*) FROM destinations WHERE station = $1 AND reconciled_at > now()"
 _NOT_COMPARED = """
     SELECT count(*) FROM destinations
     WHERE station = $1 AND (reconciled_at IS NULL OR reconciled_at <= $2)
@@ -158,6 +164,18 @@ async def test_what_a_destination_has_lost_is_sent_again(station: Station) -> No
     audit = [each for each in station.heard if isinstance(each, AuditRecorded)]
     (lost,) = [each for each in audit if each.event_type == "destination_objects_lost"]
     assert lost.data == {"lost": 2, "names": packs[:2]}
+
+
+async def test_what_was_dated_by_a_clock_that_was_ahead_waits_for_no_year(station: Station) -> None:
+    """Lost: the second copy, and every comparison with it, until the year that the clock showed."""
+    station.place().write_text("a file where a folder should be")
+    async with station.uploader(strongroom_upload_retry_seconds=(3600,)) as uploader:
+        backup = await station.back_up()
+        await station.hear(UploadFailed, backup_id=backup.backup_id)
+        station.place().unlink()
+        await uploader.pool.execute(_DATED_AHEAD)
+        await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
+        await until_none(uploader, _COMPARED_AHEAD, station.name)
 
 
 async def test_a_rewrapped_key_is_sent_again(station: Station) -> None:

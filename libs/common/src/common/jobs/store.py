@@ -78,14 +78,21 @@ async def fill_cancelled(
 async def claim(
     connection: Connection, queues: Sequence[str], worker: str, lease: float
 ) -> Taken | None:
-    """Take the oldest job of these queues that waits, or whose worker has fallen silent."""
+    """Take the oldest job of these queues that waits, or whose worker has fallen silent.
+
+    What is dated more than a day ahead was so by a clock that was wrong, and waits for nothing;
+    but a worker takes over no such job from itself: its next heartbeat dates it anew.
+    """
     row = await connection.fetchrow(
         """
         WITH next AS (
             SELECT id, state, worker FROM jobs
             WHERE queue = ANY($1::text[])
               AND ((state = 'waiting' AND coalesce(retry_at, '-infinity') <= clock_timestamp())
-                OR (state = 'running' AND lease_expires_at < clock_timestamp()))
+                OR (state = 'running' AND lease_expires_at < clock_timestamp())
+                OR (state IN ('waiting', 'running') AND worker <> $2
+                    AND greatest(retry_at, lease_expires_at)
+                        > clock_timestamp() + make_interval(days => 1, secs => $3)))
             ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         UPDATE jobs SET state = 'running', worker = $2, attempt = jobs.attempt + 1,

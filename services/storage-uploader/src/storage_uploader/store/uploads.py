@@ -78,13 +78,16 @@ async def request_for_deletion(
 async def request_reconciles(connection: Connection, station: str) -> list[Upload]:
     """A new comparison of each destination whose time has come and that has none open.
 
-    One that ends at this moment holds its destination: it is not begun once more.
+    One that ends at this moment holds its destination: it is not begun once more. A last time that
+    is more than a day ahead is that of a wrong clock: nobody knows when it was.
     """
     rows = await connection.fetch(
         """
         WITH due AS (
             SELECT destination_id FROM destinations
-            WHERE station = $1 AND active AND reconcile_at <= now() FOR UPDATE SKIP LOCKED
+            WHERE station = $1 AND active
+              AND (reconcile_at <= now() OR reconciled_at > now() + interval '1 day')
+            FOR UPDATE SKIP LOCKED
         )
         INSERT INTO uploads (upload_id, destination_id, purpose)
         SELECT gen_random_uuid(), destination_id, 'reconcile' FROM due
@@ -96,12 +99,16 @@ async def request_reconciles(connection: Connection, station: str) -> list[Uploa
 
 
 async def begin_due_rounds(connection: Connection, station: str) -> list[Upload]:
-    """The failed uploads whose pause is over, each in its next round."""
+    """The failed uploads whose pause is over, each in its next round.
+
+    A pause that began more than a day ahead began by a wrong clock, and is over.
+    """
     rows = await connection.fetch(
         """
         WITH due AS (
             SELECT upload_id FROM uploads JOIN destinations USING (destination_id)
-            WHERE station = $1 AND active AND status = 'failed' AND retry_at <= now()
+            WHERE station = $1 AND active AND status = 'failed'
+              AND (retry_at <= now() OR uploads.updated_at > now() + interval '1 day')
             ORDER BY retry_at LIMIT 100 FOR UPDATE OF uploads SKIP LOCKED
         )
         UPDATE uploads SET status = 'waiting', round = round + 1, retry_at = NULL,
