@@ -47,7 +47,8 @@ def _refused(error: OSError, root: Path, place: Path) -> Error | None:
         case errno.ENOSPC:
             return NoSpace(
                 f"The disk of {root} is full.",
-                remedy="Free space there or delete backups that are no longer needed, then retry.",
+                remedy="Free some megabytes there, then retry. To delete backups that are no longer"
+                " needed, and to prune, takes a little space itself.",
             )
         case errno.EDQUOT:
             return NoSpace(
