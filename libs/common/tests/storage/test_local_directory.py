@@ -144,7 +144,7 @@ def test_foreign_files_are_not_objects(directory: LocalDirectory) -> None:
 @pytest.mark.parametrize(
     ("number", "kind", "says"),
     [
-        (errno.ENOSPC, NoSpace, "Free space"),
+        (errno.ENOSPC, NoSpace, "Free some"),
         (errno.EDQUOT, NoSpace, "quota"),
         (errno.EROFS, Forbidden, "Mount it for writing"),
         (errno.EACCES, Forbidden, "chown"),
