@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import gateway
+from common.errors import Invalid
+from common.service.environment import load
 from gateway.settings import GatewaySettings
 
 # As the security guide has them. The two of the audit log are those of audit-sink.
@@ -58,3 +60,33 @@ def test_no_setting_is_read_and_ignored(name: str) -> None:
     folder = Path(gateway.__path__[0])
     used = sum(f".{name}" in path.read_text() for path in folder.rglob("*.py"))
     assert used
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRONGROOM_TRUSTED_PROXIES", "127.0.0.1, proxy.example.com"),
+        ("STRONGROOM_ALLOWED_HOSTS", "https://backup.example.com"),
+        ("STRONGROOM_ALLOWED_HOSTS", "backup.example.com:8443"),
+        ("STRONGROOM_CORS_ORIGINS", "till.example.com"),
+        ("STRONGROOM_CORS_ORIGINS", "https://till.example.com/"),
+    ],
+)
+def test_what_the_edge_cannot_use_is_refused_at_the_start(
+    from_environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Lost: every request, which is answered 500 or 400, or a page that is never let in."""
+    from_environment.setenv(name, value)
+    with pytest.raises(Invalid, match=f"^{name}: one of them is no "):
+        load(GatewaySettings)
+
+
+def test_the_edge_takes_what_its_guide_shows(from_environment: pytest.MonkeyPatch) -> None:
+    """Lost: the gateway behind a proxy."""
+    from_environment.setenv("STRONGROOM_TRUSTED_PROXIES", "10.0.0.0/8,2001:db8::1")
+    from_environment.setenv("STRONGROOM_ALLOWED_HOSTS", "Backup.example.com, ::1")
+    from_environment.setenv("STRONGROOM_CORS_ORIGINS", "https://till.example.com:8443")
+    found = load(GatewaySettings)
+    assert found.strongroom_trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+    assert found.strongroom_allowed_hosts == ("Backup.example.com", "::1")
+    assert found.strongroom_cors_origins == ("https://till.example.com:8443",)

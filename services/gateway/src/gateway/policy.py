@@ -1,13 +1,16 @@
 """What the policies read from the environment: passwords, limits, validation, middleware."""
 
-from collections.abc import Mapping
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, SecretStr
 from pydantic_settings import NoDecode
 
 from common.config import RotatingKey, Settings, Strong
+from common.web.edge import host_name
 from gateway.limits.domain import Kind
 
 
@@ -19,6 +22,32 @@ def _split(value: Any) -> Any:
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _each(fits: Callable[[str], object], what: str) -> AfterValidator:
+    """Refuses a list with something in it that is no ``what``."""
+
+    def check(value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(fits(each) for each in value):
+            raise ValueError(f"one of them is no {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_host(text: str) -> bool:
+    return host_name(f"[{text}]" if ":" in text else text) == text.lower()
+
+
+_is_origin = re.compile(r"\*|https?://[^/\s]+").fullmatch
 
 
 class PasswordSettings(Settings):
@@ -55,9 +84,11 @@ class EdgeSettings(Settings):
 
     security_rate_shares: Mapping[Kind, PositiveFloat] = Field(default_factory=dict)
     security_hsts: int = Field(default=31_536_000, ge=0, description="seconds; 0 sends none")
-    strongroom_trusted_proxies: Listed = ()
-    strongroom_allowed_hosts: Listed = ()
-    strongroom_cors_origins: Listed = ()
+    strongroom_trusted_proxies: Annotated[Listed, _each(_is_network, "address or network")] = ()
+    strongroom_allowed_hosts: Annotated[Listed, _each(_is_host, "name without port")] = ()
+    strongroom_cors_origins: Annotated[
+        Listed, _each(_is_origin, "site like https://till.example.com")
+    ] = ()
 
 
 class PolicySettings(PasswordSettings, ValidationSettings, SecretSettings, EdgeSettings):

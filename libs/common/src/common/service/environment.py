@@ -83,4 +83,5 @@ def _sentence(cls: type[Settings], error: ErrorDetails) -> str:
     purpose = field.description if field and field.description else "required"
     if error["type"] == "missing":
         return f"{name.upper()} is not set: {purpose}. {name.upper()}_FILE may name a file with it."
-    return f"{name.upper() or 'The settings'}: {error['msg']}."
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{name.upper() or 'The settings'}: {reason}."
