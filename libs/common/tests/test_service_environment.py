@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr
 
-from common.config import KeyText, RotatingKey, ServiceSettings, Settings
+from common.config import KeyText, RotatingKey, ServiceSettings, Settings, StationSettings
 from common.db.migrations import read
 from common.errors import Error, Invalid, LeaseLost, NotFound
 from common.messages import Failure, QuestionFailed, RepositoryConfig, seal
@@ -53,6 +53,17 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(monkeypatch: pytest.Monke
         load(Example)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300", "-1"])
+@pytest.mark.parametrize("name", ["STRONGROOM_LEASE_SECONDS", "SHUTDOWN_GRACE_SECONDS"])
+def test_a_time_without_an_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Lost: every job, which no worker could take: the database has no such moment."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Invalid, match=f"^{name}: Input should be "):
+        load(StationSettings)
 
 
 class Keys(Settings):

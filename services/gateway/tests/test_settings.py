@@ -90,3 +90,27 @@ def test_the_edge_takes_what_its_guide_shows(from_environment: pytest.MonkeyPatc
     assert found.strongroom_trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
     assert found.strongroom_allowed_hosts == ("Backup.example.com", "::1")
     assert found.strongroom_cors_origins == ("https://till.example.com:8443",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECURITY_SESSION_TIMEOUT",
+        "SECURITY_SESSION_LIFETIME",
+        "SECURITY_STEP_UP_MINUTES",
+        "SECURITY_LOCKOUT_DURATION",
+        "SECURITY_MAX_SESSIONS",
+        "SECURITY_MAX_LOGIN_ATTEMPTS",
+        "SECURITY_RATE_SHARES",
+    ],
+)
+def test_what_no_calendar_or_database_can_hold_is_refused_at_the_start(
+    from_environment: pytest.MonkeyPatch, name: str
+) -> None:
+    """Lost: every login, which is answered 500."""
+    huge = "99999999999999999999"
+    from_environment.setenv(
+        name, '{"normal": Infinity}' if name == "SECURITY_RATE_SHARES" else huge
+    )
+    with pytest.raises(Invalid, match=f"^{name}: Input should be less than or equal to"):
+        load(GatewaySettings)

@@ -93,3 +93,11 @@ def test_wrong_destinations_are_refused_without_repeating_them(
         settings(monkeypatch, text)
     assert "STRONGROOM_DESTINATIONS" in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["[-5]", "[60, 0]", "[1e300]", "[]"])
+def test_a_pause_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A destination that is away would be asked without a pause, or never again."""
+    monkeypatch.setenv("STRONGROOM_UPLOAD_RETRY_SECONDS", text)
+    with pytest.raises(Invalid, match="STRONGROOM_UPLOAD_RETRY_SECONDS"):
+        settings(monkeypatch, "")

@@ -35,6 +35,8 @@ class Strong:
 
 KeyText = Annotated[SecretStr, Strong()]
 RotatingKey = Annotated[SecretStr, Strong(several=True)]
+TEN_YEARS = 315_360_000
+"""In seconds. No time in a setting is longer: a date that far on can still be written down."""
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     health_host: str = "0.0.0.0"  # noqa: S104 - an orchestrator probes from outside the container
     health_port: int = Field(default=8081, ge=0, le=65535)
-    shutdown_grace_seconds: float = Field(default=25.0, gt=0)
+    shutdown_grace_seconds: float = Field(default=25.0, gt=0, le=86_400)
     otel_exporter_otlp_endpoint: str = ""
 
     @classmethod
@@ -122,7 +124,7 @@ class StationSettings(Settings):
 
     strongroom_station: str = Field(default="main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
     strongroom_slots: int = Field(default=2, ge=1, le=64)
-    strongroom_lease_seconds: float = Field(default=30.0, ge=1)
+    strongroom_lease_seconds: float = Field(default=30.0, ge=1, le=86_400)
 
 
 class RepositorySettings(Settings):

@@ -1,22 +1,26 @@
 """What the gateway reads from its environment."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from common.config import RepositorySettings, ServiceSettings, Settings
+from common.config import TEN_YEARS, RepositorySettings, ServiceSettings, Settings
 from gateway.policy import PolicySettings
+
+Minutes = Annotated[int, Field(ge=1, le=TEN_YEARS // 60)]
+Times = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class IdentitySettings(ServiceSettings, PolicySettings):
     """Sessions, lockout and rate limits; times are minutes, as documented."""
 
-    security_session_timeout: int = Field(default=30, ge=1)
-    security_session_lifetime: int = Field(default=720, ge=1)
-    security_step_up_minutes: int = Field(default=5, ge=1)
-    security_max_sessions: int = Field(default=3, ge=1)
-    security_max_login_attempts: int = Field(default=5, ge=1)
-    security_lockout_duration: int = Field(default=15, ge=1)
+    security_session_timeout: Minutes = 30
+    security_session_lifetime: Minutes = 720
+    security_step_up_minutes: Minutes = 5
+    security_max_sessions: Times = 3
+    security_max_login_attempts: Times = 5
+    security_lockout_duration: Minutes = 15
     security_max_requests_per_minute: int = Field(default=60, ge=1)
     security_max_requests_per_hour: int = Field(default=1000, ge=1)
     security_bcrypt_rounds: int = Field(default=12, ge=10, le=16)

@@ -4,7 +4,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from common.config import RepositorySettings, ServiceSettings, StationSettings
+from common.config import TEN_YEARS, RepositorySettings, ServiceSettings, StationSettings
+
+
+Pause = Annotated[float, Field(gt=0, le=TEN_YEARS)]
 
 
 class Destination(BaseModel):
@@ -24,9 +27,9 @@ class UploaderSettings(ServiceSettings, StationSettings, RepositorySettings):
     """What storage-uploader reads from its environment. It holds no key."""
 
     strongroom_destinations: Annotated[tuple[Destination, ...], NoDecode] = ()
-    strongroom_reconcile_seconds: float = Field(default=21_600, ge=1)
+    strongroom_reconcile_seconds: float = Field(default=21_600, ge=1, le=TEN_YEARS)
     """How often each destination is listed and compared with what should be there."""
-    strongroom_upload_retry_seconds: tuple[float, ...] = Field(
+    strongroom_upload_retry_seconds: tuple[Pause, ...] = Field(
         default=(60, 300, 1_800, 7_200, 21_600, 86_400), min_length=1
     )
     """The pauses between rounds of an upload that fails; the last one is repeated."""
