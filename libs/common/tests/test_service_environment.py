@@ -55,6 +55,22 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(monkeypatch: pytest.Monke
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "WORKERS", "AMQP_CA_FILE"])
+def test_what_is_empty_counts_as_not_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Lost: a start from a file of settings with a line that is left empty."""
+    (tmp_path / "url").write_text("postgresql://x\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    monkeypatch.setenv("SIGNING_KEY", "k")
+    usual = load(Example)
+    monkeypatch.setenv(name, "")
+    assert load(Example) == usual
+    (tmp_path / "url").write_text("\n")
+    with pytest.raises(Invalid, match="DATABASE_URL is not set"):
+        load(Example)
+
+
 @pytest.mark.parametrize("value", ["inf", "nan", "1e300", "-1"])
 @pytest.mark.parametrize("name", ["STRONGROOM_LEASE_SECONDS", "SHUTDOWN_GRACE_SECONDS"])
 def test_a_time_without_an_end_is_refused(

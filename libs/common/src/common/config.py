@@ -2,7 +2,7 @@
 
 A service's own ``settings.py`` inherits the fragments that it needs and no other, so that no
 service even reads a secret that is not its own. ``NAME_FILE`` names a file that holds the value of
-``NAME``; a value that stands directly in the environment wins.
+``NAME``; a value that stands directly in the environment wins. What is empty counts as not set.
 """
 
 import os
@@ -63,13 +63,15 @@ class FileSource(PydanticBaseSettingsSource):
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in found.items() if value}
 
 
 class Settings(BaseSettings):
     """What every service has: where it runs, how it logs, and where it answers health checks."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     environment: Literal["development", "production"] = "production"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
