@@ -71,6 +71,17 @@ def test_what_is_empty_counts_as_not_set(
         load(Example)
 
 
+def test_a_file_that_holds_no_text_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Lost: which of a dozen files it is, behind an unexpected error."""
+    (tmp_path / "url").write_bytes(b"\xff\xfe\x80")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(Invalid, match="DATABASE_URL_FILE names") as caught:
+        load(ServiceSettings)
+    assert "it holds no text" in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["inf", "nan", "1e300", "-1"])
 @pytest.mark.parametrize("name", ["STRONGROOM_LEASE_SECONDS", "SHUTDOWN_GRACE_SECONDS"])
 def test_a_time_without_an_end_is_refused(

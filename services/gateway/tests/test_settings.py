@@ -112,5 +112,30 @@ def test_what_no_calendar_or_database_can_hold_is_refused_at_the_start(
     from_environment.setenv(
         name, '{"normal": Infinity}' if name == "SECURITY_RATE_SHARES" else huge
     )
-    with pytest.raises(Invalid, match=f"^{name}: Input should be less than or equal to"):
+    with pytest.raises(Invalid, match=rf"^{name}\S*: Input should be less than or equal to"):
         load(GatewaySettings)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SECURITY_RATE_SHARES", '{"login": 0.1}'),
+        ("GATEWAY_OIDC_GROUP_ROLES", '{"audit": "auditor"}'),
+    ],
+)
+def test_json_may_stand_in_a_file(
+    from_environment: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str
+) -> None:
+    """Lost: a setting that its guide says may stand in a file."""
+    from_environment.setenv(name, text)
+    in_variable = load(GatewaySettings)
+    from_environment.delenv(name)
+    file = tmp_path / "value"
+    file.write_text(f"{text}\n")
+    from_environment.setenv(f"{name}_FILE", str(file))
+    assert load(GatewaySettings) == in_variable
+    assert getattr(in_variable, name.lower())
+    file.write_text("audit=hunter2")
+    with pytest.raises(Invalid, match=f"^{name}: it is no JSON") as caught:
+        load(GatewaySettings)
+    assert "hunter2" not in str(caught.value)

@@ -101,3 +101,10 @@ def test_a_pause_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: 
     monkeypatch.setenv("STRONGROOM_UPLOAD_RETRY_SECONDS", text)
     with pytest.raises(Invalid, match="STRONGROOM_UPLOAD_RETRY_SECONDS"):
         settings(monkeypatch, "")
+
+
+def test_what_a_destination_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost: an hour, to a setting that is said not to be set and is."""
+    text = '[{"name": "a", "url": "file:///a"}, {"name": "b"}]'
+    with pytest.raises(Invalid, match=r"^STRONGROOM_DESTINATIONS\[1\]\[url\]: Field required\.$"):
+        settings(monkeypatch, text)

@@ -5,12 +5,13 @@ service even reads a secret that is not its own. ``NAME_FILE`` names a file that
 ``NAME``; a value that stands directly in the environment wins. What is empty counts as not set.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +20,8 @@ from pydantic_settings import (
 )
 
 from common.errors import Invalid
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ TEN_YEARS = 315_360_000
 """In seconds. No time in a setting is longer: a date that far on can still be written down."""
 
 
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("it is no JSON") from None  # its text may hold a secret
+
+
+FromJson = Annotated[T, BeforeValidator(_from_json)]
+"""What is written as JSON, in the environment or in a file."""
+
+
 class FileSource(PydanticBaseSettingsSource):
     """Reads the value of NAME from the file that NAME_FILE names."""
 
@@ -51,9 +67,10 @@ class FileSource(PydanticBaseSettingsSource):
             return None, field_name, False
         try:
             return Path(path).read_text().rstrip("\n"), field_name, False
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it holds no text"
             raise Invalid(
-                f"{variable} names {path}, which cannot be read: {error.strerror}.",
+                f"{variable} names {path}, which cannot be read: {reason}.",
                 remedy="Correct the path or the permissions of the file.",
             ) from error
 
@@ -70,7 +87,11 @@ class Settings(BaseSettings):
     """What every service has: where it runs, how it logs, and where it answers health checks."""
 
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+        enable_decoding=False,  # FromJson does it, for files too
     )
 
     environment: Literal["development", "production"] = "production"

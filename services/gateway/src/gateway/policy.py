@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
 
-from common.config import RotatingKey, Settings, Strong
+from common.config import FromJson, RotatingKey, Settings, Strong
 from common.web.edge import host_name
 from gateway.limits.domain import Kind
 
@@ -21,7 +20,7 @@ def _split(value: Any) -> Any:
     return value
 
 
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 Share = Annotated[float, Field(gt=0, le=1000)]
 
@@ -84,7 +83,7 @@ class SecretSettings(Settings):
 class EdgeSettings(Settings):
     """Who is believed about what at the edge, and how much is let in."""
 
-    security_rate_shares: Mapping[Kind, Share] = Field(default_factory=dict)
+    security_rate_shares: FromJson[Mapping[Kind, Share]] = Field(default_factory=dict)
     security_hsts: int = Field(default=31_536_000, ge=0, description="seconds; 0 sends none")
     strongroom_trusted_proxies: Annotated[Listed, _each(_is_network, "address or network")] = ()
     strongroom_allowed_hosts: Annotated[Listed, _each(_is_host, "name without port")] = ()

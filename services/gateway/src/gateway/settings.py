@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from common.config import TEN_YEARS, RepositorySettings, ServiceSettings, Settings
+from common.config import TEN_YEARS, FromJson, RepositorySettings, ServiceSettings, Settings
 from gateway.policy import PolicySettings
 
 Minutes = Annotated[int, Field(ge=1, le=TEN_YEARS // 60)]
@@ -41,7 +41,7 @@ class OidcSettings(Settings):
     gateway_oidc_scopes: str = "openid profile"
     gateway_oidc_name_claim: str = "preferred_username"
     gateway_oidc_groups_claim: str = "groups"
-    gateway_oidc_group_roles: dict[str, str] = Field(default_factory=dict)
+    gateway_oidc_group_roles: FromJson[dict[str, str]] = Field(default_factory=dict)
     gateway_oidc_trusts_mfa: bool = False
 
 

@@ -1,11 +1,14 @@
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
-from common.config import TEN_YEARS, RepositorySettings, ServiceSettings, StationSettings
-
+from common.config import (
+    TEN_YEARS,
+    FromJson,
+    RepositorySettings,
+    ServiceSettings,
+    StationSettings,
+)
 
 Pause = Annotated[float, Field(gt=0, le=TEN_YEARS)]
 
@@ -26,24 +29,13 @@ class Destination(BaseModel):
 class UploaderSettings(ServiceSettings, StationSettings, RepositorySettings):
     """What storage-uploader reads from its environment. It holds no key."""
 
-    strongroom_destinations: Annotated[tuple[Destination, ...], NoDecode] = ()
+    strongroom_destinations: FromJson[tuple[Destination, ...]] = ()
     strongroom_reconcile_seconds: float = Field(default=21_600, ge=1, le=TEN_YEARS)
     """How often each destination is listed and compared with what should be there."""
-    strongroom_upload_retry_seconds: tuple[Pause, ...] = Field(
+    strongroom_upload_retry_seconds: FromJson[tuple[Pause, ...]] = Field(
         default=(60, 300, 1_800, 7_200, 21_600, 86_400), min_length=1
     )
     """The pauses between rounds of an upload that fails; the last one is repeated."""
-
-    @field_validator("strongroom_destinations", mode="before")
-    @classmethod
-    def _read_json(cls, value: Any) -> Any:
-        # Here, because a value from a file comes without having been read as JSON.
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value or "[]")
-        except ValueError:
-            raise ValueError('not JSON like [{"name": "second", "url": "file:///..."}]') from None
 
     @field_validator("strongroom_destinations")
     @classmethod

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
 
 from common.config import Settings, Strong
 from common.crypto.strength import listed, weakness
@@ -73,15 +72,14 @@ def _read(cls: type[S], given: dict[str, Any]) -> S:
     except ValidationError as error:
         lines = [_sentence(cls, each) for each in error.errors(include_input=False)]
         raise Invalid("\n".join(lines)) from None
-    except SettingsError as error:
-        raise Invalid(f"A setting cannot be read: {error}.") from None
 
 
 def _sentence(cls: type[Settings], error: ErrorDetails) -> str:
-    name = str(error["loc"][0]) if error["loc"] else ""
+    name, inside = (str(error["loc"][0]), error["loc"][1:]) if error["loc"] else ("", ())
     field = cls.model_fields.get(name)
     purpose = field.description if field and field.description else "required"
-    if error["type"] == "missing":
+    if error["type"] == "missing" and not inside:
         return f"{name.upper()} is not set: {purpose}. {name.upper()}_FILE may name a file with it."
     reason = error["msg"].removeprefix("Value error, ")
-    return f"{name.upper() or 'The settings'}: {reason}."
+    place = "".join(f"[{each}]" for each in inside)
+    return f"{name.upper() or 'The settings'}{place}: {reason}."
