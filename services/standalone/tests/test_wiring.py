@@ -150,6 +150,12 @@ def test_browsers_find_the_console_where_it_listens(
     assert wiring.gateway(address).gateway_public_url == "https://localhost:9443"
     monkeypatch.setenv("GATEWAY_PUBLIC_URL", "https://backup.example.com")
     assert wiring.gateway(address).gateway_public_url == "https://backup.example.com"
+    monkeypatch.setenv("GATEWAY_PUBLIC_URL", "")
+    assert wiring.gateway(address).gateway_public_url == "https://localhost:9443"
+    file = directory.path / "public_url"
+    file.write_text("https://filed.example.com\n")
+    monkeypatch.setenv("GATEWAY_PUBLIC_URL_FILE", str(file))
+    assert wiring.gateway(address).gateway_public_url == "https://filed.example.com"
 
 
 def test_without_a_key_one_is_made_once(directory: DataDirectory) -> None:

@@ -1,7 +1,6 @@
 """The settings of each service of the one-process product. Each gets its own secrets alone."""
 
 import json
-import os
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,7 +25,6 @@ from token_service.settings import TokenKeySettings, TokenServiceSettings
 
 S = TypeVar("S", bound=Settings)
 ENCRYPTION_KEY = "backup_encryption_key"
-PUBLIC_URL = "GATEWAY_PUBLIC_URL"
 GRACE_SECONDS = 5.0
 
 
@@ -107,16 +105,17 @@ class Wiring:
 
     def gateway(self, address: Address) -> GatewaySettings:
         """The API. Browsers find it where it listens, unless GATEWAY_PUBLIC_URL says otherwise."""
-        public = {} if PUBLIC_URL in os.environ else {PUBLIC_URL.lower(): address.console_url}
-        return self._load(
-            GatewaySettings,
+        given = {
             **self._common("gateway"),
-            **public,
-            gateway_host=address.host,
-            gateway_port=address.port,
-            backup_local_dir=self._directory.repository,
+            "gateway_host": address.host,
+            "gateway_port": address.port,
+            "backup_local_dir": self._directory.repository,
             **self._own(SecretSettings),
-        )
+        }
+        configured = self._load(GatewaySettings, **given)
+        if "gateway_public_url" in configured.model_fields_set:
+            return configured
+        return self._load(GatewaySettings, **given, gateway_public_url=address.console_url)
 
     def backup_worker(self) -> BackupWorkerSettings:
         """The writer: it has the writer key, which opens nothing."""
