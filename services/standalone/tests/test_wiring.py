@@ -158,6 +158,17 @@ def test_browsers_find_the_console_where_it_listens(
     assert wiring.gateway(address).gateway_public_url == "https://filed.example.com"
 
 
+@pytest.mark.parametrize("name", ["STRONGROOM_STATION", "GATEWAY_STATION"])
+def test_a_request_means_the_one_station_there_is(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Lost: every backup, which waits for a station that nobody is."""
+    wiring = Wiring(directory, CLUSTER, Keys(SecretStr(KEY), SecretStr("the writer key")))
+    monkeypatch.setenv(name, "shop")
+    asked = wiring.gateway(Address("127.0.0.1", 80)).gateway_station
+    assert asked == wiring.backup_worker().strongroom_station
+
+
 def test_without_a_key_one_is_made_once(directory: DataDirectory) -> None:
     """Lost: the first backups, at the second start."""
     first = keys_of(directory)

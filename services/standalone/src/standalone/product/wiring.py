@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from audit_sink.settings import AuditSettings
 from backup_worker.settings import WorkerSettings as BackupWorkerSettings
-from common.config import EncryptionKeySettings, RepositorySettings, Settings
+from common.config import EncryptionKeySettings, RepositorySettings, Settings, StationSettings
 from common.crypto.keys import WRITER_PREFIX, derive_writer_key, write_key
 from common.errors import WrongKey
 from common.repository.opening import stored_writer_key
@@ -109,6 +109,7 @@ class Wiring:
             **self._common("gateway"),
             "gateway_host": address.host,
             "gateway_port": address.port,
+            "gateway_station": load(StationSettings).strongroom_station,  # there is no other
             "backup_local_dir": self._directory.repository,
             **self._own(SecretSettings),
         }
