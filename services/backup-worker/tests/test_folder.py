@@ -5,7 +5,7 @@ import pytest
 
 from backup_worker.folder import missing_config, not_ready
 from backup_worker.settings import WorkerSettings
-from common.errors import Invalid, Unavailable
+from common.errors import Invalid, Unavailable, WrongKey
 from common.messages import Message, Question, RepositoryConfig, RepositoryCreated
 
 
@@ -62,7 +62,10 @@ def test_no_components_file(tmp_path: Path) -> None:
     assert "BACKUP_COMPONENTS_FILE" in reason
 
 
-@pytest.mark.parametrize(("encrypted", "key"), [(False, ""), (False, "swk1-x"), (True, "swk1-x")])
+KEY = "swk1-" + 32 * "ab"
+
+
+@pytest.mark.parametrize(("encrypted", "key"), [(False, ""), (False, "swk1-x"), (True, KEY)])
 def test_which_key_is_used(*, encrypted: bool, key: str) -> None:
     """A repository without encryption has the published key, whatever else is set."""
     settings = WorkerSettings(
@@ -75,3 +78,11 @@ def test_encryption_without_a_key_is_refused() -> None:
     """Nothing may be written that looks encrypted and is not."""
     with pytest.raises(Invalid, match="BACKUP_WRITER_KEY"):
         WorkerSettings(database_url="postgresql:///x").writer_key()
+
+
+def test_a_key_that_writes_nothing_is_refused_at_the_start() -> None:
+    """Lost: every backup, by a worker that is ready; or, with the encryption key, the wall."""
+    settings = WorkerSettings(database_url="postgresql:///x", backup_writer_key="hunter2")
+    with pytest.raises(WrongKey, match="BACKUP_WRITER_KEY is no writer key") as caught:
+        settings.writer_key()
+    assert "hunter2" not in str(caught.value)

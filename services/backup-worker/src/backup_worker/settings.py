@@ -9,7 +9,8 @@ from common.config import (
     StationSettings,
     WriterKeySettings,
 )
-from common.errors import Invalid
+from common.crypto.keys import WRITER_PREFIX, read_key
+from common.errors import Invalid, WrongKey
 
 
 class WorkerSettings(
@@ -31,6 +32,7 @@ class WorkerSettings(
 
         Raises:
             Invalid: it is encrypted and the key is not set.
+            WrongKey: it is set to something else.
         """
         if not self.backup_encryption_enabled:
             return SecretStr("")
@@ -40,4 +42,11 @@ class WorkerSettings(
                 remedy="`strongroom keys writer` prints it. BACKUP_WRITER_KEY_FILE may name a file"
                 " with it.",
             )
+        try:
+            read_key(WRITER_PREFIX, self.backup_writer_key.get_secret_value())
+        except WrongKey as error:
+            raise WrongKey(
+                "BACKUP_WRITER_KEY is no writer key.",
+                remedy="`strongroom keys writer` prints it, from the encryption key.",
+            ) from error
         return self.backup_writer_key
