@@ -1,6 +1,7 @@
 """The embedded server's life: first start, second start, crashes, refusals."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,38 @@ def test_a_recycled_process_number_is_no_obstacle(make_cluster: MakeCluster) -> 
 def test_a_second_process_on_the_same_home_is_refused(make_cluster: MakeCluster) -> None:
     """Lost: the data, if two servers wrote it."""
     with make_cluster(), pytest.raises(Conflict, match="Another process already runs"):
+        make_cluster().start()
+
+
+@AS_ROOT
+def test_a_copied_home_does_not_take_the_database_of_the_first(
+    open_folder: Path, make_cluster: MakeCluster
+) -> None:
+    """Lost: the database under a running product, and then lists that speak of two repositories."""
+    other = open_folder / "other"
+    copy = Cluster(other, shelter=open_folder / "shelter", create_account=False)
+    with make_cluster() as first:
+        shutil.copytree(first.home, other, symlinks=True)
+        with pytest.raises(Conflict, match=f"is a copy of {first.home}"):
+            copy.start()
+        assert first.process.poll() is None
+    with pytest.raises(Conflict, match=f"is a copy of {first.home}"):
+        copy.start()
+
+
+@AS_ROOT
+def test_a_home_that_was_moved_keeps_its_database(
+    open_folder: Path, make_cluster: MakeCluster
+) -> None:
+    """Lost: every user and list, for a data directory on a bigger disk."""
+    other = open_folder / "other"
+    with make_cluster() as first:
+        first.sql("CREATE TABLE kept AS SELECT 7 AS id", database=DATABASE)
+    first.home.rename(other)
+    with Cluster(other, shelter=open_folder / "shelter", create_account=False) as moved:
+        assert moved.sql("SELECT id FROM kept", database=DATABASE) == "7\n"
+    shutil.copytree(other, first.home, symlinks=True)
+    with pytest.raises(Conflict, match=f"is a copy of {other}"):
         make_cluster().start()
 
 

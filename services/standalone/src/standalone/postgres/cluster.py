@@ -13,7 +13,7 @@ from urllib.parse import quote
 from common.errors import Conflict, NotFound, Unavailable
 from standalone import secretfile
 from standalone.postgres import binaries, postmaster
-from standalone.postgres.place import Place, locate
+from standalone.postgres.place import Place, claim, locate
 
 ROLES = (
     "gateway", "backup_worker", "storage_uploader", "restore_worker", "audit_sink",
@@ -104,6 +104,7 @@ class Cluster:
 
     def _start(self, limit: float) -> None:
         place = locate(self.home, self._shelter, self._account, create_account=self._create_account)
+        claim(place, self.home)
         self._place = place
         programs = binaries.for_account(place.account, self._shelter)
         if not place.data.exists():

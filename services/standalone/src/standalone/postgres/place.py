@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import Unavailable
+from common.errors import Conflict, Unavailable
 from standalone.postgres import account as accounts
 from standalone.postgres.account import Account
 
@@ -44,6 +44,25 @@ def locate(home: Path, shelter: Path, account: str = "", *, create_account: bool
     server = link.resolve()
     owner = accounts.of_owner(server)
     return Place(server, _socket_folder(server, owner), owner)
+
+
+def claim(place: Place, home: Path) -> None:
+    """Note in the server's folder which home it belongs to: a copied home has a link to it too.
+
+    Raises:
+        Conflict: that is another one.
+    """
+    if place.account is None:
+        return
+    note = place.server / "home"
+    link = note / "server"
+    if link.exists() and link.samefile(place.server) and not note.samefile(home):
+        raise Conflict(
+            f"{home} is a copy of {note.readlink()}, whose database it would use as well.",
+            remedy="Start that one, or move it away if this one is to take its place.",
+        )
+    note.unlink(missing_ok=True)
+    note.symlink_to(home)
 
 
 def _make(link: Path, shelter: Path, account: Account | None) -> None:
