@@ -187,6 +187,22 @@ def test_a_new_machine_backs_up_its_own_database_and_the_source(directory: DataD
     assert "secret-of" not in written
 
 
+def test_where_the_data_directory_was_moved_to_its_database_is_still_backed_up(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: every backup after a move, for a password file that is not there any more."""
+    source, own = Path("/srv/data"), '\n[components.own]\nkind = "files"\npaths = ["/own"]\n'
+    components_file.ensure(directory, CLUSTER, source)
+    with directory.components.open("a") as file:
+        file.write(own)
+    monkeypatch.setattr(Double, "password_file", lambda self, role: Path("/moved") / role)
+    components_file.ensure(directory, CLUSTER)
+    parsed = tomllib.loads(directory.components.read_text())["components"]
+    assert parsed["database"]["password_file"] == "/moved/platform_backup"
+    assert parsed["files"]["paths"] == [str(source)]
+    assert parsed["own"]["paths"] == ["/own"]
+
+
 def test_the_data_directory_is_never_in_its_own_backup(directory: DataDirectory) -> None:
     """Lost: the disk, to a repository that backs itself up."""
     components_file.ensure(directory, CLUSTER, directory.path.parent)

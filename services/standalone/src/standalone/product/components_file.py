@@ -1,6 +1,7 @@
 """The components that a new data directory backs up, as components.toml."""
 
 import json
+import re
 from pathlib import Path
 
 from standalone import secretfile
@@ -10,13 +11,16 @@ from standalone.product.datadir import DataDirectory
 MANAGED = "# Strongroom writes this file again at each start. Remove this line to make it yours."
 FILES = "files"
 PLATFORM = "database"
+_OWN = re.compile(
+    rf'^\[components\.{PLATFORM}\]\nkind = "postgres"\ndsn = .*\npassword_file = .*$', re.MULTILINE
+)
 
 
 def ensure(directory: DataDirectory, cluster: Cluster, source: Path | None = None) -> bool:
     """Write components.toml, unless its owner has taken it over.
 
-    It names the platform's own database and, where ``source`` is given, that folder. Returns
-    whether the file is as asked for.
+    It names the platform's own database and, where ``source`` is given, that folder; without it
+    all else in the file stays. Returns whether the file is as asked for.
     """
     path = directory.components
     if path.exists():
@@ -24,13 +28,15 @@ def ensure(directory: DataDirectory, cluster: Cluster, source: Path | None = Non
         if not present.startswith(MANAGED):
             return source is None
         if source is None:
+            here = _OWN.sub(lambda _: _database(cluster), present)
+            if here != present:  # the data directory was moved
+                secretfile.write(path, here)
             return True
     secretfile.write(path, _content(directory, cluster, source))
     return True
 
 
 def _content(directory: DataDirectory, cluster: Cluster, source: Path | None) -> str:
-    address = cluster.url(BACKUP_ROLE).replace(f":{cluster.password(BACKUP_ROLE)}@", "@")
     parts = [
         MANAGED,
         "# What this station can back up. Backups name these components, never a path.",
@@ -48,13 +54,21 @@ def _content(directory: DataDirectory, cluster: Cluster, source: Path | None) ->
         ]
     parts += [
         f"# Strongroom's own database ({DATABASE}): users, lists, keyring, audit log.",
+        _database(cluster),
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _database(cluster: Cluster) -> str:
+    address = cluster.url(BACKUP_ROLE).replace(f":{cluster.password(BACKUP_ROLE)}@", "@")
+    lines = [
         f"[components.{PLATFORM}]",
         'kind = "postgres"',
         f"dsn = {json.dumps(address)}",
         f"password_file = {json.dumps(str(cluster.password_file(BACKUP_ROLE)))}",
-        "",
     ]
-    return "\n".join(parts)
+    return "\n".join(lines)
 
 
 def _apart(data: Path, source: Path) -> list[str]:
