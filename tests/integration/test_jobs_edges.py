@@ -11,6 +11,7 @@ from asyncpg import LockNotAvailableError
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from common.errors import NoSpace
 from common.jobs import Job, store
 from common.messages import RunBackup, RunRestore, seal, uuid7
 from integration.workers import QUEUE, Recorder, Works, until
@@ -198,15 +199,20 @@ class Stubborn(Recorder):
 
 
 async def test_an_end_that_could_not_be_recorded_is_recorded_later(works: Works) -> None:
-    """A job without an end would keep its operation running in the console for ever."""
+    """A job without an end would keep its operation running in the console for ever.
+
+    Nor may a full disk, which keeps the record out as well, look like a fault of the worker.
+    """
     handler = Stubborn(waits=False)
-    handler.errors = [OSError()] * 9
+    handler.errors = [NoSpace("The disk is full.")] * 9
     async with works.worker(handler, lease=3) as runtime:
         id_ = await works.send()
         await until(partial(is_state, works, id_, "waiting"))
         await runtime.pool.execute("UPDATE jobs SET attempt = 2, retry_at = now()")
         await until(lambda: works.told("backup.failed", id_))
     assert handler.tries == 2
+    rows = await works.fetch("SELECT reason FROM jobs WHERE id = $1", id_)
+    assert "Before, it had failed: no_space: The disk is full." in rows[0]["reason"]
 
 
 async def test_a_worker_that_freezes_locks_nothing(

@@ -173,11 +173,18 @@ class Running:
         held = await retrying(self._pool, work, attempts=_RELEASE_ATTEMPTS)
         return outcome if held else "lost"
 
-    async def give_up(self, attempts: int) -> str:
-        """End a job that was taken over too often: every worker that ran it fell silent."""
+    async def give_up(self, reason: str) -> str:
+        """End a job that was tried too often, its worker silent at last; ``reason``: before."""
+        attempts = self._rules.max_attempts
+        message = f"The worker was lost {attempts} times while it ran this."
+        if reason:
+            message = (
+                f"The worker was lost at the last of {attempts} attempts."
+                f" Before, it had failed: {reason}"
+            )
         failure = Failure(
             code="worker_lost",
-            message=f"The worker was lost {attempts} times while it ran this.",
+            message=message,
             remedy="See the workers' logs and memory.",
         )
         return await self._end_failed(failure)

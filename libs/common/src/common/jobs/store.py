@@ -20,6 +20,8 @@ class Taken:
     cancel_requested: bool
     was: str
     previous_worker: str = ""
+    reason: str = ""
+    """Why an earlier attempt failed, where that was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ async def claim(
             lease_expires_at = clock_timestamp() + make_interval(secs => $3)
         FROM next WHERE jobs.id = next.id
         RETURNING jobs.id, jobs.envelope, jobs.attempt, jobs.fence, jobs.cancel_requested,
-            next.state AS was, next.worker AS previous_worker
+            next.state AS was, next.worker AS previous_worker, jobs.reason
         """,
         list(queues),
         worker,

@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -191,7 +191,8 @@ class Jobs:
             async with Lease(self._pool, taken.id, taken.fence, self._lease).fenced("failed"):
                 return
         too_often = taken.attempt > self._rules.max_attempts and not taken.cancel_requested
-        self._start(job, handler, give_up=too_often)
+        running = Running(job, handler, self._pool, self._rules)
+        self._start(running, running.give_up(taken.reason) if too_often else running.run())
 
     async def _accept(self, queue: str, delivery: Delivery) -> None:
         """Record a command as running here, then acknowledge it, then start; or refuse it."""
@@ -207,7 +208,8 @@ class Jobs:
             raise
         await delivery.ack()
         if job is not None:
-            self._start(job, self._handler(envelope))
+            running = Running(job, self._handler(envelope), self._pool, self._rules)
+            self._start(running, running.run())
 
     async def _record(self, queue: str, envelope: Envelope) -> Job[Any] | None:
         """The new job; None for a duplicate, or for one that was cancelled before it came."""
@@ -250,9 +252,7 @@ class Jobs:
             teller=ProgressTeller(self._transport, self._name, envelope.actor),
         )
 
-    def _start(self, job: Job[Any], handler: JobHandler[Any], *, give_up: bool = False) -> None:
-        running = Running(job, handler, self._pool, self._rules)
-        work = running.give_up(self._rules.max_attempts) if give_up else running.run()
+    def _start(self, running: Running, work: Coroutine[Any, Any, str]) -> None:
         task = asyncio.create_task(work)
         self._running[task] = running
         task.add_done_callback(self._finished)
