@@ -174,7 +174,10 @@ class OverviewAnswer(BaseModel):
     )
     size_bytes: int = Field(description="What the backups that are there have read.")
     added_bytes: int = Field(description="What of that was not there before.")
-    stored_bytes: int = Field(description="What that takes in the repository.")
+    stored_bytes: int = Field(
+        description="What that takes. What deleted backups have left in the repository, for others"
+        " or until a prune, is not in it: `strongroom repo stats` measures that."
+    )
     destinations: list[DestinationAnswer]
 
     @classmethod

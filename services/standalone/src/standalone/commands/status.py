@@ -12,7 +12,10 @@ app = new_app()
 
 @app.command()
 def status(as_json: console.AsJson = False, server: Server = DEFAULT) -> None:
-    """Say whether you are safe: the last good backup, the last proof, the copies, the space."""
+    """Say whether you are safe: the last good backup, the last proof, the copies, the space.
+
+    What deleted backups have left in the repository, for others or until a prune, is not in it.
+    """
     with connect(server) as api:
         overview = api.get("/api/backups/overview")
     if as_json:
@@ -32,7 +35,7 @@ def _rows(overview: dict[str, Any]) -> list[list[object]]:
         ["last failure", text.moment(overview["last_failed_at"])],
         ["backups", states or "none"],
         ["size", text.size(overview["size_bytes"])],
-        ["stored", text.size(overview["stored_bytes"])],
+        ["stored by them", text.size(overview["stored_bytes"])],
     ]
     rows += [
         [f"copies at {each['destination']}", f"{each['completed']}, {each['failed']} failed"]
