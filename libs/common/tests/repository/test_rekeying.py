@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from common.repository.format.config import RepositoryConfig
 from common.repository.lock import linking
 from common.repository.opening import create, open_reader
 from common.repository.prepared import SnapshotMeta
+from common.repository.pruning.prune import PruneSettings
 from common.repository.rekeying.rotation import change_encryption_key, rotate
 from common.repository.rekeying.unlocked import Unlocked, provider_of
 from common.storage.local import LocalDirectory
@@ -50,6 +52,26 @@ def test_after_a_rotation_the_new_pair_opens_all_and_the_old_one_nothing(
                 vault.private.unwrap(sealed, b"")
     with pytest.raises(Corrupt):
         vault.restore(ids[0])
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_what_a_destination_kept_from_before_a_rotation_is_no_damage_unless_it_is_needed(
+    vault: Vault, provider: KeyProvider, ids: list[str], *, needed: bool
+) -> None:
+    """Lost: trust in the checks of every copy; or a key that a backup needs, unseen."""
+    kept = {name: vault.directory.read(name) for name in vault.names()}
+    if not needed:
+        reader(vault, provider).forget(ids[0], "")
+        for _ in range(2):
+            reader(vault, provider).prune(PruneSettings(grace=timedelta(0)))
+    gone = kept.keys() - set(vault.names())
+    rotate(vault.directory, provider)
+    (name,) = [each for each in gone if each.startswith("keys/")] or vault.names("keys/")[:1]
+    for each in {*gone, name}:
+        vault.directory.delete(each)
+        vault.directory.write(each, kept[each], owner="uploader")
+    findings = reader(vault, provider).check(read_data=True).findings
+    assert [(each.object, bool(each.affects)) for each in findings] == [(name, True)] * needed
 
 
 def test_keys_are_not_changed_while_a_snapshot_is_written(

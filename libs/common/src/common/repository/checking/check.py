@@ -13,6 +13,7 @@ from common.repository.damage import Damaged
 from common.repository.entry import show_path
 from common.repository.format.index import PackEntry
 from common.repository.format.snapshot import Snapshot
+from common.repository.format.wrappedkey import WrappedKey
 from common.repository.history import Head, SnapshotInfo
 from common.repository.index.catalog import Catalog, load_segments
 from common.repository.progress import OnProgress
@@ -47,6 +48,7 @@ class Checker:
         self._heads = heads
         self._on_progress = on_progress
         self._findings = Findings()
+        self._past: set[str] = set()
         self._objects = 0
         self._read = 0
 
@@ -62,8 +64,10 @@ class Checker:
         for number in watch.spared:
             self._findings.spare(fetcher.catalog.packs[number].name, _COPIED)
         found = self._findings.all()
-        if self._wanted is not None:
-            found = tuple(finding for finding in found if finding.affects)
+        if self._wanted is None:
+            found = tuple(each for each in found if each.affects or each.object not in self._past)
+        else:
+            found = tuple(each for each in found if each.affects)
         return CheckReport(found, self._objects, self._read)
 
     def survey(self) -> tuple[Fetcher, PackWatch]:
@@ -114,18 +118,29 @@ class Checker:
         return {body.link.chain for key, body in found.items() if key in self._wanted}
 
     def _run_keys(self) -> None:
+        """Open all of them. A destination, which only grows, keeps those of runs that were removed
+        before the key pair was changed: these are past, and no damage unless a backup needs one.
+        """
         generations = set()
         for info in list(self._session.source.list("keys/")):
             self._objects += 1
             try:
                 wrapped = self._session.read_key(info.name)
                 generations.add(wrapped.generation)
-                self._keys.get(wrapped.key_id)
+                self._open_key(wrapped)
             except NotFound:
                 continue  # deleted since it was listed
             except Corrupt as error:
                 self._findings.add(info.name, "damaged", error.message)
         self._generation(generations, "a run key")
+
+    def _open_key(self, wrapped: WrappedKey) -> None:
+        try:
+            self._keys.get(wrapped.key_id)
+        except Corrupt:
+            if self._keys.is_past(wrapped):
+                self._past.add(wrapped.name)
+            raise
 
     def _index(self) -> Fetcher:
         session = self._session

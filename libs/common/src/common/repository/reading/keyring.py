@@ -51,6 +51,11 @@ class KeyRing:
         recipient = min(mine or self._privates)
         return wrapped.unwrap(self._privates[recipient], recipient)
 
+    def is_past(self, wrapped: WrappedKey) -> bool:
+        """Whether this is wrapped to a key pair alone that was changed since it was written."""
+        older = wrapped.generation < self._session.config.generation
+        return older and not self._privates.keys() & wrapped.wrapped.keys()
+
     def _open(self, key_id: bytes) -> RunKey | Damaged:
         name = key_name(key_id)
         try:
