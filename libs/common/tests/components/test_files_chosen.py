@@ -9,7 +9,7 @@ import pytest
 
 from common.components.component import Target
 from common.components.files import FilesComponent
-from common.components.files.restoring import restore
+from common.components.files.restoring.restore import restore
 from common.components.names import ChosenPaths
 from fake_tree import FakeTree
 from trees import compare
