@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.messages import AuditRecorded, UploadCompleted, UploadFailed
+from common.messages import AuditRecorded, BackupCompleted, UploadCompleted, UploadFailed
 from common.service import Runtime
 from integration.uploads import (
     Station,
@@ -114,25 +114,30 @@ async def test_a_backup_without_upload_goes_along_with_the_next(station: Station
     ]
 
 
+async def rotten(station: Station, first: BackupCompleted) -> tuple[Path, bytes, str]:
+    """Tell of a next backup, "rotten": its damaged pack, what that should be, its snapshot."""
+    packs = set(station.repository.names("packs/"))
+    snapshot_id = station.repository.add_backup()
+    name, *_ = set(station.repository.names("packs/")) - packs
+    path = station.repository.path / name
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + b"?")
+    await station.tell(first.model_copy(update={"backup_id": "rotten", "snapshot_id": snapshot_id}))
+    return path, good, snapshot_id
+
+
 async def test_rot_is_not_sent_and_not_announced(station: Station) -> None:
     """A damaged pack would be copied, and its backup listed as safe in two places."""
     async with station.uploader() as uploader:
         await compared(uploader)
         first = await station.back_up()
         await station.hear(UploadCompleted, 2, backup_id=first.backup_id)
-        packs = set(station.repository.names("packs/"))
-        snapshot_id = station.repository.add_backup()
-        rotten, *_ = set(station.repository.names("packs/")) - packs
-        path = station.repository.path / rotten
-        good = path.read_bytes()
-        path.write_bytes(good[:-1] + b"?")
-        backup = first.model_copy(update={"backup_id": "rotten", "snapshot_id": snapshot_id})
-        await station.tell(backup)
+        path, good, snapshot_id = await rotten(station, first)
         failed = await station.hear(UploadFailed, 2, backup_id="rotten")
         assert {event.failure.code for event in failed} == {"corrupt"}
         assert f"snapshots/{snapshot_id}" not in station.names()
         missing = set(station.repository.names("packs/")) - set(station.names(prefix="packs/"))
-        assert missing == {rotten}
+        assert missing == {f"{path.relative_to(station.repository.path)}"}
         path.write_bytes(good)
         await station.hear(UploadCompleted, 2, backup_id="rotten")
     assert station.names() == station.repository.names()
@@ -168,13 +173,14 @@ async def test_what_a_destination_has_lost_is_sent_again(station: Station) -> No
 
 async def test_what_was_dated_by_a_clock_that_was_ahead_waits_for_no_year(station: Station) -> None:
     """Lost: the second copy, and every comparison with it, until the year that the clock showed."""
-    station.place().write_text("a file where a folder should be")
     async with station.uploader(strongroom_upload_retry_seconds=(3600,)) as uploader:
-        backup = await station.back_up()
-        await station.hear(UploadFailed, backup_id=backup.backup_id)
-        station.place().unlink()
+        first = await station.back_up()
+        await station.hear(UploadCompleted, 2, backup_id=first.backup_id)
+        path, good, _ = await rotten(station, first)
+        await station.hear(UploadFailed, 2, backup_id="rotten")
+        path.write_bytes(good)
         await uploader.pool.execute(_DATED_AHEAD)
-        await station.hear(UploadCompleted, 2, backup_id=backup.backup_id)
+        await station.hear(UploadCompleted, 2, backup_id="rotten")
         await until_none(uploader, _COMPARED_AHEAD, station.name)
 
 
