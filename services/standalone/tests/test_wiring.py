@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from standalone.postgres import Cluster
 from standalone.product import components_file
 from standalone.product.address import Address
 from standalone.product.datadir import DataDirectory
+from standalone.product.launch import Session, greet
 from standalone.product.wiring import ENCRYPTION_KEY, Keys, Wiring, keys_of
 
 
@@ -174,6 +176,24 @@ def test_without_a_key_one_is_made_once(directory: DataDirectory) -> None:
     first = keys_of(directory)
     assert keys_of(directory) == first
     assert first.writer.get_secret_value().startswith("swk1-")
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_only_a_key_that_was_made_here_is_shown(
+    directory: DataDirectory, capfd: pytest.CaptureFixture[str], *, made: bool
+) -> None:
+    """Lost: the key from the environment, which nobody keeps: another file is to be copied."""
+    if made:
+        directory.secret(ENCRYPTION_KEY)
+    place = SimpleNamespace(socket=Path("/run"))
+    session = SimpleNamespace(
+        address=Address("127.0.0.1", 80), cluster=SimpleNamespace(place=place),
+        directory=directory, first_password="shown once",
+    )  # fmt: skip
+    greet(cast("Session", session))
+    shown = "".join(capfd.readouterr())
+    assert "shown once" in shown
+    assert ("without it no backup opens" in shown) is made
 
 
 def test_a_new_machine_backs_up_its_own_database_and_the_source(directory: DataDirectory) -> None:

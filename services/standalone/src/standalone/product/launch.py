@@ -164,9 +164,10 @@ def greet(session: Session) -> None:
     if session.first_password:
         rows.append(["administrator", f"admin, password {session.first_password}"])
         rows.append(["", "(shown this once; it is stored nowhere)"])
-        key = session.directory.path / "secrets" / ENCRYPTION_KEY
-        rows.append(["encryption key", f"{key}"])
-        rows.append(["", "(keep a copy of it elsewhere: without it no backup opens)"])
+        if session.directory.has_secret(ENCRYPTION_KEY):
+            key = session.directory.path / "secrets" / ENCRYPTION_KEY
+            rows.append(["encryption key", f"{key}"])
+            rows.append(["", "(keep a copy of it elsewhere: without it no backup opens)"])
     console.table(["", ""], rows)
     session.directory.forget_secret(FIRST_PASSWORD)
 
