@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Conflict, NoSpace, Unavailable
+from common.errors import Conflict, Invalid, NoSpace, Unavailable
 from standalone.postgres import DATABASE, Cluster, postmaster
 from standalone.postgres import binaries as binaries_module
 from standalone.postgres.account import choose
@@ -197,6 +197,20 @@ def test_a_closed_shelter_is_named_with_the_remedy(open_folder: Path) -> None:
     with pytest.raises(Unavailable, match=rf"chmod o\+x {closed}"):
         cluster.start()
     assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@AS_ROOT
+def test_a_shelter_that_is_none_is_named(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: which setting it is, or the database, in a folder that changes its place."""
+    (open_folder / "file").touch()
+    monkeypatch.chdir(open_folder)
+    for shelter in Path("relative"), open_folder / "file", Path("/proc/none"):
+        cluster = Cluster(open_folder / "home", shelter=shelter, create_account=False)
+        with pytest.raises(Invalid, match="STRONGROOM_POSTGRES_DIR"):
+            cluster.start()
+    assert not (open_folder / "relative").exists()
 
 
 def test_a_long_path_gets_its_socket_elsewhere(open_folder: Path) -> None:

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import Conflict, Unavailable
+from common.errors import Conflict, Invalid, Unavailable
 from standalone.postgres import account as accounts
 from standalone.postgres.account import Account
 
@@ -69,17 +69,33 @@ def _make(link: Path, shelter: Path, account: Account | None) -> None:
     if account is None:
         link.mkdir(mode=0o700, exist_ok=True)
         return
-    clusters = shelter / "clusters"
-    for folder in (shelter, clusters):
-        if not folder.exists():
-            folder.mkdir(parents=True)
-            folder.chmod(0o711)
-    server = clusters / secrets.token_hex(6)
-    server.mkdir(mode=0o700)
+    server = _cluster_below(shelter)
     account.own(server)
     _require_passage(server, account)
     link.unlink(missing_ok=True)  # a link whose cluster was removed
     link.symlink_to(server)
+
+
+def _cluster_below(shelter: Path) -> Path:
+    if not shelter.is_absolute():
+        raise Invalid(
+            f"STRONGROOM_POSTGRES_DIR is {shelter}: the path does not begin at /.",
+            remedy="Write the whole path.",
+        )
+    clusters = shelter / "clusters"
+    server = clusters / secrets.token_hex(6)
+    try:
+        for folder in (shelter, clusters):
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                folder.chmod(0o711)
+        server.mkdir(mode=0o700)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise Invalid(
+            f"No folder can be made in {shelter}, which STRONGROOM_POSTGRES_DIR names.",
+            remedy="Name a folder on a local disk.",
+        ) from error
+    return server
 
 
 def _require_passage(server: Path, account: Account) -> None:
