@@ -10,7 +10,7 @@ import pytest
 
 from common.components.files.walking import walk
 from common.components.files.walking.scouting import Scout
-from common.repository.checking.forked import Link
+from common.forked import Link
 from shared_walk import FOLDERS
 
 

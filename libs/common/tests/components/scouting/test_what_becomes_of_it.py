@@ -15,7 +15,7 @@ from common.components.files.walking import scouting
 from common.components.files.walking.patterns import Patterns
 from common.components.files.walking.walk import Walk
 from common.errors import CaptureFailed
-from common.repository.checking.forked import Link
+from common.forked import Link
 from shared_walk import FOLDERS, Record, taken
 
 

@@ -12,7 +12,7 @@ from common.components.files.walking import scouting, seen
 from common.components.files.walking.patterns import Patterns
 from common.components.files.walking.seen import Listing, Seen
 from common.components.files.walking.walk import Walk
-from common.repository.checking.forked import Link
+from common.forked import Link
 from common.repository.found import OpenFolder
 from shared_walk import FOLDERS, Record, taken
 

@@ -6,7 +6,7 @@ from common.errors import Corrupt, NotFound
 from common.heap import keep_large_blocks
 from common.repository.checking.chain import verify_chains
 from common.repository.checking.findings import CheckReport, FindingKind, Findings
-from common.repository.checking.forked import Link, spread
+from common.forked import Link, spread
 from common.repository.checking.packcheck import verify_pack
 from common.repository.checking.treecheck import PackWatch, TreeChecker
 from common.repository.damage import Damaged

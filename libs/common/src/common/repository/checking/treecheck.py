@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from common.repository.checking.forked import Link, spread
+from common.forked import Link, spread
 from common.repository.damage import Damaged
 from common.repository.entry import EntryType
 from common.repository.format.blockreader import Lone, StoredEntry

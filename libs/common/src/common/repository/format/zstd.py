@@ -9,7 +9,6 @@ from common.repository.format.trials import Trials
 if TYPE_CHECKING:
     from zstandard import ZstdCompressor
 
-
 DEFAULT_LEVEL = 3
 
 _LARGE = 256 * 1024

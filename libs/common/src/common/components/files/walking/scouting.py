@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from common.components.files.walking.seen import Listing, Look, is_plain, list_folder
 from common.errors import Error
-from common.repository.checking.forked import Link, Team
+from common.forked import Link, Team
 from common.repository.found import EARLIEST, LATEST, pack_state
 
 _MOST = 4096

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.errors import NoSpace, Unavailable
-from common.repository.checking.forked import Link, Team, spread
+from common.forked import Link, Team, spread
 from common.repository.damage import Damaged
 
 ITEMS = list(range(3000))
