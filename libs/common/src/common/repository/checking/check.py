@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from common.errors import Corrupt, NotFound
+from common.forked import Link, spread
 from common.heap import keep_large_blocks
 from common.repository.checking.chain import verify_chains
 from common.repository.checking.findings import CheckReport, FindingKind, Findings
-from common.forked import Link, spread
 from common.repository.checking.packcheck import verify_pack
 from common.repository.checking.treecheck import PackWatch, TreeChecker
 from common.repository.damage import Damaged

@@ -11,8 +11,8 @@ from common.components.files.restoring.arriving import Arriving
 from common.components.files.restoring.folders import Folders
 from common.components.files.restoring.writing import Failed, Named, Writing, Written
 from common.components.notes import Notes
-from common.processors import processors
 from common.forked import Claims, Link, Team
+from common.processors import processors
 from common.repository.entry import Entry
 from common.repository.tree import Batch, ContentDamaged
 
