@@ -40,7 +40,7 @@ lint: setup ## ruff: all rules, and the format
 
 .PHONY: types
 types: setup ## mypy, strict
-	$(BIN)/mypy libs/common/src services/*/src tests .ci conftest.py
+	$(BIN)/mypy $(PYTHON_SOURCES)
 
 .PHONY: imports
 imports: setup ## the layers: who may import whom

@@ -63,7 +63,7 @@ def test_a_first_backup_is_counted_and_the_next_one_known(
     """Lost: percent and time to go of the longest backup; then, a disk's time each night."""
     look = select.select
     monkeypatch.setattr(
-        select, "select", lambda *files_and_no_time: look(*files_and_no_time[:3], 60)
+        select, "select", lambda reads, writes, others, _: look(reads, writes, others, 60)
     )
     assert totals(repo, source) == {SIZE}
     monkeypatch.delattr(os, "fork")

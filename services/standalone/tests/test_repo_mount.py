@@ -5,8 +5,8 @@ import stat
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -69,17 +69,12 @@ def test_an_end_by_ctrl_c_is_no_failure_to_mount(
             operations.init("/")
         raise RuntimeError(8)
 
+    module = cast(ModuleType, SimpleNamespace(FUSE=fuse))
     (tmp_path / "mount").mkdir()
     with nullcontext() if mounts else pytest.raises(Conflict):
-        show(
-            SimpleNamespace(FUSE=fuse),
-            answers._files,
-            tmp_path / "mount",
-            name="r",
-            for_others=False,
-        )
+        show(module, answers._files, tmp_path / "mount", name="r", for_others=False)
     with pytest.raises(Conflict, match="not empty"):
-        show(SimpleNamespace(FUSE=fuse), answers._files, tmp_path, name="r", for_others=False)
+        show(module, answers._files, tmp_path, name="r", for_others=False)
 
 
 def test_a_machine_that_cannot_mount_says_what_it_lacks(

@@ -29,7 +29,7 @@ class Stubborn:
     def __init__(self, act: Callable[[], Any]) -> None:
         self._act = act
 
-    def capture(self, sink: object) -> dict[str, Any]:
+    def capture(self, *_: object) -> Any:
         raise NotImplementedError
 
     restore = capture
@@ -86,12 +86,10 @@ def test_the_total_comes_when_all_is_counted(tree: Path, tmp_path: Path) -> None
     """Lost: percent and time to go of a first backup; then, a time that goes below nothing."""
     database = tmp_path / "till.db"
     database.write_bytes(b"x" * 8192)
-    components = [
-        FilesComponent.of("files", [tree / "deep"]),
-        SqliteComponent("till", SqliteOptions(path=database)),
-    ]
-    entries, size = components[0].count()
-    with Outlook(components, None) as outlook:
+    files = FilesComponent.of("files", [tree / "deep"])
+    till = SqliteComponent("till", SqliteOptions(path=database))
+    entries, size = files.count()
+    with Outlook([files, till], None) as outlook:
         until_counted(outlook)
         amount = (entries + 1, size + 8192)
         assert outlook.total("files", 0, 0) == outlook.total("till", amount[1], 1) == amount

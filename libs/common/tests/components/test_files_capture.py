@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from common.components.files import FilesComponent, FilesOptions
-from common.components.files.walking import walk
 from common.errors import CaptureFailed, Invalid
 from common.repository.entry import MAX_PATH, Entry, EntryType
 from fake_tree import FakeTree
@@ -255,7 +254,7 @@ def test_a_folder_that_becomes_a_symlink_before_it_is_opened_is_not_followed(
             (tmp_path / "mine/z").symlink_to(tmp_path / "secret")
         return status
 
-    monkeypatch.setattr(walk.os, "lstat", turn)
+    monkeypatch.setattr(os, "lstat", turn)
     tree = take(tmp_path / "mine")
     assert tree.data == {}
     assert "mine/z could not be read" in tree.warnings[0]

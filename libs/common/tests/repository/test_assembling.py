@@ -34,7 +34,12 @@ def test_folders_that_wait_are_not_open_without_end(tmp_path: Path) -> None:
     warnings: list[str] = []
     tree = SimpleNamespace(warn=warnings.append, take_blocks=list, entries=0, size=0)
     assembler = Assembler(
-        cast(Any, tree), readers, cast(Any, None), lambda *_: False, cache=None, advance=id
+        cast(Any, tree),
+        readers,
+        cast(Any, None),
+        lambda *_: False,
+        cache=None,
+        advance=lambda _: None,
     )
     allowed = share_of_open_files(OPEN_FOLDERS, WAITING_PART)
     most, count = 0, 3 * OPEN_FOLDERS

@@ -46,7 +46,7 @@ def test_what_a_prune_writes_anew_meanwhile_comes_too(
 
     def prune(phase: str, done: int, *_: object, **__: object) -> None:
         if phase == "packs" and done < 70_000:
-            for _ in range(2):
+            for _again in range(2):
                 vault.reader().prune(NOW)
 
     assert not copy_objects(vault.session(), target, on_progress=prune).failed

@@ -8,7 +8,7 @@ from common.errors import Corrupt, NotFound
 from common.repository.browsing.filesystem import FileSystem
 from common.repository.damage import Damaged
 from common.repository.entry import Entry, EntryType
-from common.repository.recording import Recorder
+from common.repository.run import ComponentRecorder
 from vault import Vault, add_files, noise
 
 FILES = {b"folder/large": noise(200_000, 1), b"folder/small": b"few", b"top": b"top\n"}
@@ -21,7 +21,7 @@ SPARSE = bytes(4096) + DATA[:5000] + bytes(12_288 - 9096) + DATA[5000:] + bytes(
 def mounted(vault: Vault) -> FileSystem:
     """Two backups; the second has links and a file with holes as well."""
 
-    def fill(sink: Recorder) -> None:
+    def fill(sink: ComponentRecorder) -> None:
         add_files(sink, {})
         sink.add(Entry(b"folder", EntryType.DIRECTORY, mode=0o750))
         for path, content in FILES.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -172,7 +173,8 @@ def test_a_snapshot_that_is_just_being_written_is_waited_for(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, cleared: bool
 ) -> None:
     """Lost: a backup that found itself alive, and lost its packs before it was written."""
-    witnesses, others = History.witnesses, []
+    witnesses = History.witnesses
+    others: list[Thread] = []
     with begin(vault) as run:
         prepared = run.finish(META)
 
@@ -181,7 +183,7 @@ def test_a_snapshot_that_is_just_being_written_is_waited_for(
             vault.writer().abandon(run._run_id)
         vault.reader().prune(A_WEEK_LATER)
 
-    def meanwhile(*args: str) -> object:
+    def meanwhile(*args: Any) -> object:
         others.append(Thread(target=other))
         others[0].start()
         others[0].join(1)

@@ -260,7 +260,8 @@ def test_a_backup_that_ends_while_prune_looks_around(
     vault: Vault, left: SnapshotInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: every prune that meets a backup fails, and says that a sound repository is damaged."""
-    load, made = Pruner._fetcher, []
+    load = Pruner._fetcher
+    made: list[SnapshotInfo] = []
 
     def late(pruner: Pruner) -> Fetcher:
         fetcher = load(pruner)

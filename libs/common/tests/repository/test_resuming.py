@@ -59,7 +59,7 @@ def killed(backup: Any, target: Path, lengths: Path) -> Path:
 
     child = os.fork()
     if child == 0:
-        StoredBatch.pieces = few  # type: ignore[method-assign]
+        StoredBatch.pieces = few  # type: ignore[assignment,method-assign]
         restore(backup, target)
         os._exit(0)
     os.waitpid(child, 0)

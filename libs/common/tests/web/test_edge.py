@@ -50,7 +50,7 @@ def test_a_list_of_hosts_leaves_loopback_in() -> None:
 def test_a_proxy_that_is_none_is_said_at_once() -> None:
     """Otherwise a typing error is believed to be a setting."""
     with pytest.raises(Invalid, match="trusted proxy"):
-        TrustedProxies(lambda *_: None, Edge(proxies=["proxy.example.com"]))  # type: ignore[arg-type,return-value]
+        TrustedProxies(lambda *_: None, Edge(proxies=["proxy.example.com"]))  # type: ignore[arg-type]
 
 
 async def seen(peer: str, headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from common.components.files.walking.patterns import Patterns
 from common.components.files.walking.walk import Walk
 from common.errors import CaptureFailed
 from common.forked import Link
+from common.repository import attributes
 from shared_walk import FOLDERS, Record, taken
 
 
@@ -46,7 +47,7 @@ def test_a_scout_only_enters_folders(
     tree: Path, heard: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lost: a minute, to a lock that a thread held when the scout was forked."""
-    parent, asked = os.getpid(), metadata.user_name
+    parent, asked = os.getpid(), attributes.user_name
 
     def die_ahead(uid: int) -> str:
         return asked(uid) if os.getpid() == parent else os._exit(1)
@@ -107,9 +108,12 @@ def test_a_small_root_after_a_large_one_has_no_scout(
     small.mkdir()
     begun: list[bytes] = []
     share = Walk._share
-    monkeypatch.setattr(
-        Walk, "_share", lambda self, seen: (begun.append(self._root), share(self, seen))
-    )
+
+    def counted(walk: Walk, seen: Any) -> Any:
+        begun.append(walk._root)
+        return share(walk, seen)
+
+    monkeypatch.setattr(Walk, "_share", counted)
     reading = Walk(Record(), Patterns((), ()), None, shared=True)
     roots = [os.fsencode(each).strip(b"/") for each in (tree, small, tree)]
     for root in roots:
