@@ -72,7 +72,8 @@ def test_a_name_is_found_in_every_backup(strongroom: Run, repo: Path) -> None:
     found = json.loads(strongroom("repo", "find", repo, "link", "--json").out)
     assert [each["name"] for each in found] == ["first"]
     assert len(strongroom("repo", "find", repo, "*.txt").out.splitlines()) == 2
-    only = strongroom("repo", "find", repo, "*.txt", "--snapshot", "first")
+    twice = ("--snapshot", found[0]["snapshot"])
+    only = strongroom("repo", "find", repo, "*.txt", "--snapshot", "first", *twice)
     assert len(only.out.splitlines()) == 1
     assert strongroom("repo", "find", repo, "nothing").code == 5
 

@@ -96,7 +96,8 @@ def find_entries(
 ) -> None:
     """Find entries by their names, in all backups. Exits with 5 where there is none."""
     reader, met = reading(repo, key_file), Met()
-    backups = [find(reader, each) for each in snapshot] if snapshot else reader.snapshots()
+    asked = [find(reader, each) for each in snapshot] if snapshot else reader.snapshots()
+    backups = {each.id: each for each in asked}.values()  # by its name and by its id, once
     finder, count = Finder(reader.fetcher, matching(pattern), met.note), 0
 
     def rows() -> Iterator[tuple[str, dict[str, Any]]]:
