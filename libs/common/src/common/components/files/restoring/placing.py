@@ -1,33 +1,28 @@
 """Brings the entries of a source back into a folder."""
 
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from common.components.component import PlacedInPart, RestoredInPart, RestoreOutcome
+from common.components.component import RestoreOutcome
 from common.components.files.metadata import Applier
-from common.components.files.restoring.arriving import LARGE, Arriving, replace, temporary_name
+from common.components.files.restoring.arriving import LARGE, Arriving
 from common.components.files.restoring.delivering import Delivery
 from common.components.files.restoring.folders import Folders
-from common.components.files.restoring.identity import check_special
 from common.components.files.restoring.leftovers import PART
-from common.components.files.restoring.linking import bears_time, hard_link
+from common.components.files.restoring.linking import Links
+from common.components.files.restoring.missing import Missing
 from common.components.files.restoring.parts import Parts
 from common.components.files.restoring.present import Present
 from common.components.files.restoring.selecting import Selection, Wanted
-from common.components.names import beneath, show
-from common.components.notes import Notes, raise_if_full
+from common.components.files.restoring.special import make_special
+from common.components.names import beneath
+from common.components.notes import Notes
 from common.heap import keep_large_blocks, rare_collections
 from common.repository.entry import Entry, EntryType
 from common.repository.tree import ContentDamaged, Source
 
 REMEMBERED = 50_000
 """Folders kept in memory until they get their metadata; past that the tree is read once more."""
-
-NO_DEVICE = "device not restored"
-DEVICES = {EntryType.CHARACTER: stat.S_IFCHR, EntryType.BLOCK: stat.S_IFBLK}
 
 
 class Placing:
@@ -52,21 +47,18 @@ class Placing:
         self._selection = selection
         self._folders = folders
         self._applier = applier
-        self._failures = Notes()
-        self._failed: set[bytes] = set()
-        self._damaged: dict[bytes, None] = {}
-        self._refused: set[bytes] = set()
-        self._links: list[Wanted] = []
+        self._missing = Missing(applier.warn)
+        self._links = Links(selection, folders, applier, self._missing)
         self._made: set[bytes] = set()
         self._alone = alone
         self._present_bytes = 0
         self._directories: list[Wanted] = []
         self._kept: dict[bytes, int | None] = {}
         self._placed = 0
-        self._arriving = Arriving(folders, applier, self._fail, will_look=alone)
+        self._arriving = Arriving(folders, applier, self._missing.fail, will_look=alone)
         self._parts = Parts(source, folders, self._arriving.own)
         self._delivery = Delivery(
-            self._arriving, folders, applier, notes, failed=self._fail, lost=self._lose
+            self._arriving, folders, applier, notes, failed=self._missing.fail, lost=self._lose
         )
 
     def run(self) -> RestoreOutcome:
@@ -84,7 +76,7 @@ class Placing:
                 self._parts.sweep(b"")
             with rare_collections():
                 self._contents()
-            self._make_links()
+            self._placed += self._links.make()
             self._finish_folders()
             self._arriving.sync()
         finally:
@@ -93,7 +85,7 @@ class Placing:
         entries = self._placed + self._arriving.entries
         size = self._present_bytes + self._arriving.bytes
         outcome = RestoreOutcome(entries=entries, size_bytes=size)
-        self._tell(outcome)
+        self._missing.tell(outcome, damaged=self._selection.damaged)
         self._parts.close()
         return outcome
 
@@ -110,30 +102,30 @@ class Placing:
             self._lose(error.paths)
         self._delivery.finish()
         for path in self._arriving.abandon(list(self._arriving.items)):
-            self._note(path, "its content did not come")
+            self._missing.note(path, "its content did not come")
 
     def _lose(self, paths: Iterable[bytes]) -> None:
-        self._damaged.update(dict.fromkeys(paths))
+        self._missing.lose(paths)
         self._arriving.abandon(paths)
 
     def _arrivals(self) -> Iterator[Entry]:
         """Make what has no content on the way; the files whose content is to come."""
         for wanted in self._selection:
             kind = wanted.entry.type
-            if kind is EntryType.FILE:  # _attempt, written out: by far the most
+            if kind is EntryType.FILE:  # an attempt, written out: by far the most
                 try:
                     begun = self._begin(wanted)
                 except OSError as error:
-                    self._fail(wanted.path, error)
+                    self._missing.fail(wanted.path, error)
                     continue
                 if begun:
                     yield wanted.entry
             elif kind is EntryType.DIRECTORY:
-                self._attempt(self._folder, wanted)
+                self._missing.attempt(self._folder, wanted)
             elif kind is EntryType.HARDLINK:
-                self._links.append(wanted)
+                self._links.add(wanted)
             else:
-                self._attempt(self._special, wanted)
+                self._missing.attempt(self._special, wanted)
 
     def _begin(self, wanted: Wanted) -> bool:
         """Expect the content of a file; false when nothing has to come."""
@@ -175,75 +167,12 @@ class Placing:
             self._placed += 1
 
     def _special(self, wanted: Wanted) -> None:
-        entry, temporary = wanted.entry, temporary_name()
-        if wanted.path != entry.path:  # as a file does
+        if wanted.path != wanted.entry.path:  # as a file does
             self._made.update(self._folders.lead_to(wanted.path))
-        folder, _ = self._folders.parent(wanted.path)
-        if entry.type is EntryType.SYMLINK:
-            os.symlink(entry.target, temporary, dir_fd=folder)
-        elif entry.type is EntryType.FIFO:
-            os.mkfifo(temporary, 0o600, dir_fd=folder)
+        if make_special(self._folders, self._applier, wanted.entry, wanted.path):
+            self._placed += 1
         else:
-            try:
-                mode = DEVICES[entry.type] | 0o600
-                os.mknod(temporary, mode, os.makedev(*entry.device), dir_fd=folder)
-            except PermissionError:
-                self._refused.add(wanted.path)
-                self._applier.warn(NO_DEVICE, wanted.path)
-                return
-        try:
-            file = os.open(temporary, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            try:
-                check_special(entry, file)
-                self._applier.apply(entry, f"/proc/self/fd/{file}")
-            finally:
-                os.close(file)
-            replace(self._folders, wanted.path, temporary)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
-        self._placed += 1
-
-    def _make_links(self) -> None:
-        """Make the hard links. What they lead to may bear another time than they were seen with: a
-        file that grew meanwhile, or a disk that rounds times. Then the backup says what it is.
-        """
-        doubtful = [link for link in self._links if self._attempt(self._link, link) is False]
-        if not doubtful:
-            return
-        restored = self._restored({link.entry.target for link in doubtful})
-        for link in doubtful:
-            if link.entry.target in restored:
-                self._attempt(self._link_to, link)
-            else:
-                self._unlinked(link)
-
-    def _link(self, wanted: Wanted) -> bool:
-        target = self._selection.name(wanted.entry.target)
-        if not bears_time(self._folders, target, wanted.entry.mtime_ns):
-            return False
-        self._link_to(wanted)
-        return True
-
-    def _link_to(self, wanted: Wanted) -> None:
-        hard_link(self._folders, self._selection.name(wanted.entry.target), wanted.path)
-        self._placed += 1
-
-    def _restored(self, targets: set[bytes]) -> set[bytes]:
-        """Those of some entries that came to their places."""
-        absent = self._failed | self._refused
-        wanted = (each for each in self._selection if each.entry.path in targets)
-        return {each.entry.path for each in wanted if each.path not in absent} - set(self._damaged)
-
-    def _unlinked(self, wanted: Wanted) -> None:
-        target = self._selection.name(wanted.entry.target)
-        if target in self._failed or wanted.entry.target in self._damaged:
-            self._note(wanted.path, f"{show(target)}, which it is a link to, was not restored")
-        elif target in self._refused:
-            self._applier.warn(NO_DEVICE, wanted.path)
-        else:
-            self._applier.warn("its content is not in the backup", wanted.path)
+            self._missing.refuse(wanted.path)
 
     def _finish_folders(self) -> None:
         """Give the folders their metadata, those inside before those around them."""
@@ -253,48 +182,15 @@ class Placing:
             if wanted.entry.type is not EntryType.DIRECTORY:
                 continue
             while inside and not beneath(wanted.path, inside[-1].path):
-                self._attempt(self._finish_folder, inside.pop())
+                self._missing.attempt(self._finish_folder, inside.pop())
             inside.append(wanted)
         while inside:
-            self._attempt(self._finish_folder, inside.pop())
+            self._missing.attempt(self._finish_folder, inside.pop())
 
     def _finish_folder(self, wanted: Wanted) -> None:
         mode = self._kept.get(wanted.path)
-        if wanted.path not in self._kept and wanted.path not in self._failed:
+        if wanted.path not in self._kept and wanted.path not in self._missing.failed:
             file = self._folders.file(wanted.path)
             self._applier.apply(wanted.entry, f"/proc/self/fd/{file}")
         elif mode is not None:
             os.chmod(f"/proc/self/fd/{self._folders.file(wanted.path)}", mode)
-
-    def _attempt(self, act: Callable[[Wanted], Any], wanted: Wanted) -> Any:
-        try:
-            return act(wanted)
-        except OSError as error:
-            self._fail(wanted.path, error)
-            return None
-
-    def _fail(self, path: bytes, error: OSError) -> None:
-        raise_if_full(error, show(path))
-        self._note(path, error.strerror or str(error))
-
-    def _note(self, path: bytes, reason: str) -> None:
-        self._failures.add(reason, path)
-        self._failed.add(path)
-
-    def _tell(self, outcome: RestoreOutcome) -> None:
-        for path in self._damaged:
-            self._failures.add("lost by the repository", path)
-        reasons = "; ".join(self._failures.lines())
-        if self._damaged or self._selection.damaged:
-            reasons = reasons or "some entries lost by the repository"
-            raise RestoredInPart(
-                f"Not everything was restored. {reasons}.",
-                paths=tuple(self._damaged),
-                outcome=outcome,
-            )
-        if self._failures:
-            raise PlacedInPart(
-                f"Not everything was restored. {reasons}.",
-                remedy="The rest is in place; restore these again when the reason is gone.",
-                outcome=outcome,
-            )
