@@ -153,3 +153,19 @@ def test_a_tree_without_end(place: Path, monkeypatch: pytest.MonkeyPatch, claim:
     bad = write(place, fill)
     monkeypatch.setattr(TreeWriter, "finish", finish)
     assert all_readers_end(place, bad)
+
+
+@pytest.mark.parametrize("claims", [[501], [400], [500, 400], [400, 500]])
+def test_a_file_of_another_length_than_its_chunk(place: Path, claims: list[int]) -> None:
+    """Lost: what a file held, by a restore that says all is well."""
+
+    def fill(sink: ComponentRecorder) -> None:
+        sink.add(Entry(b"", EntryType.DIRECTORY))
+        chunk = sink._tree._store.put(bytes(500))
+        for number, claim in enumerate(claims):
+            entry = Entry(b"%d" % number, EntryType.FILE, size=claim)
+            sink._tree.add(entry, ChunkList(0, claim, ((chunk, claim),)))
+
+    bad = write(place, fill)
+    with pytest.raises(Corrupt, match="another length than is needed"):
+        restore(open_at(place), bad)

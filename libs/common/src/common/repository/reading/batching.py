@@ -23,6 +23,7 @@ _BATCH = 2**30
 _SLICE_REFERENCES = 2048
 _SLICE = 16 * 2**20
 _NAMED = 3
+_NONE = (-1, 0)
 
 Piece = tuple[Entry, int, memoryview]
 
@@ -101,16 +102,16 @@ class StoredBatch:
 
     def _chunks(self, number: int, damage: Damage) -> Iterator[tuple[Wanted, memoryview]]:
         records = _Records(self._fetcher)
-        data, before = memoryview(b""), -1
+        data, before = memoryview(b""), _NONE
         for wanted in self._wanted[self._borders[number] : self._borders[number + 1]]:
-            if wanted.number != before:
-                before = -1
+            if wanted[:2] != before:
+                before = _NONE
                 try:
                     data = records.chunk(wanted)
                 except Damaged as error:
                     damage.note(error, wanted.entry.path)
                     continue
-                before = wanted.number
+                before = wanted[:2]
             yield wanted, data
 
     def _cut(self) -> Iterator[int]:
@@ -155,8 +156,11 @@ class _Records:
                 self._turn(wanted.number)
             if isinstance(self._raw, Damaged):
                 raise self._raw
-            begin = self._borders[wanted.number - self._first] - self._base
-            data = self._raw[begin : begin + length]
+            index = wanted.number - self._first
+            begin, end = self._borders[index] - self._base, self._borders[index + 1] - self._base
+            if end - begin != length:
+                raise self._fetcher.another_length(pack_of(wanted.number))
+            data = self._raw[begin:end]
             self._fetcher.verify(chunk_id, data, pack_of(wanted.number))
         except Damaged as error:
             pack = pack_of(wanted.number)

@@ -65,9 +65,13 @@ class Fetcher:
         """
         found = self.catalog.place(self.number(chunk_id))
         if found.length != length:
-            name = self.catalog.packs[found.pack].name
-            raise Damaged(f"{name} has a chunk of another length than is needed.", name=name)
+            raise self.another_length(found.pack)
         return found
+
+    def another_length(self, pack: int) -> Damaged:
+        """What is wrong with a chunk in this pack that is longer or shorter than is needed."""
+        name = self.catalog.packs[pack].name
+        return Damaged(f"{name} has a chunk of another length than is needed.", name=name)
 
     def number(self, chunk_id: bytes) -> int:
         """The number that the catalog has for a chunk. Raises ``Damaged`` as ``place`` does."""
