@@ -38,6 +38,18 @@ def test_an_attribute_too_large_for_the_target_keeps_nothing_else_from_coming(
     assert (tmp_path / "target/other").read_text() == "kept"
 
 
+def test_an_attribute_with_a_nul_in_its_name_keeps_nothing_else_from_coming(tmp_path: Path) -> None:
+    """Lost: every file of a backup, for one attribute that no file can have."""
+    tree = FakeTree()
+    xattrs = ((b"us\0r.x", b"x"), (b"user.kept", b"y"))
+    tree.taken = [Entry(b"marked", EntryType.FILE, size=4, xattrs=xattrs)]
+    tree.data = {b"marked": [(0, b"kept")]}
+    outcome = FilesComponent.of("files", []).restore(tree, Target(directory=tmp_path / "target"))
+    assert outcome.warnings == ("extended attribute (us) not restored: marked",)
+    assert (tmp_path / "target/marked").read_text() == "kept"
+    assert os.getxattr(tmp_path / "target/marked", "user.kept") == b"y"
+
+
 def test_an_attribute_that_meets_a_full_disk_is_not_skipped(
     marked: Entry, small_disk: Path
 ) -> None:

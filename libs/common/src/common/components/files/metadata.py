@@ -178,5 +178,10 @@ class Applier(NamedTuple):
             except OSError as error:
                 if error.errno == errno.EDQUOT or (error.errno == errno.ENOSPC and _is_full(where)):
                     raise
-                kind = os.fsdecode(name.split(b".", 1)[0])
-                self.warn(f"extended attribute ({kind}) not restored", entry.path)
+                self._warn_of_xattr(name, entry)
+            except ValueError:  # a NUL in its name: no file has such a thing
+                self._warn_of_xattr(name, entry)
+
+    def _warn_of_xattr(self, name: bytes, entry: Entry) -> None:
+        kind = os.fsdecode(name.split(b".", 1)[0].split(b"\0", 1)[0])
+        self.warn(f"extended attribute ({kind}) not restored", entry.path)
