@@ -38,6 +38,14 @@ def test_an_attribute_too_large_for_the_target_keeps_nothing_else_from_coming(
     assert (tmp_path / "target/other").read_text() == "kept"
 
 
+def test_an_owner_with_a_nul_in_its_name_keeps_nothing_from_coming(tmp_path: Path) -> None:
+    """Lost: every file of a backup, for one name that nobody can have."""
+    tree = FakeTree()
+    tree.taken = [Entry(b"owned", EntryType.FILE, uid=os.getuid(), user="a\0b", group="a\0b")]
+    FilesComponent.of("files", []).restore(tree, Target(directory=tmp_path / "target"))
+    assert (tmp_path / "target/owned").is_file()
+
+
 def test_an_attribute_with_a_nul_in_its_name_keeps_nothing_else_from_coming(tmp_path: Path) -> None:
     """Lost: every file of a backup, for one attribute that no file can have."""
     tree = FakeTree()

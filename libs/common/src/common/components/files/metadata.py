@@ -56,7 +56,7 @@ def _owner_here(user: str, uid: int, group: str, gid: int) -> tuple[int, int]:
 def _uid_here(name: str, uid: int) -> int:
     try:
         return pwd.getpwnam(name).pw_uid if name else uid
-    except (KeyError, UnicodeError):
+    except (KeyError, ValueError):  # no name, or one that is no text or has a NUL
         return uid
 
 
@@ -64,7 +64,7 @@ def _uid_here(name: str, uid: int) -> int:
 def _gid_here(name: str, gid: int) -> int:
     try:
         return grp.getgrnam(name).gr_gid if name else gid
-    except (KeyError, UnicodeError):
+    except (KeyError, ValueError):  # no name, or one that is no text or has a NUL
         return gid
 
 
