@@ -180,6 +180,35 @@ def test_a_path_that_could_escape_is_refused_when_it_is_read(
         parse_block(builder.take(), "x")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(b"a", EntryType.FILE, size=2**63, extents=()),
+        Entry(b"a", EntryType.CHARACTER, device=(2**31, 0)),
+        Entry(b"a", EntryType.BLOCK, device=(0, 2**32 - 1)),
+    ],
+)
+def test_a_number_that_no_system_call_takes_is_refused_when_it_is_read(entry: Entry) -> None:
+    """Lost: a whole restore, which ends at such a file, each time that it is begun again."""
+    builder = BlockBuilder()
+    builder.add(entry, ChunkList())
+    with pytest.raises(Corrupt, match="x has an entry that is not acceptable"):
+        parse_block(builder.take(), "x")
+
+
+@pytest.mark.parametrize("content", [ChunkList(), ONE_CHUNK])
+def test_a_time_with_more_than_a_second_of_nanoseconds_is_refused(content: ChunkList) -> None:
+    """Lost: a whole restore, to a time that lies beyond the end of all times."""
+    builder = BlockBuilder()
+    builder.add(Entry(b"a", EntryType.FILE, size=content.size, mtime_ns=999_999_999), content)
+    block = builder.take()
+    assert parse_block(block, "x").entries[0].mtime_ns == 999_999_999
+    place = block.index(struct.pack("<I", 999_999_999))
+    bad = block[:place] + struct.pack("<I", 10**9) + block[place + 4 :]
+    with pytest.raises(Corrupt, match="impossible numbers"):
+        parse_block(bad, "x")
+
+
 @given(st.lists(st.text("/.\0a", max_size=6).map(str.encode), max_size=5))
 def test_many_paths_are_refused_for_one_of_them_alone(paths: list[bytes]) -> None:
     """Else a path gets by in company that would not get by alone, or the other way round."""

@@ -14,6 +14,10 @@ _SLASH = ord("/")
 MAX_PATH = 65_535
 """Longest path, in bytes: longer ones are refused."""
 
+_END_OF_FILES = 2**63
+_END_OF_DEVICES = 2**31
+"""No system call takes such a size, or such a major or minor number."""
+
 _FORBIDDEN = (b"//", b"/./", b"/../")
 """What shows every forbidden part of a path that is enclosed in slashes."""
 
@@ -134,8 +138,10 @@ def check_entry(entry: Entry) -> None:
         raise Unstorable("A symlink has no usable target.")
     if not entry.path and entry.type is not EntryType.DIRECTORY:
         raise Invalid("The root of a component is not a directory.")
-    if not 0 <= entry.mode <= PERMISSIONS or entry.size < 0:
+    if not (0 <= entry.mode <= PERMISSIONS and 0 <= entry.size < _END_OF_FILES):
         raise Invalid(f"An entry has an impossible mode or size: {entry.mode:o}, {entry.size}.")
+    if max(entry.device) >= _END_OF_DEVICES:
+        raise Invalid(f"A device has an impossible number: {entry.device}.")
     if entry.extents is not None:
         _check_extents(entry.extents, entry.size)
 

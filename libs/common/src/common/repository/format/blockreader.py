@@ -171,7 +171,7 @@ def _entries(cursor: _Cursor, make: Callable[..., Any]) -> Iterator[Any]:
         if place > last:
             raise cursor.short()
         number, flags, shared, rest, mode, owner, seconds, nanoseconds, size = _unpack(data, place)
-        if number >= _KINDS or owner >= len(owners) or shared > len(path):
+        if number >= _KINDS or owner >= len(owners) or shared > len(path) or nanoseconds >= SECOND:
             raise Corrupt(f"{cursor.name} has an entry with impossible numbers.")
         begin = place + ENTRY.size
         place = begin + rest
