@@ -128,9 +128,13 @@ class PassphraseProvider:
         """The provider that ``describe`` described.
 
         Raises:
-            Invalid: it was another kind of provider, or its numbers are not acceptable.
+            Corrupt: it was another kind of provider, or its numbers are not acceptable.
         """
-        return cls(encryption_key, *described(description))
+        try:
+            salt, iterations = described(description)
+        except Invalid as error:
+            raise Corrupt(f"config is damaged: {error.message}", remedy=error.remedy) from error
+        return cls(encryption_key, salt, iterations)
 
     def describe(self) -> dict[str, Any]:
         """The salt and the number of iterations."""

@@ -73,17 +73,18 @@ def described(description: Mapping[str, object]) -> tuple[bytes, int]:
     """Salt and number of iterations, as ``describe`` wrote them.
 
     Raises:
-        Invalid: the key comes in another way, or the numbers are not readable.
+        Invalid: the key comes in another way, or the numbers are not acceptable.
     """
     if description.get("provider") != PROVIDER:
         raise Invalid(f"Keys sealed by {description.get('provider')!r} are not understood.")
     salt, iterations = description.get("salt"), description.get("iterations")
+    if not isinstance(salt, str) or not isinstance(iterations, int):
+        raise Invalid("How the keys are sealed is not readable.")
+    _check(iterations)
     try:
-        if isinstance(salt, str) and isinstance(iterations, int):
-            return base64.b64decode(salt, validate=True), iterations
-    except ValueError:
-        pass
-    raise Invalid("How the keys are sealed is not readable.")
+        return base64.b64decode(salt, validate=True), iterations
+    except ValueError as error:
+        raise Invalid("How the keys are sealed is not readable.") from error
 
 
 class _Ahead(Thread):
