@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import NotFound
 from common.repository.checking.chain import verify_chains
-from common.repository.format.snapshot import Link, Snapshot
+from common.repository.format.snapshot import Link, Snapshot, Witness
 from common.repository.history import Head
 from format_samples import KEYS, NOW
 from vault import CHAIN, Vault, noise
@@ -43,6 +43,29 @@ def test_gaps_and_forks_are_found(
     assert [finding.kind for finding in findings] == [kind for _, kind in found]
     for finding, (name, _) in zip(findings, found, strict=True):
         assert finding.object == f"snapshots/{name}" or name in finding.message
+
+
+@pytest.mark.parametrize("seen", [("b", "x"), ("x", "b")])
+def test_a_removed_backup_whose_place_was_taken_anew_is_found(seen: tuple[str, str]) -> None:
+    """Lost: the newest backup of a chain, unseen once the next one in its place is witnessed."""
+    snapshots = chain(("a", 1, None), ("b", 2, "a"))
+    for counter, witnessed in enumerate(seen, 1):
+        link = Link("other", counter, None if counter == 1 else "o1")
+        snapshots[f"o{counter}"] = Snapshot(
+            "backup", KEYS.repository, 1, link, NOW, (Witness("c", 2, witnessed),)
+        )
+    (finding,) = verify_chains(snapshots, (), {})
+    assert (finding.object, finding.kind) == ("snapshots/x", "removed")
+
+
+def test_a_removed_backup_whose_place_was_taken_anew_is_found_beside_its_head() -> None:
+    """Lost: the same, where what the database knows hides what a witness does."""
+    witnessing = Snapshot(
+        "backup", KEYS.repository, 1, Link("other", 1, None), NOW, (Witness("c", 1, "x"),)
+    )
+    snapshots = {**chain(("a", 1, None)), "o1": witnessing}
+    (finding,) = verify_chains(snapshots, (), {"c": Head(1, "a")})
+    assert finding.object == "snapshots/x"
 
 
 def test_a_deleted_backup_is_no_finding_and_is_not_listed(vault: Vault) -> None:

@@ -28,7 +28,7 @@ def verify_chains(
         if only is not None and chain not in only:
             continue
         places = chains.get(chain, {})
-        yield from _gaps(chain, places, expected.get(chain, {}), damaged)
+        yield from _gaps(chain, places, expected.get(chain, set()), damaged)
         yield from _forks(chain, places)
 
 
@@ -47,31 +47,31 @@ def _places(snapshots: Mapping[str, Snapshot]) -> dict[str, _Places]:
 
 def _expected(
     snapshots: Mapping[str, Snapshot], heads: Mapping[str, Head]
-) -> dict[str, dict[int, str]]:
-    """Places that someone has seen taken: the id by counter."""
-    expected: dict[str, dict[int, str]] = defaultdict(dict)
+) -> dict[str, set[tuple[int, str]]]:
+    """Who was seen at which place of a chain; at one place it may have been one after another."""
+    expected: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for body in snapshots.values():
         for witness in body.witnesses:
-            expected[witness.chain][witness.counter] = witness.snapshot
+            expected[witness.chain].add((witness.counter, witness.snapshot))
     for chain, head in heads.items():
         if head.snapshot is not None:
-            expected[chain][head.counter] = head.snapshot
+            expected[chain].add((head.counter, head.snapshot))
     return expected
 
 
 def _gaps(
-    chain: str, places: _Places, expected: Mapping[int, str], damaged: Collection[str]
+    chain: str, places: _Places, expected: Collection[tuple[int, str]], damaged: Collection[str]
 ) -> Iterator[Finding]:
     missing = {
-        counter: snapshot_id
-        for counter, snapshot_id in expected.items()
+        (counter, snapshot_id)
+        for counter, snapshot_id in expected
         if snapshot_id not in places.get(counter, {})
     }
     for counter, ids in places.items():
         for previous in ids.values():
             if previous is not None and previous not in places.get(counter - 1, {}):
-                missing[counter - 1] = previous
-    for counter, snapshot_id in sorted(missing.items()):
+                missing.add((counter - 1, previous))
+    for counter, snapshot_id in sorted(missing):
         if snapshot_id not in damaged:
             name = f"snapshots/{snapshot_id}"
             yield Finding(
@@ -81,7 +81,7 @@ def _gaps(
                 f"number {counter} of the chain {chain!r}.",
                 (f"backup number {counter} of the chain {chain!r}",),
             )
-    yield from _holes(chain, sorted(places.keys() | missing.keys()))
+    yield from _holes(chain, sorted(places.keys() | {counter for counter, _ in missing}))
 
 
 def _holes(chain: str, counters: list[int]) -> Iterator[Finding]:
