@@ -234,3 +234,14 @@ def test_a_pack_retired_at_the_end_of_time_is_refused(retired: int) -> None:
     bad = seal_segment([entry._replace(retired=retired)], KEYS.index)
     with pytest.raises(Corrupt, match="index/x is damaged"):
         open_segment(bad, "index/x", KEYS.index)
+
+
+def test_a_file_with_a_chunk_and_a_list_of_chunks_is_refused() -> None:
+    """Lost: that all readers see the same file, by the one that reads only the first of the two."""
+    builder = BlockBuilder()
+    builder.add(Entry(b"a", EntryType.FILE, size=5), ONE_CHUNK)
+    block = bytearray(builder.take())
+    place = block.index(struct.pack("<BBHH", 0, 1, 0, 1))
+    block[place + 1] = 3
+    with pytest.raises(Corrupt, match="impossible flags"):
+        parse_block(bytes(block), "x")

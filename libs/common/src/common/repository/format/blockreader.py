@@ -197,7 +197,8 @@ def _entries(cursor: _Cursor, make: Callable[..., Any]) -> Iterator[Any]:
 def _entry(cursor: _Cursor, flags: int, head: _Head) -> StoredEntry:
     """Any entry."""
     path, kind, mode, owner, mtime, size = head
-    if flags & ~_ALL_FLAGS or (flags & (_CONTENT_FLAGS | EXTENTS) and kind is not EntryType.FILE):
+    data_flags, both = flags & (_CONTENT_FLAGS | EXTENTS), flags & _CONTENT_FLAGS == _CONTENT_FLAGS
+    if flags & ~_ALL_FLAGS or both or (data_flags and kind is not EntryType.FILE):
         raise Corrupt(f"{cursor.name} has an entry with impossible flags.")
     level, root = _content(cursor, flags)
     target, device = b"", (0, 0)
