@@ -120,6 +120,21 @@ def test_a_dump_that_nobody_reads_to_its_end_is_stopped(server: Server) -> None:
     assert children() == []
 
 
+def test_a_table_made_while_the_backup_runs_is_in_all_of_it_or_in_nothing(server: Server) -> None:
+    """Lost: every restore of a database in which a program makes tables all the time."""
+
+    class Working(FakeTree):
+        def add_stream(self, entry: Entry, stream: BinaryIO) -> None:
+            if entry.path == b"database.json":
+                server.sql("CREATE TABLE late AS SELECT 1 AS id", "shop")
+            super().add_stream(entry, stream)
+
+    tree = Working()
+    component(server.url("shop")).capture(tree)
+    assert restore(server.url("shop"), tree, "copy").details["tables"] == 2
+    assert server.sql("SELECT to_regclass('late') IS NULL", "copy") == "t\n"
+
+
 def test_a_locked_table_is_waited_for_and_then_told(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

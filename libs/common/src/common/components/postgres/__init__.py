@@ -15,7 +15,7 @@ from common.components.postgres.facts import Facts, look
 from common.components.postgres.making import Making
 from common.components.postgres.placing import Placing
 from common.components.postgres.program import feed, reading
-from common.components.postgres.session import ask
+from common.components.postgres.session import holding
 from common.components.postgres.tools import Tools, newest
 from common.errors import CaptureFailed, Conflict, Corrupt, NotFound, RestoreFailed
 from common.repository.attributes import group_name, user_name
@@ -66,23 +66,23 @@ class PostgresComponent:
         if self._address is None:
             raise CaptureFailed(f"Component {self.name} names no database.")
         address, password = self._address, self._password()
-        facts, details = ask(address, password, CaptureFailed, look)
-        tools = newest(_major(facts.server), CaptureFailed)
-        sink.add_stream(_entry(FACTS), io.BytesIO(facts.to_json()))
-        everything = ["--globals-only", f"--database={address.database}"]
-        if not self._options.role_passwords:
-            everything.append("--no-role-passwords")
-        dump = ["--format=custom", "--compress=0", f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}"]
-        for path, program, arguments in (
-            (GLOBALS, "pg_dumpall", everything),
-            (DUMP, "pg_dump", dump),
-        ):
-            command = [*_command(tools, program, address), *arguments]
-            with reading(command, password, CaptureFailed) as (stream, output):
-                sink.add_stream(_entry(path), stream)
-                for warning in output.warnings:
-                    sink.warn(warning)
+        with holding(address, password, CaptureFailed, look) as ((facts, details), state):
+            tools = newest(_major(facts.server), CaptureFailed)
+            sink.add_stream(_entry(FACTS), io.BytesIO(facts.to_json()))
+            for path, program, arguments in (
+                (GLOBALS, "pg_dumpall", self._globals(address)),
+                (DUMP, "pg_dump", _dumping(state)),
+            ):
+                command = [*_command(tools, program, address), *arguments]
+                with reading(command, password, CaptureFailed) as (stream, output):
+                    sink.add_stream(_entry(path), stream)
+                    for warning in output.warnings:
+                        sink.warn(warning)
         return {**details, "pg_dump_version": str(tools)}
+
+    def _globals(self, address: Address) -> list[str]:
+        kept = ["--globals-only", f"--database={address.database}"]
+        return kept if self._options.role_passwords else [*kept, "--no-role-passwords"]
 
     def restore(
         self, source: Source, target: Target, select: Select | None = None
@@ -133,6 +133,11 @@ class PostgresComponent:
 
 def _command(tools: Tools, program: str, address: Address) -> list[str]:
     return [tools.program(program), "--no-password", f"--dbname={address.conninfo()}"]
+
+
+def _dumping(state: str) -> list[str]:
+    wait = f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}"
+    return ["--format=custom", "--compress=0", wait, f"--snapshot={state}"]
 
 
 def _major(version: str) -> int:

@@ -87,7 +87,8 @@ class Placing:
             found = tables[0]["tables"] if tables else 0
             if found != self._facts.tables:
                 raise RestoreFailed(
-                    f"{found} tables came back, and there were {self._facts.tables}."
+                    f"{found} tables came back, and there were {self._facts.tables}.",
+                    remedy="Restore the backup into a folder: its database.dump is for pg_restore.",
                 )
         async with self._connected(door) as connection:
             await finish(connection, self._fresh, self._facts, self._making)

@@ -1,8 +1,8 @@
 """Questions to a server, asked by blocking code."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 import asyncpg
@@ -13,6 +13,10 @@ from common.errors import Error
 
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 900.0
+HOLD = """
+    SET idle_in_transaction_session_timeout = 0;
+    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+"""
 
 T = TypeVar("T")
 
@@ -52,19 +56,33 @@ async def connected(
         await connection.close(timeout=CONNECT_SECONDS)
 
 
-def ask(
+@contextmanager
+def holding(
     address: Address,
     password: SecretStr,
     failure: type[Error],
     question: Callable[[asyncpg.Connection], Awaitable[T]],
-) -> T:
-    """The answer to a question, on a connection of its own."""
+) -> Iterator[tuple[T, str]]:
+    """The answer to a question, and the name of the state it is true of: ``pg_dump --snapshot``.
 
-    async def run() -> T:
-        async with connected(address, password, failure) as connection:
-            return await question(connection)
+    The state can be taken up under that name as long as this is open.
+    """
 
-    return asyncio.run(run())
+    async def begin() -> tuple[T, str, AsyncExitStack]:
+        async with AsyncExitStack() as opening:
+            connection = await opening.enter_async_context(connected(address, password, failure))
+            await connection.execute(HOLD)
+            answer = await question(connection)
+            state = str(await connection.fetchval("SELECT pg_export_snapshot()"))
+            return answer, state, opening.pop_all()
+
+    with asyncio.Runner() as runner:
+        answer, state, opened = runner.run(begin())
+        try:
+            yield answer, state
+        finally:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                runner.run(opened.aclose())
 
 
 def _words(error: Exception) -> str:
