@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from common.components.component import RestoreOutcome, Select, Target
 from common.components.files import FilesComponent
 from common.components.postgres.address import Address, check_name, read_password
-from common.components.postgres.facts import Facts, look
+from common.components.postgres.facts import Facts, look, major_version
 from common.components.postgres.making import Making
 from common.components.postgres.placing import Placing
 from common.components.postgres.program import feed, reading
-from common.components.postgres.session import holding
+from common.components.postgres.session import ask, holding
 from common.components.postgres.tools import Tools, newest
 from common.errors import CaptureFailed, Conflict, Corrupt, NotFound, RestoreFailed
 from common.repository.attributes import group_name, user_name
@@ -66,18 +66,14 @@ class PostgresComponent:
         if self._address is None:
             raise CaptureFailed(f"Component {self.name} names no database.")
         address, password = self._address, self._password()
+        tools = newest(ask(address, password, CaptureFailed, major_version), CaptureFailed)
+        everything = _command(tools, "pg_dumpall", address) + self._globals(address)
+        _add_output(sink, GLOBALS, everything, password)
+        # A table of this state that is dropped before pg_dump has locked it fails the dump.
         with holding(address, password, CaptureFailed, look) as ((facts, details), state):
-            tools = newest(_major(facts.server), CaptureFailed)
+            dump = _command(tools, "pg_dump", address) + _dumping(state)
             sink.add_stream(_entry(FACTS), io.BytesIO(facts.to_json()))
-            for path, program, arguments in (
-                (GLOBALS, "pg_dumpall", self._globals(address)),
-                (DUMP, "pg_dump", _dumping(state)),
-            ):
-                command = [*_command(tools, program, address), *arguments]
-                with reading(command, password, CaptureFailed) as (stream, output):
-                    sink.add_stream(_entry(path), stream)
-                    for warning in output.warnings:
-                        sink.warn(warning)
+            _add_output(sink, DUMP, dump, password)
         return {**details, "pg_dump_version": str(tools)}
 
     def _globals(self, address: Address) -> list[str]:
@@ -133,6 +129,13 @@ class PostgresComponent:
 
 def _command(tools: Tools, program: str, address: Address) -> list[str]:
     return [tools.program(program), "--no-password", f"--dbname={address.conninfo()}"]
+
+
+def _add_output(sink: Sink, path: bytes, command: list[str], password: SecretStr) -> None:
+    with reading(command, password, CaptureFailed) as (stream, output):
+        sink.add_stream(_entry(path), stream)
+        for warning in output.warnings:
+            sink.warn(warning)
 
 
 def _dumping(state: str) -> list[str]:

@@ -106,6 +106,11 @@ class Facts:
             raise Corrupt("What the backup says of its database cannot be understood.") from error
 
 
+async def major_version(connection: asyncpg.Connection) -> int:
+    """The major version of the server."""
+    return int(connection.get_server_version().major)
+
+
 async def look(connection: asyncpg.Connection) -> tuple[Facts, dict[str, Any]]:
     """The facts of the database connected to, and the details that may be listed."""
     row = json.loads(await connection.fetchval(DATABASE))

@@ -27,8 +27,12 @@ REMEDIES = (
     ("server version mismatch", "Install client programs of the server's version or later."),
     ("password authentication failed", "Correct password_file of the component."),
     ("no password supplied", "Name a password_file for the component."),
+    (
+        "Make the account a superuser, or a member of the owners.",
+    ),
     ("permission denied", "Grant the account pg_read_all_data, or the role that owns the objects."),
     ("row-level security", "Grant the account BYPASSRLS."),
+    ("does not exist pg_dump: detail: Query was: LOCK", "A table was just dropped; back up again."),
     ("LOCK TABLE", "Something holds a lock on a table for long; back up at another time."),
     ("No space left", "Free space on the server's disk."),
     ("is not available", "Install the extension on the server."),

@@ -56,6 +56,21 @@ async def connected(
         await connection.close(timeout=CONNECT_SECONDS)
 
 
+def ask(
+    address: Address,
+    password: SecretStr,
+    failure: type[Error],
+    question: Callable[[asyncpg.Connection], Awaitable[T]],
+) -> T:
+    """The answer to a question, on a connection of its own."""
+
+    async def run() -> T:
+        async with connected(address, password, failure) as connection:
+            return await question(connection)
+
+    return asyncio.run(run())
+
+
 @contextmanager
 def holding(
     address: Address,
