@@ -148,6 +148,15 @@ def test_a_table_dropped_before_the_dump_has_it_is_told_as_that(server: Server) 
         component(server.url("shop")).capture(Dropping())
 
 
+def test_large_objects_need_more_than_an_account_that_reads(
+    server: Server, password_file: Path
+) -> None:
+    """Lost: the time to grant what the account has already."""
+    server.sql("SELECT lo_from_bytea(0, 'x')", "shop")
+    with pytest.raises(CaptureFailed, match="member of the owners"):
+        capture(reader_url(server), password_file=password_file)
+
+
 def test_a_locked_table_is_waited_for_and_then_told(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

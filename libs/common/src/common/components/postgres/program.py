@@ -28,6 +28,7 @@ REMEDIES = (
     ("password authentication failed", "Correct password_file of the component."),
     ("no password supplied", "Name a password_file for the component."),
     (
+        "for large object",
         "Make the account a superuser, or a member of the owners.",
     ),
     ("permission denied", "Grant the account pg_read_all_data, or the role that owns the objects."),
