@@ -92,6 +92,15 @@ class Killing(FakeTree):
         super().add_stream(entry, stream)
 
 
+def test_a_port_in_the_environment_is_for_other_servers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: backups by a worker whose environment names another server."""
+    monkeypatch.setenv("PGPORT", "5999")
+    url = server.url("shop")
+    assert capture(url.replace("&port=5432", "")).details["tables"] == 2
+
+
 def children() -> list[int]:
     listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     pids = [int(pid) for path in listed for pid in path.read_text().split()]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from common.errors import Conflict, Invalid, NoSpace, Unavailable
@@ -55,6 +56,16 @@ def test_only_a_socket_only_passwords_and_nothing_open_to_others(
     assert methods == "scram-sha-256\n"
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in [*secrets, cluster.log]} == {0o600}
+
+
+async def test_a_port_in_the_environment_is_for_other_servers(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost: the product's start from a shell that is set up for another server."""
+    monkeypatch.setenv("PGPORT", "5999")
+    with make_cluster() as cluster:
+        connection = await asyncpg.connect(cluster.url("gateway"))
+        await connection.close()
 
 
 def test_no_password_reaches_the_log(make_cluster: MakeCluster) -> None:

@@ -143,12 +143,13 @@ class Cluster:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def url(self, role: str, database: str = DATABASE) -> str:
-        """A URL for asyncpg and libpq, with the password in it."""
+        """A URL for asyncpg and libpq, with the password in it; no PGPORT of a shell counts."""
         place = self.place
         login = f"postgresql://{role}:{self.password(role)}@"
         if self.port:
             return f"{login}127.0.0.1:{self.port}/{quote(database)}"
-        return f"{login}/{quote(database)}?host={quote(str(place.socket), safe='/')}"
+        socket = quote(str(place.socket), safe="/")
+        return f"{login}/{quote(database)}?host={socket}&port={SOCKET_PORT}"
 
     def password_file(self, role: str) -> Path:
         """The 0600 file that holds the password of ``role``, made at the first time."""

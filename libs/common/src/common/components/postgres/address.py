@@ -15,6 +15,7 @@ from common.errors import Invalid
 PARAMETERS = ("host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
 KEEPALIVE = {"keepalives_idle": "60", "keepalives_interval": "15", "keepalives_count": "4"}
 LONGEST_NAME = 63
+PORT = 5432
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,10 @@ class Address:
         return " ".join(f"{key}={_quoted(value)}" for key, value in values.items() if value)
 
     def url(self) -> str:
-        """For asyncpg."""
-        given = dict(self.parameters)
+        """For asyncpg, which would take a port that is not named from the environment."""
+        given = {**self.parameters, "port": str(self.port or PORT)}
         if self.host:
             given["host"] = self.host
-        if self.port:
-            given["port"] = str(self.port)
         user, database = quote(self.user, safe=""), quote(self.database, safe="")
         return f"postgresql://{user}@/{database}?{urlencode(given)}"
 
