@@ -101,6 +101,15 @@ def test_a_port_in_the_environment_is_for_other_servers(
     assert capture(url.replace("&port=5432", "")).details["tables"] == 2
 
 
+def test_a_name_with_an_equals_sign_and_a_database_that_is_read_only(server: Server) -> None:
+    """Lost: backups of the one, and restores of the other into a copy."""
+    server.sql('CREATE DATABASE "a \'b\\=c"')
+    server.sql('ALTER DATABASE "a \'b\\=c" SET default_transaction_read_only = on')
+    url = server.url("a 'b\\=c")
+    restore(url, capture(url), "copy")
+    assert "copy" in server.databases()
+
+
 def children() -> list[int]:
     listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     pids = [int(pid) for path in listed for pid in path.read_text().split()]

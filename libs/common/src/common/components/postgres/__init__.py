@@ -77,7 +77,7 @@ class PostgresComponent:
         return {**details, "pg_dump_version": str(tools)}
 
     def _globals(self, address: Address) -> list[str]:
-        kept = ["--globals-only", f"--database={address.database}"]
+        kept = ["--globals-only", f"--database={address.conninfo()}"]
         return kept if self._options.role_passwords else [*kept, "--no-role-passwords"]
 
     def restore(

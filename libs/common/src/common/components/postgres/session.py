@@ -36,7 +36,11 @@ async def connected(
             password=password.get_secret_value() or None,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": "strongroom", "search_path": "pg_catalog"},
+            server_settings={
+                "application_name": "strongroom",
+                "search_path": "pg_catalog",
+                "default_transaction_read_only": "off",
+            },
         )
     except asyncpg.InvalidPasswordError as error:
         raise failure(
