@@ -101,7 +101,10 @@ async def show_restore(restore_id: UUID, platform: ThePlatform) -> OperationAnsw
 async def cancel_restore(
     restore_id: UUID, caller: TheCaller, platform: ThePlatform, wait: TheWait
 ) -> Response:
-    """Stop a restore that waits or runs. What it has written stays, and is named in the outcome."""
+    """Stop a restore that waits or runs. What it has written beside the source is removed.
+
+    Files in place stay as far as they were restored, and so do databases that are whole already.
+    """
     async with platform.transaction(caller.actor()) as context:
         operation = await handlers.cancel_restore(context, caller, str(restore_id))
     return await accepted(platform, operation, wait)
