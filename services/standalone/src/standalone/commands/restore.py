@@ -74,6 +74,7 @@ def _show(operation: dict[str, Any], *, as_json: bool) -> None:
         f"Restored {text.count(result['entries'], 'entry')}, {text.size(result['size_bytes'])},"
         f" in {text.duration(result['duration_seconds'])}, to:"
     )
-    console.line(result["target"])
+    for place in filter(None, (result["target"], *operation["request"]["databases"].values())):
+        console.line(place)
     for warning in result["warnings"]:
         console.warn(warning)
