@@ -209,3 +209,12 @@ def test_without_a_database_the_files_come_back_for_pg_restore(
         component("").restore(captured, Target(database="new"))
     with pytest.raises(CaptureFailed):
         component("").capture(FakeTree())
+
+
+def test_a_name_with_an_equals_sign_and_a_database_that_is_read_only(server: Server) -> None:
+    """Lost: backups of the one, and restores of the other into a copy."""
+    server.sql('CREATE DATABASE "a \'b\\=c"')
+    server.sql('ALTER DATABASE "a \'b\\=c" SET default_transaction_read_only = on')
+    url = server.url("a 'b\\=c")
+    restore(url, capture(url), "equal")
+    assert "equal" in server.databases()
