@@ -237,6 +237,26 @@ def test_what_is_no_database_fails_the_backup(tmp_path: Path) -> None:
         component(None).capture(FakeTree())
 
 
+def test_a_damaged_database_is_backed_up_with_a_warning(tmp_path: Path) -> None:
+    """Lost: the last good backup, which goes while the bad ones are taken for good."""
+    path = make(tmp_path / "till.db")
+    assert capture(path).warnings == []
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xff" * 4096 + whole[12288:])
+    tree = capture(path)
+    assert content(tree) == path.read_bytes()
+    assert "till.db is damaged" in tree.warnings[0]
+
+
+def test_a_database_whose_tables_cannot_be_listed_fails_the_backup(tmp_path: Path) -> None:
+    """Lost: the reason, and hours with the permissions of a folder that are right."""
+    path = make(tmp_path / "till.db")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + b"\xff" * 3000 + whole[3100:])
+    with pytest.raises(CaptureFailed, match="is damaged"):
+        capture(path)
+
+
 def test_an_empty_file_is_an_empty_database(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     tree = capture(tmp_path / "empty.db")

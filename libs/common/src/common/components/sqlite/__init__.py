@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.components.component import Amount, RestoreOutcome, Select, Target
 from common.components.files.metadata import describe
 from common.components.names import show
-from common.components.sqlite.details import describe_database
+from common.components.sqlite.details import describe_database, find_damage
 from common.components.sqlite.placing import place
 from common.components.sqlite.snapshot import Snapshot
 from common.errors import CaptureFailed, Conflict, Corrupt, NotFound, RestoreFailed
@@ -51,6 +51,9 @@ class SqliteComponent:
         entry = _describe(path)
         with Snapshot(path, self._options.wait_seconds) as snapshot:
             details = describe_database(snapshot.connection)
+            damage = find_damage(snapshot.connection)
+            if damage is not None:
+                sink.warn(f"{show(os.fsencode(path))} is damaged, and so is its backup: {damage}")
             # Without a log writers wait for the end of the transaction: get it over with.
             snapshot.start(0 if details["journal_mode"] == "wal" else AHEAD)
             sink.add_stream(entry, io.BufferedReader(snapshot, 1 << 20))

@@ -1,12 +1,13 @@
 """What is told of a database beside its content."""
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import apsw
 
-COUNTING_SECONDS = 2.0
+COUNTING_SECONDS = CHECKING_SECONDS = 2.0
 MAX_TABLES = 200
 PROGRESS_STEPS = 10_000
 
@@ -26,19 +27,38 @@ def describe_database(connection: apsw.Connection) -> dict[str, Any]:
 
 def count_rows(connection: apsw.Connection) -> dict[str, int | None]:
     """The rows of each table; None for those that there was no time or no module to count."""
-    end = time.monotonic() + COUNTING_SECONDS
     counts: dict[str, int | None] = {}
-    connection.set_progress_handler(lambda: time.monotonic() > end, PROGRESS_STEPS)
-    try:
+    with _limited(connection, COUNTING_SECONDS):
         for name in _tables(connection):
             quoted = name.replace('"', '""')
             counts[name] = None
             with suppress(apsw.Error):
                 rows = connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchall()  # noqa: S608 - a quoted name
                 counts[name] = int(str(rows[0][0]))
+    return counts
+
+
+def find_damage(connection: apsw.Connection) -> str | None:
+    """What is wrong with the database, as far as that shows in a short time; None for nothing."""
+    with _limited(connection, CHECKING_SECONDS):
+        try:
+            ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            return str(error)
+        except apsw.Error:  # there was no time, or no module for one of its tables
+            return None
+    return None if found == "ok" else " ".join(str(found).split())
+
+
+@contextmanager
+def _limited(connection: apsw.Connection, seconds: float) -> Iterator[None]:
+    """What is executed here ends by ``apsw.InterruptError`` when its time is over."""
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, PROGRESS_STEPS)
+    try:
+        yield
     finally:
         connection.set_progress_handler(None)
-    return counts
 
 
 def _tables(connection: apsw.Connection) -> list[str]:

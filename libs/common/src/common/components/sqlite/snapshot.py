@@ -137,6 +137,11 @@ def failures(path: Path, wait_seconds: float) -> Iterator[None]:
             f"{name} is not an SQLite database, or it is encrypted.",
             remedy="Correct the path; back an encrypted database up as files while it is at rest.",
         ) from error
+    except apsw.CorruptError as error:
+        raise CaptureFailed(
+            f"{name} is damaged: {error}.",
+            remedy="Restore its last good backup, or save what is left: `sqlite3` and .recover.",
+        ) from error
     except apsw.Error as error:
         raise CaptureFailed(
             f"{name} cannot be read: {error}.",
