@@ -70,8 +70,8 @@ class Benchmark:
             name: sets.prepare(self._scratch, name, self._wanted.scale)
             for name in self._wanted.data
         }
-        self._require_space()
         done = {name: self._begin(name, versions) for name in self._wanted.data}
+        self._require_space(done)
         taken = {name: sets.SETS[name].seconds for name in self._wanted.data}
         with Reserve() as reserve:
             for number, name in product(range(self._wanted.rounds), self._wanted.data):
@@ -102,9 +102,10 @@ class Benchmark:
         for place in compare.places(self._scratch, self._memory):
             shutil.rmtree(place)
 
-    def _require_space(self) -> None:
-        wanted, scale = self._wanted, self._wanted.scale
-        needed = sum(sets.SETS[name].space for name in wanted.data) * wanted.rounds * scale
+    def _require_space(self, done: dict[str, int]) -> None:
+        rounds = {name: max(0, self._wanted.rounds - count) for name, count in done.items()}
+        each = {name: sets.SETS[name].space * self._wanted.scale for name in rounds}
+        needed = sum(each[name] * rounds[name] for name in rounds)
         free = shutil.disk_usage(self._scratch).free / 1e9
         if free < needed:
             sys.exit(f"{self._scratch} needs {needed:.0f} GB, and {free:.0f} are free: --scratch")
