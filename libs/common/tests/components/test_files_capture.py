@@ -45,6 +45,16 @@ def test_exclude_leaves_out_and_takes_back_in_as_gitignore_does(tmp_path: Path) 
     assert tree.details["excluded"] == 3
 
 
+@pytest.mark.parametrize("inside", ["logs/**", "**/logs/**", "logs/**  "])
+def test_one_file_of_a_folder_can_be_taken_back_in(tmp_path: Path, inside: str) -> None:
+    """Lost: the one file of a folder that was to be kept."""
+    (tmp_path / "logs").mkdir()
+    for name in ("logs/keep.txt", "logs/other.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    tree = take(tmp_path, exclude=(inside, "!keep.txt"))
+    assert [Path(os.fsdecode(path)).name for path in tree.data] == ["keep.txt"]
+
+
 def test_include_takes_only_what_it_names_and_what_leads_there(tmp_path: Path) -> None:
     """Lost: the one folder that was asked for, or the space that the others take."""
     fill(tmp_path, "a/notes.md", "a/b/data", "c/data", "docs/x/y", "docs/x/z.bak")

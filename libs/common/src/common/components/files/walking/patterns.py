@@ -1,6 +1,7 @@
 """What of a folder is backed up, in the syntax of .gitignore."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,19 @@ def _compile(patterns: Sequence[str]) -> "GitIgnoreSpec | None":
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 - it takes long, and most have no patterns
 
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return GitIgnoreSpec.from_lines(map(_as_git, patterns))
     except ValueError as error:
         raise Invalid(f"A pattern cannot be understood: {error}.") from error
+
+
+_INSIDE = re.compile(r"(?<=/\*\*)(/?)\s*$")
+
+
+def _as_git(pattern: str) -> str:
+    """For git, what ends with ``/**`` is all in a folder and not the folder itself, from which
+    ``!`` could take nothing back in any more; the matcher needs that said.
+    """
+    return _INSIDE.sub(r"/*\1", pattern)
 
 
 def _matches(patterns: "GitIgnoreSpec", path: bytes, *, folder: bool) -> bool:
