@@ -6,7 +6,6 @@ import signal
 import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from common.components.component import Amount, Component
@@ -73,12 +72,7 @@ class Outlook:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
         self._bury()
         if self._process >= 0:

@@ -7,7 +7,6 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote
 
@@ -27,10 +26,7 @@ REMEDIES = (
     ("server version mismatch", "Install client programs of the server's version or later."),
     ("password authentication failed", "Correct password_file of the component."),
     ("no password supplied", "Name a password_file for the component."),
-    (
-        "for large object",
-        "Make the account a superuser, or a member of the owners.",
-    ),
+    ("for large object", "Make the account a superuser, or a member of the owners."),
     ("permission denied", "Grant the account pg_read_all_data, or the role that owns the objects."),
     ("row-level security", "Grant the account BYPASSRLS."),
     ("does not exist pg_dump: detail: Query was: LOCK", "A table was just dropped; back up again."),
@@ -76,12 +72,7 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(ENDING_SECONDS)
